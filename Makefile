@@ -1,0 +1,132 @@
+# make            installs what is missing and builds bin/penstock
+# make demo       the main job on made data, or on your own: make demo DATA=folder
+# make test       every test; the last line counts them
+# make install    PREFIX=/usr/local
+# For developers: unit, lint, check-includes, format, asan, ubsan, tsan, bench, clean.
+# O=folder builds elsewhere; SAN=address|undefined|thread builds under a sanitizer, in a folder of its own.
+CC = gcc
+O = build/$(or $(SAN),release)
+PREFIX = /usr/local
+ARCH := $(shell uname -m)
+
+# One build runs on every machine of its architecture: newer instructions are used where a kernel asks for them
+# (src/common/vector.h). No contraction of a*b+c: results must not depend on which kernel runs.
+CFLAGS_BASE = -std=gnu11 -O3 -g $(if $(filter x86_64,$(ARCH)),-march=x86-64 -mtune=generic) -ffp-contract=off -fno-math-errno \
+	-Wall -Wextra -Werror -Wno-unused-parameter
+ifdef SAN
+# The instrumented code provokes warnings about paths that do not exist; the usual build is where warnings count.
+CFLAGS_BASE += -O1 -w -fno-omit-frame-pointer -fsanitize=$(SAN) $(if $(filter undefined,$(SAN)),-fno-sanitize-recover=all)
+endif
+CPPFLAGS += -Isrc -Ibuild/proto $(PKG_CFLAGS)
+LDLIBS += $(PKG_LIBS) -lopenblas -lm -lpthread
+# One short line a step; V=1 shows the commands.
+Q = $(if $(V),,@)
+say = @$(if $(V),:,echo '  $1 $@')
+COMPILE = $(CC) $(CFLAGS_BASE) $(CFLAGS) $(CPPFLAGS) -MMD -MP
+
+SRC := $(sort $(shell find src -name '*.c'))
+OBJ := $(SRC:src/%.c=$(O)/%.o) $(O)/proto/penstock.pb-c.o
+LIBOBJ := $(filter-out $(O)/cli/main.o,$(OBJ))
+DOUBLE := $(patsubst src/%.c,$(O)/double/%.o,$(filter src/worker/nn/% src/worker/models/%,$(SRC)))
+UNIT := $(sort $(wildcard tests/unit/test_*.c))
+UNITBIN := $(UNIT:tests/unit/%.c=$(O)/tests/%)
+BENCHBIN := $(patsubst %.c,$(O)/%,$(wildcard bench/*.c))
+# Only the usual build owns bin/: a build under a sanitizer or in a folder of one's own keeps its program there.
+BIN := $(if $(filter build/release,$(O)),bin/penstock,$(O)/penstock)
+
+all: $(BIN)
+
+# The libraries' flags, remade when install.sh changes; make reads this file again after making it, so the
+# packages are installed before the first pkg-config. Not needed for goals that compile nothing.
+ifneq ($(filter-out clean format check-includes,$(or $(MAKECMDGOALS),all)),)
+include build/flags.mk
+endif
+PACKAGES = libzmq libprotobuf-c liblz4 yaml-0.1 libxxhash zlib libzstd liblzma ompi-c
+build/flags.mk: scripts/install.sh
+	@scripts/install.sh build
+	@mkdir -p $(@D)
+	@cflags=$$(pkg-config --cflags $(PACKAGES)) && libs=$$(pkg-config --libs $(PACKAGES)) && \
+	    printf 'PKG_CFLAGS = %s\nPKG_LIBS = %s\n' "$$cflags" "$$libs" > $@
+
+$(BIN): $(OBJ)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS_BASE) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+build/proto/penstock.pb-c.c: proto/penstock.proto
+	@mkdir -p $(@D)
+	$(Q)protoc-c --proto_path=proto --c_out=build/proto $<
+$(O)/proto/%.o: build/proto/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE) -c -o $@ $<
+$(O)/%.o: src/%.c | build/proto/penstock.pb-c.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE) -c -o $@ $<
+$(O)/libpenstock.a: $(LIBOBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+# Gradient checks compute in double precision: tests named test_*_double get the model code compiled for it. Its objects
+# come first, so the linker takes the rest, and only the rest, from the usual library.
+$(O)/double/%.o: src/%.c | build/proto/penstock.pb-c.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE) -DNN_DOUBLE -c -o $@ $<
+$(O)/tests/%_double: tests/unit/%_double.c $(DOUBLE) $(O)/libpenstock.a
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE) -DNN_DOUBLE -MF $@.d -Itests/unit $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+$(O)/tests/%: tests/unit/%.c $(O)/libpenstock.a
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE) -MF $@.d -Itests/unit $(LDFLAGS) -o $@ $< $(O)/libpenstock.a $(LDLIBS) -lcmocka
+
+$(O)/bench/%: bench/%.c $(O)/libpenstock.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(COMPILE) -MF $@.d $(LDFLAGS) -o $@ $< $(O)/libpenstock.a $(LDLIBS)
+
+unit: $(UNITBIN)
+
+test:
+	scripts/install.sh build test
+	$(MAKE) all unit
+	tests/run
+
+demo: all
+	scripts/demo.sh $(DATA)
+
+# Unit tests, and the end-to-end tests that name themselves fit for it, under a sanitizer.
+asan ubsan tsan:
+	scripts/install.sh build test
+	$(MAKE) SAN=$(SAN_OF_$@) all unit
+	tests/run --build build/$(SAN_OF_$@) --sanitizer $(SAN_OF_$@)
+SAN_OF_asan = address
+SAN_OF_ubsan = undefined
+SAN_OF_tsan = thread
+
+# tests/lint.h tells the analyser what it cannot see from one file.
+lint: check-includes build/proto/penstock.pb-c.c
+	scripts/install.sh build lint
+	clang-tidy --quiet src/common/base.c -- $(CFLAGS_BASE) $(CPPFLAGS)
+	@printf '%s\n' $(filter-out src/common/base.c,$(SRC)) | \
+	    xargs -P 2 -I FILE clang-tidy --quiet FILE -- $(CFLAGS_BASE) $(CPPFLAGS) -D_GNU_SOURCE= -include tests/lint.h
+
+check-includes:
+	tests/include_rules
+
+format:
+	clang-format -i $$(find src tests -name '*.[ch]')
+
+bench: all $(BENCHBIN)
+	bench/run.sh
+
+install: all
+	install -D -m 755 bin/penstock $(DESTDIR)$(PREFIX)/bin/penstock
+	install -D -m 644 conf/default.yaml $(DESTDIR)$(PREFIX)/share/penstock/default.yaml
+
+clean:
+	rm -rf build bin
+
+-include $(OBJ:.o=.d) $(DOUBLE:.o=.d) $(UNITBIN:=.d) $(BENCHBIN:=.d)
+.SECONDARY: $(DOUBLE)
+.PHONY: all unit test demo asan ubsan tsan lint check-includes format bench install clean

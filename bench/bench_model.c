@@ -1,0 +1,214 @@
+/* bench_model.c - what one core's arithmetic allows: forward and backward of a micro-batch, and full ranking, against
+ * the rate of the matrix products alone at the same shapes. No network, no servers, no sampling.
+ *
+ *   bench_model [REPEATS]
+ *
+ * Shapes are those of Beibei's two behaviours: 21,716 users, 7,977 items, E = 64, batches of 4,096 in tiles. Figures
+ * are medians; pin it to one core (taskset -c 1).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/nn/blas.h"
+#include "worker/rank.h"
+
+enum { USERS = 21716, ITEMS = 7977, BEHAVIOURS = 2, BATCH = 4096, DISTINCT_USERS = BATCH / 5, DISTINCT_ITEMS = 3300 };
+
+static struct ps_dataset dataset = {
+    .users = USERS, .items = ITEMS, .behaviours = BEHAVIOURS, .behaviour = {"cart", "buy"}};
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *x, int n)
+{
+    qsort(x, (size_t)n, sizeof *x, compare);
+    return x[n / 2];
+}
+
+static void fill(float *x, size_t n, uint64_t stream)
+{
+    struct ps_random r = ps_random_stream(1, PS_RANDOM_TEST, stream, 0, 0);
+    for (size_t k = 0; k < n; k++)
+        x[k] = (float)(0.1 * ps_random_normal(&r));
+}
+
+/* A batch's rows (distinct ones), and its samples. */
+struct batch {
+    struct nn_rows rows[2];
+    struct nn_tensor param[PS_MAX_TABLES];
+    uint32_t user[BATCH], item[BATCH];
+    float label[BATCH], weight[BATCH];
+};
+
+static void rows_init(struct nn_rows *rows, int count, int width)
+{
+    float *value = ps_malloc_aligned((size_t)count * (size_t)width * sizeof *value);
+    const float **pointer = ps_calloc((size_t)count, sizeof *pointer);
+    fill(value, (size_t)count * (size_t)width, (uint64_t)count);
+    for (int r = 0; r < count; r++)
+        pointer[r] = value + (size_t)r * (size_t)width;
+    *rows = (struct nn_rows){count, width, pointer, ps_calloc((size_t)count * (size_t)width, sizeof(float))};
+}
+
+static void batch_init(struct batch *b, const struct ps_model *model)
+{
+    rows_init(&b->rows[0], DISTINCT_USERS + 1, (int)model->table[0].width);
+    rows_init(&b->rows[1], DISTINCT_ITEMS, (int)model->table[1].width);
+    for (int t = 2; t < model->tables; t++) {
+        const struct ps_table_spec *spec = &model->table[t];
+        size_t size = spec->rows * spec->width;
+        float *value = ps_calloc(size, sizeof *value);
+        fill(value, size, (uint64_t)t);
+        b->param[t] =
+            (struct nn_tensor){(int)spec->tensor_rows, (int)spec->tensor_cols, value, ps_calloc(size, sizeof(float))};
+    }
+    struct ps_random r = ps_random_stream(2, PS_RANDOM_TEST, 0, 0, 0);
+    for (int k = 0; k < BATCH; k++) {
+        b->user[k] = (uint32_t)k / 5;
+        b->item[k] = (uint32_t)ps_random_below(&r, DISTINCT_ITEMS);
+        b->label[k] = k % 5 == 0;
+        b->weight[k] = 0.5f / BATCH;
+    }
+}
+
+static void train_batch(struct ps_model *model, struct nn_tape *tape, const struct batch *b, int tile_size)
+{
+    for (int t = 0; t < 2; t++)
+        memset(b->rows[t].grad, 0, (size_t)b->rows[t].count * (size_t)b->rows[t].width * sizeof(float));
+    for (int first = 0; first < BATCH; first += tile_size) {
+        struct ps_tile tile = {.n = tile_size,
+                               .user = b->user + first,
+                               .item = b->item + first,
+                               .user_row = b->user + first,
+                               .item_row = b->item + first,
+                               .need = {tile_size, tile_size},
+                               .label = {b->label + first, b->label + first},
+                               .weight = {b->weight + first, b->weight + first},
+                               .sample_weight = 1.0f / BATCH,
+                               .rows = b->rows,
+                               .param = b->param};
+        nn_tape_reset(tape);
+        nn_backward(tape, model->class_->forward(model, tape, &tile));
+    }
+}
+
+/* Seconds of the three products of a 192-96 layer, for two behaviours and one batch. */
+static double gemm_batch(int tile, float *x, float *w, float *y)
+{
+    double begin = ps_now();
+    for (int k = 0; k < BEHAVIOURS * BATCH / tile; k++) {
+        nn_gemm(false, false, tile, 96, 192, x, 192, w, 96, 0, y, 96);
+        nn_gemm(false, true, tile, 192, 96, y, 96, w, 96, 1, x, 192);
+        nn_gemm(true, false, 192, 96, tile, x, 192, y, 96, 1, w, 96);
+    }
+    return ps_now() - begin;
+}
+
+static void bench_training(const char *name, int repeats)
+{
+    struct ps_config config;
+    struct ps_model model;
+    struct ps_error err;
+    ps_config_init(&config);
+    if (ps_model_init(&model, name, &config, &dataset, &err) < 0)
+        ps_die(PS_EXIT_FAIL, "%s", err.text);
+    struct batch *b = ps_calloc(1, sizeof *b);
+    batch_init(b, &model);
+    struct nn_tape *tape = nn_tape_new();
+    float *x = ps_calloc(BATCH * 192, sizeof *x), *w = ps_calloc(192 * 96, sizeof *w),
+          *y = ps_calloc(BATCH * 96, sizeof *y);
+    for (int tile = 256; tile <= BATCH; tile *= 2) {
+        double seconds[64], gemm[64];
+        for (int k = 0; k < repeats; k++) {
+            double begin = ps_now();
+            for (int j = 0; j < 10; j++)
+                train_batch(&model, tape, b, tile);
+            seconds[k] = (ps_now() - begin) / 10;
+            gemm[k] = 0;
+            for (int j = 0; j < 10; j++)
+                gemm[k] += gemm_batch(tile, x, w, y) / 10;
+        }
+        double rate = BATCH / median(seconds, repeats), ceiling = BATCH / median(gemm, repeats);
+        printf("%-12s tile %4d: %6.2f M samples/s forward and backward", name, tile, rate / 1e6);
+        if (strcmp(name, "nmtr_neumf") == 0)
+            printf("; products alone %.2f M (%.0f GFLOP/s): %.0f %%", ceiling / 1e6,
+                   ceiling * 6 * 192 * 96 * BEHAVIOURS / 1e9, 100 * rate / ceiling);
+        printf("\n");
+    }
+    free(x), free(w), free(y);
+}
+
+struct memory {
+    const struct ps_model *model;
+    float *value[PS_MAX_TABLES];
+};
+
+static int fetch(void *ctx, int table, const uint32_t *ids, int n, float *out, struct ps_error *err)
+{
+    const struct memory *m = ctx;
+    size_t width = m->model->table[table].width;
+    for (int k = 0; k < n; k++)
+        memcpy(out + (size_t)k * width, m->value[table] + ids[k] * width, width * sizeof *out);
+    return 0;
+}
+
+static void bench_ranking(const char *name, double flops, size_t targets)
+{
+    struct ps_config config;
+    struct ps_model model;
+    struct ps_error err;
+    ps_config_init(&config);
+    if (ps_model_init(&model, name, &config, &dataset, &err) < 0)
+        ps_die(PS_EXIT_FAIL, "%s", err.text);
+    struct memory memory = {.model = &model};
+    for (int t = 0; t < model.tables; t++) {
+        size_t size = model.table[t].rows * model.table[t].width;
+        memory.value[t] = ps_calloc(size, sizeof(float));
+        fill(memory.value[t], size, (uint64_t)t);
+    }
+    struct ps_pair *target = ps_calloc(targets, sizeof *target);
+    struct ps_rank *rank = ps_calloc(targets, sizeof *rank);
+    for (size_t k = 0; k < targets; k++)
+        target[k] = (struct ps_pair){(uint32_t)k, (uint32_t)(k * 7 % ITEMS)};
+    dataset.test = target, dataset.test_count = targets;
+    struct ps_row_source source = {fetch, &memory};
+    double begin = ps_now();
+    if (ps_rank_targets(&model, &source, PS_SPLIT_TEST, target, targets, PS_MASK_TARGET, rank, &err) < 0)
+        ps_die(PS_EXIT_FAIL, "%s", err.text);
+    double seconds = ps_now() - begin, pairs = (double)targets * ITEMS;
+    printf("%-12s ranking %zu users x %d items: %.2f s, %.0f M pairs/s, %.0f GFLOP/s\n", name, targets, ITEMS, seconds,
+           pairs / seconds / 1e6, pairs * flops / seconds / 1e9);
+}
+
+static void bench_gemm(const char *what, bool transpose_a, bool transpose_b, int m, int n, int k, int repeats)
+{
+    float *a = ps_calloc((size_t)m * k, 4), *b = ps_calloc((size_t)n * k, 4), *c = ps_calloc((size_t)m * n, 4);
+    double begin = ps_now();
+    for (int j = 0; j < repeats; j++)
+        nn_gemm(transpose_a, transpose_b, m, n, k, a, transpose_a ? m : k, b, transpose_b ? k : n, 0, c, n);
+    printf("%s: %.0f GFLOP/s\n", what, 2.0 * m * n * k * repeats / (ps_now() - begin) / 1e9);
+    free(a), free(b), free(c);
+}
+
+int main(int argc, char **argv)
+{
+    ps_blas_ensure_kernel(argv);
+    int repeats = argc > 1 ? atoi(argv[1]) : 7;
+    repeats = PS_MIN(PS_MAX(repeats, 1), 64);
+    uint64_t *no_history = ps_calloc(USERS + 1, sizeof *no_history);
+    for (int r = 0; r < BEHAVIOURS; r++)
+        dataset.train[r].offset = no_history;
+    printf("OpenBLAS kernels: %s\n", ps_blas_kernel());
+    bench_training("nmtr_gmf", repeats);
+    bench_training("nmtr_neumf", repeats);
+    bench_gemm("product of 256 users and 512 items, E = 64", false, true, 256, 512, 64, 2000);
+    bench_gemm("product of 512 items and a 64 x 96 matrix", true, false, 96, 512, 64, 5000);
+    bench_ranking("nmtr_gmf", 2 * 64, USERS);
+    bench_ranking("nmtr_mlp", 2 * 64, USERS / 8);
+    bench_ranking("nmtr_neumf", 2 * 64 * 96 * BEHAVIOURS, USERS / 8);
+    return 0;
+}

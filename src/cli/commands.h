@@ -1,0 +1,23 @@
+/* commands.h - the subcommands of bin/penstock, one file each in src/cli/.
+ *
+ * A command gets its own arguments (argv[0] is "penstock NAME", for usage lines), prints its failures itself, once, and
+ * returns the process's exit code (enum ps_exit). Adding one: its file, its prototype here, its line in main.c.
+ */
+#ifndef PS_CLI_COMMANDS_H
+#define PS_CLI_COMMANDS_H
+
+#define PS_VERSION "0.1.0"
+
+int cmd_synth(int argc, char **argv);
+int cmd_prepare(int argc, char **argv);
+int cmd_train(int argc, char **argv);
+int cmd_launch(int argc, char **argv);
+int cmd_join(int argc, char **argv);
+int cmd_evaluate(int argc, char **argv);
+int cmd_recommend(int argc, char **argv);
+int cmd_export(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_models(int argc, char **argv);
+int cmd_config(int argc, char **argv);
+
+#endif

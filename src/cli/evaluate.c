@@ -1,0 +1,141 @@
+/* evaluate.c - penstock evaluate: ranks held-out targets with a run's checkpoint, under a protocol of the user's choice. */
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/report.h"
+#include "cli/run.h"
+
+enum { KEY_CHECKPOINT = 1000, KEY_SPLIT, KEY_SET, KEY_WORKERS, KEY_JSON, KEY_DATA, MAX_OVERRIDES = 256 };
+
+struct arguments {
+    const char *run, *checkpoint, *json;
+    enum ps_split split;
+    int workers;
+    const char *override[MAX_OVERRIDES];
+    char *owned[MAX_OVERRIDES];
+    int overrides;
+};
+
+static const struct argp_option options[] = {
+    {"checkpoint", KEY_CHECKPOINT, "NAME", 0, "best (default), last, epoch-NNNN, or a folder", 0},
+    {"split", KEY_SPLIT, "SPLIT", 0, "test (default) or valid", 0},
+    {"mask", 'm', "MASK", 0, "none, target or any: which of the user's training items are no candidates", 0},
+    {"ties", 't', "TIES", 0, "standard, expected or conservative", 0},
+    {"topk", 'k', "LIST", 0, "Values of K, as in 10,20,50", 0},
+    {"users", 'u', "N", 0, "Rank a fixed, seeded sample of N targets; 0: all", 0},
+    {"data", KEY_DATA, "DIR", 0, "Another prepared dataset with the same ids", 0},
+    {"set", KEY_SET, "KEY=VALUE", 0, "Override any other key of the run's configuration", 0},
+    {"workers", KEY_WORKERS, "W", 0, "Threads that rank (default: one for each core)", 0},
+    {"json", KEY_JSON, "FILE", 0, "Also write the result as JSON ('-': to the standard output, instead of the table)", 0},
+    {0}};
+
+static const char doc[] = "Rank held-out targets with a run's checkpoint.\v"
+                          "All items are candidates but the masked ones; nothing is sampled unless --users says so. The protocol "
+                          "stands in the result.";
+
+static void override(struct arguments *a, struct argp_state *state, const char *key, const char *value)
+{
+    if (a->overrides == MAX_OVERRIDES)
+        argp_error(state, "too many options");
+    a->owned[a->overrides] = ps_format("%s=%s", key, value);
+    a->override[a->overrides] = a->owned[a->overrides];
+    a->overrides++;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case KEY_CHECKPOINT: a->checkpoint = arg; return 0;
+    case KEY_SPLIT:
+        if (strcmp(arg, "test") && strcmp(arg, "valid"))
+            argp_error(state, "--split is 'test' or 'valid', not '%s'", arg);
+        a->split = strcmp(arg, "test") ? PS_SPLIT_VALID : PS_SPLIT_TEST;
+        return 0;
+    case 'm': override(a, state, "eval.mask", arg); return 0;
+    case 't': override(a, state, "eval.ties", arg); return 0;
+    case 'u': override(a, state, "eval.users", arg); return 0;
+    case 'k': {
+        char *list = ps_format("[%s]", arg);
+        override(a, state, "eval.k", list);
+        free(list);
+        return 0;
+    }
+    case KEY_DATA: override(a, state, "data.path", arg); return 0;
+    case KEY_SET:
+        if (a->overrides == MAX_OVERRIDES)
+            argp_error(state, "too many options");
+        a->override[a->overrides++] = arg;
+        return 0;
+    case KEY_WORKERS: {
+        char *end;
+        long value = strtol(arg, &end, 10);
+        if (*end || value < 1 || value > 256)
+            argp_error(state, "'%s' is no number from 1 to 256", arg);
+        a->workers = (int)value;
+        return 0;
+    }
+    case KEY_JSON: a->json = arg; return 0;
+    case ARGP_KEY_ARG:
+        if (a->run)
+            argp_error(state, "one RUN only; '%s' is too many", arg);
+        a->run = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!a->run)
+            argp_error(state, "give the folder of a run");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int write_json(const struct ps_run *run, const struct ps_report *report, const char *path, struct ps_error *err)
+{
+    bool standard = !strcmp(path, "-");
+    FILE *to = standard ? stdout : fopen(path, "we");
+    if (!to)
+        return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write %s", path);
+    ps_report_json(run, report, to);
+    fputc('\n', to);
+    if (!standard && (ferror(to) | fclose(to)))
+        return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write %s", path);
+    return 0;
+}
+
+int cmd_evaluate(int argc, char **argv)
+{
+    struct arguments a = {.checkpoint = "best", .split = PS_SPLIT_TEST};
+    const struct argp argp = {options, parse, "RUN", doc, NULL, NULL, NULL};
+    argp_parse(&argp, argc, argv, 0, NULL, &a);
+
+    struct ps_error err = {0};
+    struct ps_run run = {0};
+    struct ps_report report;
+    char *checkpoint = ps_run_checkpoint(a.run, a.checkpoint);
+    int status = ps_run_config(a.run, a.override, a.overrides, &run.config, &err);
+    int workers = a.workers ? a.workers : (int)PS_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
+    if (!status)
+        status = ps_run_open(&run, PS_TRANSPORT_INPROC, 1, workers, false, NULL, &err);
+    if (!status) {
+        run.crew = ps_crew_start(run.net, &run.meeting, 1, workers);
+        /* A rule has no checkpoint: it counts the training data. */
+        status = ps_coordinator_start(run.coordinator, run.model.class_->forward ? checkpoint : NULL, &err);
+    }
+    if (!status)
+        status = ps_report_rank(&run, a.split, &report, &err);
+    if (!status && (!a.json || strcmp(a.json, "-")))
+        ps_report_print(&run, &report, stdout);
+    if (!status && a.json)
+        status = write_json(&run, &report, a.json, &err);
+    ps_run_close(&run, status ? err.code : 0, status ? err.text : "");
+    free(checkpoint);
+    for (int i = 0; i < a.overrides; i++)
+        free(a.owned[i]);
+    if (status)
+        fprintf(stderr, "penstock: %s\n", err.text);
+    return status ? err.code : 0;
+}

@@ -1,0 +1,159 @@
+/* export.c - penstock export: a checkpoint's tables as NumPy files, with the original ids beside them. */
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/offline.h"
+#include "common/file.h"
+
+enum { KEY_CHECKPOINT = 1000, KEY_OUT, BLOCK_ROWS = 256 };
+
+struct arguments {
+    const char *run, *checkpoint, *out;
+};
+
+static const struct argp_option options[] = {
+    {"checkpoint", KEY_CHECKPOINT, "NAME", 0, "best (default), last, epoch-NNNN, or a folder", 0},
+    {"out", KEY_OUT, "DIR", 0, "Where to write (default: RUN/export)", 0},
+    {0}};
+
+static const char doc[] =
+    "Write a checkpoint's embeddings and tensors as .npy files, float32.\v"
+    "TABLE.FIELD.npy holds a row for every user or item (one that was never trained has its initial value); users.tsv and items.tsv "
+    "give the original id of each row. Tensors have their own shape. In Python: "
+    "numpy.load('item.embedding.npy', mmap_mode='r').";
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case KEY_CHECKPOINT: a->checkpoint = arg; return 0;
+    case KEY_OUT: a->out = arg; return 0;
+    case ARGP_KEY_ARG:
+        if (a->run)
+            argp_error(state, "one RUN only; '%s' is too many", arg);
+        a->run = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!a->run)
+            argp_error(state, "give the folder of a run");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* The header of NumPy's format 1.0: a magic, a length, a Python literal padded to a multiple of 64 bytes. */
+static int put_header(struct ps_writer *w, uint64_t rows, uint64_t cols, struct ps_error *err)
+{
+    char literal[118], header[128];
+    int length = snprintf(literal, sizeof literal, "{'descr': '<f4', 'fortran_order': False, 'shape': (%llu, %llu), }",
+                          (unsigned long long)rows, (unsigned long long)cols);
+    memset(header, ' ', sizeof header);
+    memcpy(header, "\x93NUMPY\x01\x00\x76\x00", 10);
+    memcpy(header + 10, literal, (size_t)length);
+    header[sizeof header - 1] = '\n';
+    return ps_writer_put(w, header, sizeof header, err);
+}
+
+/* One field of a table of users or items, or a whole tensor (its chunks one behind the other, without the padding). */
+static int export_field(const struct ps_offline *offline, uint32_t table, const struct ps_field *field, const char *path,
+                        struct ps_error *err)
+{
+    const struct ps_table_spec *spec = &offline->model.table[table];
+    bool tensor = spec->kind == PS_TABLE_TENSOR;
+    struct ps_writer w;
+    int status = ps_writer_open(&w, path, err);
+    if (status)
+        return status;
+    status = tensor ? put_header(&w, spec->tensor_rows, spec->tensor_cols, err)
+                    : put_header(&w, spec->rows, field->width, err);
+    float *rows = ps_calloc((size_t)BLOCK_ROWS * spec->width, sizeof *rows);
+    uint64_t left = (uint64_t)spec->tensor_rows * spec->tensor_cols, id[BLOCK_ROWS];
+    for (uint64_t first = 0; !status && first < spec->rows; first += BLOCK_ROWS) {
+        uint64_t n = PS_MIN((uint64_t)BLOCK_ROWS, spec->rows - first);
+        for (uint64_t i = 0; i < n; i++)
+            id[i] = first + i;
+        ps_checkpoint_fetch(&offline->checkpoint, table, id, n, rows);
+        for (uint64_t i = 0; !status && i < n; i++) {
+            const float *row = rows + i * spec->width;
+            uint64_t take = tensor ? PS_MIN(left, (uint64_t)spec->width) : field->width;
+            status = ps_writer_put(&w, tensor ? row : row + field->first, take * sizeof *row, err);
+            left -= tensor ? take : 0;
+        }
+    }
+    free(rows);
+    if (status)
+        ps_writer_abandon(&w);
+    else
+        status = ps_writer_commit(&w, err);
+    return status;
+}
+
+static int export_names(const struct ps_dataset *dataset, enum ps_entity entity, const char *path, struct ps_error *err)
+{
+    struct ps_writer w;
+    int status = ps_writer_open(&w, path, err);
+    if (status)
+        return status;
+    uint64_t count = entity == PS_USERS ? dataset->users : dataset->items;
+    status = ps_writer_put(&w, "row\tid\n", 7, err);
+    for (uint64_t i = 0; !status && i < count; i++) {
+        char number[24];
+        size_t length;
+        const char *name = ps_dataset_name(dataset, entity, i, &length);
+        int digits = snprintf(number, sizeof number, "%llu\t", (unsigned long long)i);
+        status = ps_writer_put(&w, number, (size_t)digits, err);
+        if (!status)
+            status = ps_writer_put(&w, name, length, err);
+        if (!status)
+            status = ps_writer_put(&w, "\n", 1, err);
+    }
+    if (status)
+        ps_writer_abandon(&w);
+    else
+        status = ps_writer_commit(&w, err);
+    return status;
+}
+
+int cmd_export(int argc, char **argv)
+{
+    struct arguments a = {.checkpoint = "best"};
+    const struct argp argp = {options, parse, "RUN", doc, NULL, NULL, NULL};
+    argp_parse(&argp, argc, argv, 0, NULL, &a);
+
+    struct ps_error err = {0};
+    struct ps_offline offline;
+    char *folder = a.out ? ps_strdup(a.out) : ps_format("%s/export", a.run);
+    int status = ps_offline_open(&offline, a.run, a.checkpoint, NULL, 0, &err);
+    bool opened = !status;
+    if (!status && !offline.has_checkpoint)
+        status = ps_fail(&err, PS_EXIT_USAGE, "'%s' is a rule: it has no tables to export", offline.config.model.name);
+    if (!status)
+        status = ps_folder_make(folder, &err);
+    for (int t = 0; !status && t < offline.model.tables; t++) {
+        const struct ps_table_spec *spec = &offline.model.table[t];
+        for (uint32_t f = 0; !status && f < spec->fields; f++) {
+            char *path = spec->kind == PS_TABLE_TENSOR ? ps_format("%s/%s.npy", folder, spec->name)
+                                                       : ps_format("%s/%s.%s.npy", folder, spec->name, spec->field[f].name);
+            status = export_field(&offline, (uint32_t)t, &spec->field[f], path, &err);
+            if (!status)
+                puts(path);
+            free(path);
+        }
+    }
+    static const char *const names[] = {[PS_USERS] = "users.tsv", [PS_ITEMS] = "items.tsv"};
+    for (int e = PS_USERS; !status && e <= PS_ITEMS; e++) {
+        char *path = ps_format("%s/%s", folder, names[e]);
+        status = export_names(&offline.dataset, (enum ps_entity)e, path, &err);
+        if (!status)
+            puts(path);
+        free(path);
+    }
+    if (opened)
+        ps_offline_close(&offline);
+    free(folder);
+    if (status)
+        fprintf(stderr, "penstock: %s\n", err.text);
+    return status ? err.code : 0;
+}

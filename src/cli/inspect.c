@@ -1,0 +1,170 @@
+/* inspect.c - penstock inspect: what a dataset, a checkpoint or a run holds, and whether every byte of it is right. */
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/run.h"
+#include "common/file.h"
+#include "data/dataset.h"
+#include "server/checkpoint.h"
+
+enum { KEY_VERIFY = 1000, KEY_DIGEST };
+
+struct arguments {
+    const char *path;
+    bool verify, digest;
+};
+
+static const struct argp_option options[] = {
+    {"verify", KEY_VERIFY, NULL, 0, "Check every byte against its checksums", 0},
+    {"digest", KEY_DIGEST, NULL, 0, "Print only the digest of a checkpoint: the same for the same state, however many servers "
+     "wrote it", 0},
+    {0}};
+
+static const char doc[] = "Show what a dataset, a checkpoint or a run holds.\v"
+                          "PATH is a folder made by 'penstock prepare', a folder below RUN/checkpoints, or a RUN (then its last "
+                          "checkpoint is shown).";
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case KEY_VERIFY: a->verify = true; return 0;
+    case KEY_DIGEST: a->digest = true; return 0;
+    case ARGP_KEY_ARG:
+        if (a->path)
+            argp_error(state, "one PATH only; '%s' is too many", arg);
+        a->path = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!a->path)
+            argp_error(state, "give the folder of a dataset, a checkpoint or a run");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int inspect_dataset(const struct arguments *a, struct ps_error *err)
+{
+    struct ps_dataset d;
+    int status = ps_dataset_open(a->path, &d, err);
+    if (status)
+        return status;
+    if (a->verify)
+        status = ps_dataset_verify(&d, err);
+    if (!status) {
+        printf("dataset %s  (%016llx)\n%12llu users\n%12llu items\n", a->path, (unsigned long long)d.fingerprint,
+               (unsigned long long)d.users, (unsigned long long)d.items);
+        for (uint32_t b = 0; b < d.behaviours; b++)
+            printf("%12llu %s%s\n", (unsigned long long)d.train[b].interactions, d.behaviour[b],
+                   b + 1 == d.behaviours ? " (target)" : "");
+        printf("%12llu distinct pairs of user and item\n%12llu held out for validation\n%12llu held out for test\n",
+               (unsigned long long)d.union_pairs, (unsigned long long)d.valid_count, (unsigned long long)d.test_count);
+        if (a->verify)
+            printf("every byte is as it was written\n");
+    }
+    ps_dataset_close(&d);
+    return status;
+}
+
+static int inspect_checkpoint(const struct arguments *a, const char *path, struct ps_error *err)
+{
+    struct ps_checkpoint c;
+    uint64_t digest;
+    int status;
+    if (a->digest) {
+        status = ps_checkpoint_digest(path, &digest, err);
+        if (!status)
+            printf("%016llx\n", (unsigned long long)digest);
+        return status;
+    }
+    status = ps_checkpoint_open(&c, path, err);
+    if (status)
+        return status;
+    if (a->verify)
+        status = ps_checkpoint_verify(&c, err);
+    if (!status)
+        status = ps_checkpoint_digest(path, &digest, err);
+    if (!status) {
+        const struct ps_manifest *m = &c.manifest;
+        uint64_t stored[PS_MAX_TABLES] = {0}, bytes = 0;
+        for (size_t i = 0; !status && i < c.places; i++) {
+            struct ps_segment s;
+            status = ps_checkpoint_segment(&c, i, &s, err);
+            if (!status)
+                stored[s.table] += s.rows;
+        }
+        for (uint32_t i = 0; i < m->files; i++)
+            bytes += m->file[i].bytes;
+        printf("checkpoint %s\n  epoch %u, %s, seed %llu, BLAS kernel %s, %u lanes\n  written by %u servers, %.1f MB, digest %016llx\n",
+               path, m->epoch, m->mode == PS_SYNC ? "sync" : m->mode == PS_ASYNC ? "async" : "bounded",
+               (unsigned long long)m->seed, m->blas, m->lanes, m->files, 1e-6 * (double)bytes,
+               (unsigned long long)digest);
+        if (m->best_epoch)
+            printf("  validation %s %.4f, best %.4f in epoch %u\n", m->metric, m->value, m->best, m->best_epoch);
+        printf("  %-24s %12s %12s %8s\n", "table", "rows", "stored", "width");
+        for (uint32_t t = 0; t < m->tables; t++)
+            printf("  %-24s %12llu %12llu %8u\n", m->table[t].name, (unsigned long long)m->table[t].rows,
+                   (unsigned long long)stored[t], m->table[t].width);
+        if (a->verify)
+            printf("  every byte is as it was written\n");
+    }
+    ps_checkpoint_close(&c);
+    return status;
+}
+
+static int inspect_run(const struct arguments *a, struct ps_error *err)
+{
+    char *last = ps_run_checkpoint(a->path, "last"), *metrics = ps_format("%s/metrics.json", a->path), *text;
+    size_t size;
+    struct ps_config config;
+    int status = ps_run_config(a->path, NULL, 0, &config, err);
+    if (!status && !a->digest)
+        printf("run %s: model %s on %s\n", a->path, config.model.name, config.data.path);
+    if (!status && !access(last, F_OK))
+        status = inspect_checkpoint(a, last, err);
+    else if (!status && !a->digest)
+        printf("no checkpoint yet\n");
+    if (!status && !a->digest && !access(metrics, F_OK)) {
+        status = ps_file_read(metrics, 64 << 20, &text, &size, err);
+        if (!status) {
+            fputs(text, stdout);
+            free(text);
+        }
+    }
+    free(last);
+    free(metrics);
+    return status;
+}
+
+static bool holds(const char *folder, const char *name)
+{
+    char *path = ps_format("%s/%s", folder, name);
+    bool found = !access(path, F_OK);
+    free(path);
+    return found;
+}
+
+int cmd_inspect(int argc, char **argv)
+{
+    struct arguments a = {0};
+    const struct argp argp = {options, parse, "PATH", doc, NULL, NULL, NULL};
+    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    struct ps_error err = {0};
+    int status;
+    if (holds(a.path, "dataset.yaml"))
+        status = a.digest ? ps_fail(&err, PS_EXIT_USAGE, "--digest is for checkpoints; %s is a dataset", a.path)
+                          : inspect_dataset(&a, &err);
+    else if (holds(a.path, "config.yaml"))
+        status = inspect_run(&a, &err);
+    else if (holds(a.path, PS_MANIFEST_NAME))
+        status = inspect_checkpoint(&a, a.path, &err);
+    else
+        status = ps_fail(&err, PS_EXIT_DATA, "%s is no dataset (dataset.yaml), no checkpoint (%s) and no run (config.yaml)",
+                         a.path, PS_MANIFEST_NAME);
+    if (status)
+        fprintf(stderr, "penstock: %s\n", err.text);
+    return status ? err.code : 0;
+}

@@ -1,0 +1,110 @@
+/* join.c - penstock join: servers and workers that find a running job through its folder, or by its address. */
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/run.h"
+#include "common/file.h"
+
+struct arguments {
+    const char *run, *bind;
+    enum ps_role role;
+    double wait;
+};
+
+static const struct argp_option options[] = {
+    {"as", 'a', "ROLE", 0, "worker (default) or server", 0},
+    {"bind", 'b', "ADDRESS", 0, "What a server binds to, instead of the run's cluster.interface", 0},
+    {"wait", 'w', "SECONDS", 0, "How long to wait for the coordinator to appear (default 60)", 0},
+    {0}};
+
+static const char doc[] =
+    "Join a running job.\v"
+    "RUN is the job's folder, or tcp://HOST:PORT where there is no shared file system (its servers then bind to the "
+    "interface of the same host name). Start several with mpirun -np K penstock join RUN. Workers may join at any time and "
+    "get lanes at the next epoch or when another worker is lost; servers join at the start only.";
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case 'a':
+        if (strcmp(arg, "worker") && strcmp(arg, "server"))
+            argp_error(state, "--as is 'worker' or 'server', not '%s'", arg);
+        a->role = strcmp(arg, "server") ? PS_ROLE_WORKER : PS_ROLE_SERVER;
+        return 0;
+    case 'b': a->bind = arg; return 0;
+    case 'w': {
+        char *end;
+        a->wait = strtod(arg, &end);
+        if (*end || !(a->wait > 0))
+            argp_error(state, "'%s' is no number of seconds", arg);
+        return 0;
+    }
+    case ARGP_KEY_ARG:
+        if (a->run)
+            argp_error(state, "one RUN only; '%s' is too many", arg);
+        a->run = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!a->run)
+            argp_error(state, "give the folder of a running job, or tcp://HOST:PORT");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* Polls for RUN/state/coordinator: the coordinator may still be starting. */
+static int find(const struct arguments *a, struct ps_meeting *meeting, struct ps_error *err)
+{
+    if (!strncmp(a->run, "tcp://", 6)) {
+        *meeting = (struct ps_meeting){.start_timeout = a->wait, .coordinator_timeout = 60};
+        snprintf(meeting->endpoint, sizeof meeting->endpoint, "%s", a->run);
+        gethostname(meeting->interface, sizeof meeting->interface - 1);
+        return 0;
+    }
+    char *path = ps_format("%s/state/coordinator", a->run);
+    double begin = ps_now();
+    int status;
+    while ((status = access(path, F_OK)) && ps_now() - begin < a->wait)
+        ps_net_wait(NULL, 0, 0.05, NULL);
+    if (status) {
+        status = ps_fail(err, PS_EXIT_NET, "no coordinator has appeared in %s for %.0f s; is the run still going on?", path,
+                         a->wait);
+    } else {
+        char *text;
+        size_t size;
+        status = ps_file_read(path, 4096, &text, &size, err);
+        if (!status) {
+            status = ps_meeting_parse(meeting, text, path, err);
+            free(text);
+        }
+    }
+    free(path);
+    return status;
+}
+
+int cmd_join(int argc, char **argv)
+{
+    struct arguments a = {.role = PS_ROLE_WORKER, .wait = 60};
+    const struct argp argp = {options, parse, "RUN|tcp://HOST:PORT", doc, NULL, NULL, NULL};
+    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    struct ps_error err = {0};
+    struct ps_boot boot;
+    struct ps_meeting meeting;
+    ps_boot_start(&boot); /* nothing to exchange: the group is one for mpirun only */
+    ps_boot_finish(&boot);
+    int status = find(&a, &meeting, &err);
+    if (!status && a.bind)
+        snprintf(meeting.interface, sizeof meeting.interface, "%s", a.bind);
+    if (!status) {
+        struct ps_net *net = ps_net_new(1);
+        status = ps_crew_join(ps_crew_start(net, &meeting, a.role == PS_ROLE_SERVER, a.role == PS_ROLE_WORKER), &err);
+        ps_net_free(net);
+    }
+    if (status)
+        fprintf(stderr, "penstock: %s\n", err.text);
+    return status ? err.code : 0;
+}

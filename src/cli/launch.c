@@ -1,0 +1,311 @@
+/* launch.c - penstock launch: starts a job's mpirun groups so that the loss of any of them can be survived.
+ *
+ * One mpirun for the coordinator, in default mode: its exit code is the job's. One mpirun per host and role for servers and
+ * workers, in recovery mode, each entirely local to its host, so that a host can be lost. They find the coordinator through
+ * RUN/state/coordinator (launch facts, section 7). The groups have process groups of their own: Ctrl-C reaches this program only,
+ * which asks the coordinator to end after the epoch, and ends the rest when the coordinator has ended.
+ */
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/run.h"
+#include "common/file.h"
+
+enum { KEY_SET = 1000, KEY_RUN, KEY_SERVERS, KEY_WORKERS, KEY_HOSTS, KEY_AGENT, KEY_RESUME, MAX_PASSED = 512,
+       MAX_GROUPS = 256 };
+
+struct arguments {
+    const char *conf, *run, *resume, *hosts, *agent;
+    const char *passed[MAX_PASSED]; /* --set options, handed on to the coordinator */
+    int passed_count, servers, workers;
+};
+
+/* One mpirun. */
+struct group {
+    char host[128]; /* "" is this machine */
+    enum ps_role role;
+    int count;
+    char bind[128];
+    pid_t pid;
+};
+
+static const struct argp_option options[] = {
+    {"servers", KEY_SERVERS, "S", 0, "Number of servers on this machine (default 1)", 0},
+    {"workers", KEY_WORKERS, "W", 0, "Number of workers on this machine (default 1)", 0},
+    {"hosts", KEY_HOSTS, "FILE", 0, "Lines 'HOST ROLE COUNT [ADDRESS]', ROLE one of coordinator, server, worker; replaces "
+     "--servers and --workers. ADDRESS is what a server or the coordinator there binds to", 0},
+    {"agent", KEY_AGENT, "COMMAND", 0, "Runs a command on a host: COMMAND HOST 'shell text' (default ssh)", 0},
+    {"set", KEY_SET, "KEY=VALUE", 0, "Override a key of the configuration; may be given again", 0},
+    {"run", KEY_RUN, "DIR", 0, "Folder for the run (default: runs/job-TIME); on all hosts the same, shared one", 0},
+    {"resume", KEY_RESUME, "RUN", 0, "Go on with a run from its last checkpoint", 0},
+    {0}};
+
+static const char doc[] =
+    "Start a training job as separate mpirun groups.\v"
+    "The exit code is the coordinator's. More workers may join at any time: mpirun -np K penstock join RUN.";
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case KEY_SERVERS:
+    case KEY_WORKERS: {
+        char *end;
+        long value = strtol(arg, &end, 10);
+        if (*end || value < 1 || value > 256)
+            argp_error(state, "'%s' is no number from 1 to 256", arg);
+        *(key == KEY_SERVERS ? &a->servers : &a->workers) = (int)value;
+        return 0;
+    }
+    case KEY_HOSTS: a->hosts = arg; return 0;
+    case KEY_AGENT: a->agent = arg; return 0;
+    case KEY_SET:
+        if (a->passed_count + 2 > MAX_PASSED)
+            argp_error(state, "too many --set");
+        a->passed[a->passed_count++] = "--set";
+        a->passed[a->passed_count++] = arg;
+        return 0;
+    case KEY_RUN: a->run = arg; return 0;
+    case KEY_RESUME: a->resume = arg; return 0;
+    case ARGP_KEY_ARG:
+        if (a->conf)
+            argp_error(state, "one CONF only; '%s' is too many", arg);
+        a->conf = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!a->conf == !a->resume)
+            argp_error(state, "give either a configuration file or --resume RUN");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- groups ---- */
+
+static int read_hosts(const char *path, struct group *group, int *groups, struct ps_error *err)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return ps_fail_errno(err, PS_EXIT_USAGE, "cannot read the hosts file %s", path);
+    char line[512], role[32], rest[8];
+    int number = 0, status = 0, coordinators = 0, servers = 0, workers = 0;
+    while (!status && fgets(line, sizeof line, file)) {
+        number++;
+        line[strcspn(line, "#\n")] = 0;
+        if (line[strspn(line, " \t")] == 0)
+            continue;
+        if (*groups == MAX_GROUPS) {
+            status = ps_fail(err, PS_EXIT_USAGE, "%s:%d: more than %d lines", path, number, MAX_GROUPS);
+            break;
+        }
+        struct group *g = &group[(*groups)++];
+        *g = (struct group){0};
+        int found = sscanf(line, "%127s %31s %d %127s %7s", g->host, role, &g->count, g->bind, rest);
+        g->role = !strcmp(role, "coordinator") ? PS_ROLE_COORDINATOR : !strcmp(role, "server") ? PS_ROLE_SERVER
+                  : !strcmp(role, "worker")    ? PS_ROLE_WORKER : 0;
+        if (found < 3 || found > 4 || !g->role || g->count < 1 || g->count > 256 ||
+            (g->role == PS_ROLE_COORDINATOR && g->count != 1))
+            status = ps_fail(err, PS_EXIT_USAGE, "%s:%d: a line is 'HOST ROLE COUNT [ADDRESS]' with ROLE one of coordinator (COUNT "
+                             "1), server, worker", path, number);
+        coordinators += g->role == PS_ROLE_COORDINATOR;
+        servers += g->role == PS_ROLE_SERVER;
+        workers += g->role == PS_ROLE_WORKER;
+    }
+    fclose(file);
+    if (!status && (coordinators != 1 || !servers || !workers))
+        status = ps_fail(err, PS_EXIT_USAGE, "%s names %d coordinators, %d lines of servers and %d of workers; there must be one "
+                         "coordinator and at least one of each other", path, coordinators, servers, workers);
+    return status;
+}
+
+static int total(const struct group *group, int groups, enum ps_role role)
+{
+    int count = 0;
+    for (int i = 0; i < groups; i++)
+        count += group[i].role == role ? group[i].count : 0;
+    return count;
+}
+
+/* Appends a word to a shell text, quoted. */
+static void add_word(FILE *to, const char *word)
+{
+    fputs(" '", to);
+    for (; *word; word++)
+        if (*word == '\'')
+            fputs("'\\''", to);
+        else
+            fputc(*word, to);
+    fputc('\'', to);
+}
+
+/* The group's command as shell text: mpirun with what launch facts recommend, around this same program. */
+static char *command_of(const struct arguments *a, const struct group *g, const char *program, const char *run,
+                        int servers, int workers)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+    if (!to)
+        ps_die(PS_EXIT_FAIL, "out of memory for a command line");
+    if (*g->host) { /* the other host's shell begins elsewhere */
+        char *here = getcwd(NULL, 0);
+        fputs("cd", to);
+        add_word(to, here ? here : "/");
+        fputs(" && ", to);
+        free(here);
+    }
+    fprintf(to, "exec env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 "
+            "OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader "
+            "OMPI_MCA_orte_default_hostfile=none OMPI_MCA_odls_base_sigkill_timeout=10 OMPI_MCA_mpi_yield_when_idle=1 "
+            "OPENBLAS_NUM_THREADS=1 OMPI_MCA_orte_enable_recovery=%d mpirun -q -np %d",
+            g->role == PS_ROLE_COORDINATOR ? 0 : 1, g->count);
+    add_word(to, program);
+    if (g->role == PS_ROLE_COORDINATOR) {
+        fprintf(to, " train --coordinate --servers %d --workers %d", servers, workers);
+        if (a->resume) {
+            fputs(" --resume", to);
+        } else {
+            add_word(to, a->conf);
+            fputs(" --run", to);
+        }
+        add_word(to, run);
+        for (int i = 0; i < a->passed_count; i++)
+            add_word(to, a->passed[i]);
+        if (*g->bind) {
+            char *bind = ps_format("cluster.interface=%s", g->bind);
+            fputs(" --set", to);
+            add_word(to, bind);
+            free(bind);
+        }
+        if (a->hosts)
+            fputs(" --set cluster.transport=tcp", to);
+    } else {
+        fprintf(to, " join --as %s", g->role == PS_ROLE_SERVER ? "server" : "worker");
+        if (*g->bind) {
+            fputs(" --bind", to);
+            add_word(to, g->bind);
+        }
+        add_word(to, run);
+    }
+    fclose(to);
+    return text;
+}
+
+static void start(struct group *g, const char *agent, const char *command)
+{
+    g->pid = fork();
+    if (g->pid < 0)
+        ps_die(PS_EXIT_FAIL, "cannot start a process: %s", strerror(errno));
+    if (g->pid)
+        return;
+    setpgid(0, 0);
+    ps_boot_die_with_parent();
+    if (*g->host)
+        execlp(agent, agent, g->host, command, NULL);
+    else
+        execl("/bin/sh", "sh", "-c", command, NULL);
+    fprintf(stderr, "penstock: cannot run '%s': %s\n", *g->host ? agent : "/bin/sh", strerror(errno));
+    _exit(PS_EXIT_FAIL);
+}
+
+static void end_group(struct group *g, double patience)
+{
+    double begin = ps_now();
+    bool told = false;
+    while (g->pid > 0 && waitpid(g->pid, NULL, WNOHANG) == 0) {
+        double waited = ps_now() - begin;
+        if (waited > patience && !told) {
+            kill(-g->pid, SIGTERM);
+            told = true;
+        }
+        if (waited > patience + 15) {
+            kill(-g->pid, SIGKILL);
+            waitpid(g->pid, NULL, 0);
+            break;
+        }
+        ps_net_wait(NULL, 0, 0.02, NULL);
+    }
+    g->pid = 0;
+}
+
+/* Waits for the coordinator's mpirun. A first Ctrl-C is handed on to the coordinator, which ends after the epoch. */
+static int watch(struct group *group, int groups, struct group *coordinator)
+{
+    bool told = false;
+    int status;
+    for (;;) {
+        pid_t ended = waitpid(coordinator->pid, &status, WNOHANG);
+        if (ended == coordinator->pid || (ended < 0 && errno != EINTR))
+            break;
+        if (ps_interrupted && !told) {
+            fprintf(stderr, "penstock: ending after this epoch; once more to end at once\n");
+            kill(-coordinator->pid, SIGUSR1); /* mpirun hands it on to its rank; SIGTERM it would follow by SIGKILL */
+            told = true;
+        }
+        ps_net_wait(NULL, 0, 0.05, NULL);
+    }
+    coordinator->pid = 0;
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    for (int i = 0; i < groups; i++) /* they have been told by the coordinator, unless it died */
+        end_group(&group[i], code ? 1 : 5);
+    return code;
+}
+
+int cmd_launch(int argc, char **argv)
+{
+    struct arguments a = {.agent = "ssh"};
+    const struct argp argp = {options, parse, "CONF\n--resume RUN", doc, NULL, NULL, NULL};
+    argp_parse(&argp, argc, argv, 0, NULL, &a);
+
+    static struct group group[MAX_GROUPS];
+    int groups = 0;
+    struct ps_error err;
+    if (a.hosts) {
+        if (read_hosts(a.hosts, group, &groups, &err))
+            ps_die(err.code, "%s", err.text);
+    } else {
+        group[groups++] = (struct group){.role = PS_ROLE_COORDINATOR, .count = 1};
+        group[groups++] = (struct group){.role = PS_ROLE_SERVER, .count = PS_MAX(a.servers, 1)};
+        group[groups++] = (struct group){.role = PS_ROLE_WORKER, .count = PS_MAX(a.workers, 1)};
+    }
+    char program[4096];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length < 0)
+        ps_die(PS_EXIT_FAIL, "cannot find this program's own file: %s", strerror(errno));
+    program[length] = 0;
+    char *folder;
+    if (a.resume || a.run) {
+        folder = ps_strdup(a.resume ? a.resume : a.run);
+    } else {
+        char now[32];
+        time_t seconds = time(NULL);
+        struct tm parts;
+        localtime_r(&seconds, &parts);
+        strftime(now, sizeof now, "%Y%m%d-%H%M%S", &parts);
+        folder = ps_format("runs/job-%s", now);
+    }
+    /* A dead job's meeting point must not be found by this one's members. */
+    char *meeting = ps_format("%s/state/coordinator", folder);
+    unlink(meeting);
+    free(meeting);
+
+    ps_catch_signals();
+    int servers = total(group, groups, PS_ROLE_SERVER), workers = total(group, groups, PS_ROLE_WORKER);
+    struct group *coordinator = NULL;
+    for (int i = 0; i < groups; i++) {
+        char *command = command_of(&a, &group[i], program, folder, servers, workers);
+        start(&group[i], a.agent, command);
+        free(command);
+        if (group[i].role == PS_ROLE_COORDINATOR)
+            coordinator = &group[i];
+    }
+    free(folder);
+    return watch(group, groups, coordinator);
+}

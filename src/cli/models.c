@@ -1,0 +1,106 @@
+/* models.c - penstock models: the registry, or what one model reads, keeps and comes from. */
+#include "cli/commands.h"
+#include "common/schema.h"
+#include "worker/model.h"
+
+#include <argp.h>
+#include <string.h>
+
+static const char doc[] =
+    "Lists the recommenders that model.name may be. With NAME, shows that model's options, the tables "
+    "of rows that it keeps on the servers, and the publication that it is from.";
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+    const char **name = state->input;
+    if (key != ARGP_KEY_ARG)
+        return ARGP_ERR_UNKNOWN;
+    if (*name)
+        argp_error(state, "one model at a time: '%s' is too much", value);
+    *name = value;
+    return 0;
+}
+
+static void print_list(void)
+{
+    for (int m = 0; ps_models[m]; m++)
+        printf("%-14s %s\n", ps_models[m]->name, ps_models[m]->title);
+}
+
+/* The keys "model.OPTION" of the blank-separated options, with their defaults and what they are for. */
+static void print_options(const char *options)
+{
+    if (!*options)
+        printf("\nOptions: none\n");
+    else
+        printf("\nOptions, with their defaults:\n");
+    while (*options) {
+        int length = (int)strcspn(options, " ");
+        for (int k = 0; k < ps_key_count; k++) {
+            const char *path = ps_keys[k].path;
+            if (strncmp(path, "model.", 6) == 0 && (int)strlen(path + 6) == length &&
+                strncmp(path + 6, options, (size_t)length) == 0)
+                printf("  %-19s %-10s %s\n", path, ps_keys[k].initial, ps_keys[k].doc);
+        }
+        options += length;
+        options += strspn(options, " ");
+    }
+}
+
+static void print_tables(const struct ps_model *model)
+{
+    static const char *const kinds[] = {[PS_TABLE_USER] = "users", [PS_TABLE_ITEM] = "items"};
+    if (model->tables == 0)
+        printf("\nTables: none\n");
+    else
+        printf("\nTables, with the default options and the behaviours view, cart and buy:\n");
+    for (int t = 0; t < model->tables; t++) {
+        const struct ps_table_spec *spec = &model->table[t];
+        if (spec->kind == PS_TABLE_TENSOR) {
+            printf("  %-19s tensor %u x %u, in %llu row%s of %u floats\n", spec->name, spec->tensor_rows,
+                   spec->tensor_cols, (unsigned long long)spec->rows, spec->rows == 1 ? "" : "s", spec->width);
+            continue;
+        }
+        printf("  %-19s %s x %u floats:", spec->name, kinds[spec->kind], spec->width);
+        for (uint32_t f = 0; f < spec->fields; f++)
+            printf("%s %s (%u)", f ? "," : "", spec->field[f].name, spec->field[f].width);
+        printf("\n");
+    }
+}
+
+/* A model declares its tables for a dataset: here for one of a single user and item without any history. */
+static int print_model(const char *name, struct ps_error *err)
+{
+    static const uint64_t offset[2] = {0, 0};
+    static const uint32_t count[1] = {0};
+    const struct ps_history none = {.offset = offset, .count = count};
+    const struct ps_dataset dataset = {
+        .users = 1, .items = 1, .behaviours = 3, .behaviour = {"view", "cart", "buy"}, .train = {none, none, none}};
+    struct ps_config config;
+    struct ps_model model;
+    ps_config_init(&config);
+    int status = ps_model_init(&model, name, &config, &dataset, err);
+    if (status < 0)
+        return status;
+    printf("%s: %s\nSource: %s\n", name, model.class_->title, model.class_->source);
+    print_options(model.class_->options);
+    print_tables(&model);
+    ps_model_fini(&model);
+    return 0;
+}
+
+int cmd_models(int argc, char **argv)
+{
+    const char *name = NULL;
+    argp_parse(&(struct argp){NULL, parse, "[NAME]", doc, NULL, NULL, NULL}, argc, argv, 0, NULL, &name);
+    if (!name) {
+        print_list();
+        return PS_OK;
+    }
+    struct ps_error err;
+    if (print_model(name, &err) < 0) {
+        fprintf(stderr, "penstock: %s\n", err.text);
+        return err.code;
+    }
+    return PS_OK;
+}

@@ -1,0 +1,285 @@
+/* prepare.c - penstock prepare: the command line of src/data/prepare.h. */
+#include "data/prepare.h"
+#include "cli/commands.h"
+#include "cli/run.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char doc[] =
+    "Turns logs of users' behaviour into a dataset that 'penstock train' reads.\v"
+    "An INPUT is a TSV, a CSV or a RecBole .inter file with a header, plain or packed with gzip, xz or zstd ('-' is the "
+    "standard input). With columns user, item, behaviour and perhaps timestamp it may hold several behaviours; "
+    "BEHAVIOUR=FILE says that all of its lines are of one.\n\n"
+    "--test and --valid take a FILE of (user, item) pairs of the target behaviour, or a rule: last-by-time, "
+    "last-by-position, none, and for --valid also random. Without --test the rule is last-by-time. Without --valid it is "
+    "the rule of --test, or random where --test is a file or none. A held-out pair is never in the target's training "
+    "data.\n\nExamples:\n"
+    "  penstock prepare --out shop --behaviours view,cart,buy log.tsv.gz\n"
+    "  penstock prepare --out beibei --behaviours cart,buy --test buy.test.tsv --hide-weaker 0.377 "
+    "cart=cart.train.tsv buy=buy.train.tsv\n"
+    "  penstock prepare --out tuesday --dictionary monday --behaviours view,cart,buy tuesday.tsv";
+
+enum {
+    KEY_OUT = 'o',
+    KEY_BEHAVIOURS = 'b',
+    KEY_SEED = 's',
+    KEY_TEST = 't',
+    KEY_VALID = 'v',
+    KEY_FIRST_LONG = 1000,
+    KEY_HIDE,
+    KEY_KEEP_TARGETS,
+    KEY_KEEP_FUTURE,
+    KEY_DUPLICATES,
+    KEY_USER,
+    KEY_ITEM,
+    KEY_BEHAVIOUR,
+    KEY_TIME,
+    KEY_COLUMNS,
+    KEY_UNIT,
+    KEY_MAX_BAD,
+    KEY_STRICT,
+    KEY_DICTIONARY,
+    KEY_ID_SEED,
+    KEY_MEMORY,
+    KEY_OVERWRITE
+};
+
+static const struct argp_option options[] = {
+    {"out", KEY_OUT, "DIR", 0, "Folder to make", 1},
+    {"behaviours", KEY_BEHAVIOURS, "A,B,...", 0, "Behaviours, from the weakest to the target", 1},
+    {"overwrite", KEY_OVERWRITE, NULL, 0, "Replace DIR if it holds a dataset", 1},
+    {"dictionary", KEY_DICTIONARY, "OLD", 0, "Keep the ids of all names of the dataset OLD", 1},
+    {0, 0, NULL, 0, "Splits:", 2},
+    {"test", KEY_TEST, "FILE|RULE", 0, "Pairs to test on", 2},
+    {"valid", KEY_VALID, "FILE|RULE", 0, "Pairs to validate on", 2},
+    {"keep-targets", KEY_KEEP_TARGETS, "N", 0, "A rule leaves a user at least N target items (default: 1)", 2},
+    {"keep-future", KEY_KEEP_FUTURE, NULL, 0, "Train on a user's events after a pair held out by time, too", 2},
+    {"hide-weaker", KEY_HIDE, "P", 0, "Take a validation pair out of the weaker behaviours with probability P", 2},
+    {"duplicates", KEY_DUPLICATES, "first|last", 0, "Which event of a repeated one counts (default: first)", 2},
+    {"seed", KEY_SEED, "N", 0, "Seed of ids and random splits (default: 1)", 2},
+    {"id-seed", KEY_ID_SEED, "N", 0, "Another seed for the ids alone", 2},
+    {0, 0, NULL, 0, "Input:", 3},
+    {"user-column", KEY_USER, "NAME", 0, "Column of the user (default: user, user_id, uid, ...)", 3},
+    {"item-column", KEY_ITEM, "NAME", 0, "Column of the item (default: item, item_id, video, sku_id, ...)", 3},
+    {"behaviour-column", KEY_BEHAVIOUR, "NAME", 0, "Column of the behaviour (default: behaviour, event, type, ...)", 3},
+    {"time-column", KEY_TIME, "NAME", 0, "Column of the time (default: timestamp, time, ts, ...)", 3},
+    {"columns", KEY_COLUMNS, "A,B,...", 0, "The files have no header; these are their columns", 3},
+    {"time-unit", KEY_UNIT, "s|ms", 0, "Unit of the times (default: s)", 3},
+    {"max-bad", KEY_MAX_BAD, "N", 0, "Stop after more than N bad lines (default: 100)", 3},
+    {"strict", KEY_STRICT, NULL, 0, "A behaviour that is not named makes a bad line", 3},
+    {"memory", KEY_MEMORY, "SIZE", 0, "Memory to use, as in 512M or 4G (default: 1G)", 3},
+    {0},
+};
+
+struct arguments {
+    struct ps_prepare_options o;
+    struct ps_prepare_input *input; /* owned; texts are borrowed from the command line */
+    size_t capacity;
+    bool valid_set, id_seed_set;
+};
+
+static uint64_t parse_number(struct argp_state *state, const char *option, const char *text, uint64_t limit)
+{
+    char *end;
+    errno = 0;
+    uint64_t value = strtoull(text, &end, 10);
+    if (errno || end == text || *end || text[0] == '-' || value > limit)
+        argp_error(state, "%s takes a whole number up to %llu, not '%s'", option, (unsigned long long)limit, text);
+    return value;
+}
+
+static uint64_t parse_memory(struct argp_state *state, const char *text)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    double value = strtod(text, &end);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (unit && !end[1])
+        value *= (double)(UINT64_C(1) << (10 * (unit - units + 1)));
+    if (end == text || (*end && (!unit || end[1])) || !(value >= 1 << 20 && value < 0x1p60))
+        argp_error(state, "--memory takes a size from 1M on, as in 512M or 4G, not '%s'", text);
+    return (uint64_t)value;
+}
+
+static double parse_probability(struct argp_state *state, const char *text)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end || !(value >= 0 && value <= 1))
+        argp_error(state, "--hide-weaker takes a probability from 0 to 1, not '%s'", text);
+    return value;
+}
+
+/* Names of behaviours become names of files and keys: letters, digits, '-' and '_'. */
+static void parse_behaviours(struct argp_state *state, struct ps_prepare_options *o, const char *text)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    uint32_t count = 0;
+    for (const char *at = text; at; count++) {
+        size_t length = strcspn(at, ",");
+        if (count == PS_MAX_BEHAVIOURS)
+            argp_error(state, "--behaviours takes at most %d names", PS_MAX_BEHAVIOURS);
+        if (!length || length >= sizeof o->behaviour[0] || strspn(at, allowed) < length)
+            argp_error(state, "'%.*s' cannot name a behaviour: 1 to 31 letters, digits, '-' or '_'", (int)length, at);
+        memset(o->behaviour[count], 0, sizeof o->behaviour[count]);
+        memcpy(o->behaviour[count], at, length);
+        if (!strcmp(o->behaviour[count], "union"))
+            argp_error(state, "'union' cannot name a behaviour: a file of the dataset has this name");
+        for (uint32_t b = 0; b < count; b++)
+            if (!strcmp(o->behaviour[b], o->behaviour[count]))
+                argp_error(state, "--behaviours names '%s' twice", o->behaviour[b]);
+        at = at[length] ? at + length + 1 : NULL;
+    }
+    o->rules.behaviours = count;
+}
+
+static enum ps_holdout parse_rule(const char *text, const char **path)
+{
+    static const struct {
+        const char *name;
+        enum ps_holdout rule;
+    } rules[] = {{"none", PS_HOLDOUT_NONE},
+                 {"random", PS_HOLDOUT_RANDOM},
+                 {"last-by-time", PS_HOLDOUT_LAST_TIME},
+                 {"last-by-position", PS_HOLDOUT_LAST_POSITION}};
+    for (size_t i = 0; i < PS_COUNT(rules); i++)
+        if (!strcmp(text, rules[i].name))
+            return rules[i].rule;
+    *path = text;
+    return PS_HOLDOUT_GIVEN;
+}
+
+/* "cart=FILE" is a file of one behaviour, if cart is one of them; whatever else is a path. */
+static void place_inputs(struct ps_prepare_input *input, struct ps_prepare_options *o)
+{
+    for (int i = 0; i < o->inputs; i++)
+        for (uint32_t b = 0; b < o->rules.behaviours; b++) {
+            size_t length = strlen(o->behaviour[b]);
+            if (!strncmp(input[i].path, o->behaviour[b], length) && input[i].path[length] == '=') {
+                input[i] = (struct ps_prepare_input){input[i].path + length + 1, (int)b};
+                break;
+            }
+        }
+    o->input = input;
+}
+
+static void finish_arguments(struct argp_state *state, struct arguments *a)
+{
+    struct ps_prepare_options *o = &a->o;
+    if (!o->out)
+        argp_error(state, "--out names the folder to make");
+    if (!o->rules.behaviours)
+        argp_error(state, "--behaviours names the behaviours, from the weakest to the target, as in view,cart,buy");
+    if (!o->inputs)
+        argp_error(state, "no input; name the files to read");
+    if (o->rules.test == PS_HOLDOUT_RANDOM)
+        argp_error(state, "--test takes no random pairs; choose last-by-time, last-by-position, none or a file");
+    bool by_rule = o->rules.test == PS_HOLDOUT_LAST_TIME || o->rules.test == PS_HOLDOUT_LAST_POSITION;
+    if (!a->valid_set)
+        o->rules.valid = by_rule ? o->rules.test : PS_HOLDOUT_RANDOM;
+    if (!a->id_seed_set)
+        o->id_seed = o->rules.seed;
+    place_inputs(a->input, o);
+}
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    struct ps_prepare_options *o = &a->o;
+    switch (key) {
+    case KEY_OUT:
+        o->out = value;
+        return 0;
+    case KEY_BEHAVIOURS:
+        parse_behaviours(state, o, value);
+        return 0;
+    case KEY_OVERWRITE:
+        o->overwrite = true;
+        return 0;
+    case KEY_DICTIONARY:
+        o->dictionary = value;
+        return 0;
+    case KEY_TEST:
+        o->rules.test = parse_rule(value, &o->test_path);
+        return 0;
+    case KEY_VALID:
+        o->rules.valid = parse_rule(value, &o->valid_path);
+        a->valid_set = true;
+        return 0;
+    case KEY_KEEP_TARGETS:
+        o->rules.keep_targets = (uint32_t)parse_number(state, "--keep-targets", value, 1000000);
+        return 0;
+    case KEY_KEEP_FUTURE:
+        o->rules.keep_future = true;
+        return 0;
+    case KEY_HIDE:
+        o->rules.hide_weaker = parse_probability(state, value);
+        return 0;
+    case KEY_DUPLICATES:
+        if (strcmp(value, "first") != 0 && strcmp(value, "last") != 0)
+            argp_error(state, "--duplicates takes first or last, not '%s'", value);
+        o->rules.last_duplicate = value[0] == 'l';
+        return 0;
+    case KEY_SEED:
+        o->rules.seed = parse_number(state, "--seed", value, UINT64_MAX);
+        return 0;
+    case KEY_ID_SEED:
+        o->id_seed = parse_number(state, "--id-seed", value, UINT64_MAX);
+        a->id_seed_set = true;
+        return 0;
+    case KEY_USER:
+    case KEY_ITEM:
+    case KEY_BEHAVIOUR:
+    case KEY_TIME:
+        o->format.column[PS_COLUMN_USER + (key - KEY_USER)] = value;
+        return 0;
+    case KEY_COLUMNS:
+        o->format.columns = value;
+        return 0;
+    case KEY_UNIT:
+        if (strcmp(value, "s") != 0 && strcmp(value, "ms") != 0)
+            argp_error(state, "--time-unit takes s or ms, not '%s'", value);
+        o->format.milliseconds = value[0] == 'm';
+        return 0;
+    case KEY_MAX_BAD:
+        o->max_bad = parse_number(state, "--max-bad", value, UINT64_MAX);
+        return 0;
+    case KEY_STRICT:
+        o->strict = true;
+        return 0;
+    case KEY_MEMORY:
+        o->memory = parse_memory(state, value);
+        return 0;
+    case ARGP_KEY_ARG:
+        PS_GROW(a->input, a->capacity, (size_t)o->inputs + 1);
+        a->input[o->inputs++] = (struct ps_prepare_input){value, PS_ANY_BEHAVIOUR};
+        return 0;
+    case ARGP_KEY_END:
+        finish_arguments(state, a);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int cmd_prepare(int argc, char **argv)
+{
+    struct arguments a = {.o = {.rules = {.test = PS_HOLDOUT_LAST_TIME, .keep_targets = 1, .seed = 1},
+                                .memory = UINT64_C(1) << 30,
+                                .max_bad = 100,
+                                .stop = &ps_interrupted}};
+    struct ps_prepare_stats stats;
+    struct ps_error err = {0};
+    argp_parse(&(struct argp){options, parse, "INPUT...", doc, NULL, NULL, NULL}, argc, argv, 0, NULL, &a);
+    ps_catch_signals();
+    int status = ps_prepare(&a.o, &stats, &err);
+    if (status)
+        fprintf(stderr, "penstock: %s\n", err.text);
+    else
+        ps_prepare_print(&a.o, &stats, stdout);
+    free(a.input);
+    return status ? err.code : PS_OK;
+}

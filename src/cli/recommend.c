@@ -1,0 +1,195 @@
+/* recommend.c - penstock recommend: the best items of users, as TSV with original ids. */
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/offline.h"
+#include "common/file.h"
+#include "common/progress.h"
+
+enum { KEY_CHECKPOINT = 1000, KEY_USERS, KEY_OUT, KEY_SET, MAX_OVERRIDES = 256, MAX_NAMED = 4096, BLOCK_USERS = 1024 };
+
+struct arguments {
+    const char *run, *checkpoint, *users, *out, *mask;
+    const char *named[MAX_NAMED];
+    int named_count, k;
+    const char *override[MAX_OVERRIDES];
+    int overrides;
+};
+
+static const struct argp_option options[] = {
+    {"topk", 'k', "K", 0, "Items a user (default 10, at most 1000)", 0},
+    {"mask", 'm', "MASK", 0, "none, target or any: which of the user's training items are left out (default: the run's eval.mask)",
+     0},
+    {"user", 'u', "NAME", 0, "Only this user; may be given again", 0},
+    {"users", KEY_USERS, "FILE", 0, "Only the users named in FILE, one a line", 0},
+    {"checkpoint", KEY_CHECKPOINT, "NAME", 0, "best (default), last, epoch-NNNN, or a folder", 0},
+    {"out", KEY_OUT, "FILE", 0, "Where to write (default: RUN/export/top-K.tsv; '-': the standard output)", 0},
+    {"set", KEY_SET, "KEY=VALUE", 0, "Override a key of the run's configuration", 0},
+    {0}};
+
+static const char doc[] = "Write the best items of users, as TSV: user, rank, item, score.\v"
+                          "All users of the dataset, unless some are named. Scores are comparable within a user only.";
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case 'k': {
+        char *end;
+        long value = strtol(arg, &end, 10);
+        if (*end || value < 1 || value > PS_TOP_MAX)
+            argp_error(state, "'%s' is no number from 1 to %d", arg, PS_TOP_MAX);
+        a->k = (int)value;
+        return 0;
+    }
+    case 'm': a->mask = arg; return 0;
+    case 'u':
+        if (a->named_count == MAX_NAMED)
+            argp_error(state, "more than %d --user; use --users FILE", MAX_NAMED);
+        a->named[a->named_count++] = arg;
+        return 0;
+    case KEY_USERS: a->users = arg; return 0;
+    case KEY_CHECKPOINT: a->checkpoint = arg; return 0;
+    case KEY_OUT: a->out = arg; return 0;
+    case KEY_SET:
+        if (a->overrides == MAX_OVERRIDES - 1)
+            argp_error(state, "too many --set");
+        a->override[a->overrides++] = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->run)
+            argp_error(state, "one RUN only; '%s' is too many", arg);
+        a->run = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!a->run)
+            argp_error(state, "give the folder of a run");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* The users asked for, by dense id; all of them where none is named. */
+struct selection {
+    uint32_t *user; /* owned; NULL: all */
+    size_t count, capacity;
+};
+
+static int select_name(const struct ps_dataset *dataset, const char *name, size_t length, struct selection *s,
+                       struct ps_error *err)
+{
+    uint64_t id;
+    if (!ps_dataset_find(dataset, PS_USERS, name, length, &id))
+        return ps_fail(err, PS_EXIT_DATA, "there is no user '%.*s' in %s", (int)length, name, dataset->path);
+    PS_GROW(s->user, s->capacity, s->count + 1);
+    s->user[s->count++] = (uint32_t)id;
+    return 0;
+}
+
+static int select_users(const struct arguments *a, const struct ps_dataset *dataset, struct selection *s,
+                        struct ps_error *err)
+{
+    int status = 0;
+    for (int i = 0; !status && i < a->named_count; i++)
+        status = select_name(dataset, a->named[i], strlen(a->named[i]), s, err);
+    if (!status && a->users) {
+        FILE *file = fopen(a->users, "re");
+        if (!file)
+            return ps_fail_errno(err, PS_EXIT_DATA, "cannot read %s", a->users);
+        char *line = NULL;
+        size_t size = 0;
+        while (!status && getline(&line, &size, file) >= 0) {
+            size_t length = strcspn(line, "\r\n");
+            if (length)
+                status = select_name(dataset, line, length, s, err);
+        }
+        free(line);
+        fclose(file);
+        if (!status && !s->count)
+            status = ps_fail(err, PS_EXIT_DATA, "%s names no user", a->users);
+    }
+    if (!status && !s->user)
+        s->count = dataset->users;
+    return status;
+}
+
+static int write_lists(struct ps_offline *offline, const struct arguments *a, const struct selection *s, FILE *to,
+                       struct ps_error *err)
+{
+    struct ps_top *top = ps_calloc((size_t)BLOCK_USERS * (size_t)a->k, sizeof *top);
+    uint32_t user[BLOCK_USERS];
+    struct ps_bar bar;
+    ps_bar_begin(&bar, "recommending", s->count);
+    fprintf(to, "user\trank\titem\tscore\n");
+    int status = 0;
+    for (size_t first = 0; !status && first < s->count; first += BLOCK_USERS) {
+        size_t n = PS_MIN((size_t)BLOCK_USERS, s->count - first);
+        for (size_t i = 0; i < n; i++)
+            user[i] = s->user ? s->user[first + i] : (uint32_t)(first + i);
+        status = ps_top_items(&offline->model, &offline->source, user, n, offline->config.eval.mask, a->k,
+                              offline->config.train.seed, top, err);
+        for (size_t i = 0; !status && i < n; i++) {
+            size_t user_length, item_length;
+            const char *user_name = ps_dataset_name(&offline->dataset, PS_USERS, user[i], &user_length);
+            for (int k = 0; k < a->k; k++) {
+                const struct ps_top *t = &top[i * (size_t)a->k + (size_t)k];
+                if (t->item == PS_NO_ITEM)
+                    break;
+                const char *item_name = ps_dataset_name(&offline->dataset, PS_ITEMS, t->item, &item_length);
+                fprintf(to, "%.*s\t%d\t%.*s\t%.6g\n", (int)user_length, user_name, k + 1, (int)item_length, item_name,
+                        (double)t->score);
+            }
+        }
+        ps_bar_update(&bar, first + n, "");
+    }
+    ps_bar_end(&bar);
+    free(top);
+    return status;
+}
+
+int cmd_recommend(int argc, char **argv)
+{
+    static struct arguments a = {.checkpoint = "best", .k = 10};
+    const struct argp argp = {options, parse, "RUN", doc, NULL, NULL, NULL};
+    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    char *mask = a.mask ? ps_format("eval.mask=%s", a.mask) : NULL;
+    if (mask)
+        a.override[a.overrides++] = mask;
+
+    struct ps_error err = {0};
+    struct ps_offline offline;
+    struct selection selection = {0};
+    bool standard = a.out && !strcmp(a.out, "-");
+    char *path = a.out ? ps_strdup(a.out) : ps_format("%s/export/top-%d.tsv", a.run, a.k);
+    char *temporary = ps_format("%s.tmp", path);
+    FILE *to = NULL;
+    int status = ps_offline_open(&offline, a.run, a.checkpoint, a.override, a.overrides, &err);
+    bool opened = !status;
+    if (!status)
+        status = select_users(&a, &offline.dataset, &selection, &err);
+    if (!status) {
+        to = standard ? stdout : fopen(temporary, "we");
+        if (!to)
+            status = ps_fail_errno(&err, PS_EXIT_STORAGE, "cannot write %s", temporary);
+    }
+    if (!status)
+        status = write_lists(&offline, &a, &selection, to, &err);
+    if (to && !standard) {
+        bool failed = ferror(to) != 0;
+        failed |= fclose(to) != 0;
+        if (!status && (failed || rename(temporary, path)))
+            status = ps_fail_errno(&err, PS_EXIT_STORAGE, "cannot write %s", path);
+        if (status)
+            remove(temporary);
+        else
+            fprintf(stderr, "%s\n", path);
+    }
+    if (opened)
+        ps_offline_close(&offline);
+    free(selection.user), free(path), free(temporary), free(mask);
+    if (status)
+        fprintf(stderr, "penstock: %s\n", err.text);
+    return status ? err.code : 0;
+}

@@ -1,0 +1,293 @@
+/* run.c - roles, meeting points and threads of a run; see run.h. */
+#include "cli/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "coordinator/runlog.h"
+#include "server/server.h"
+#include "worker/nn/blas.h"
+#include "worker/order.h"
+#include "worker/worker.h"
+
+volatile sig_atomic_t ps_interrupted;
+
+static void interrupt(int signal_number)
+{
+    if (ps_interrupted)
+        _exit(PS_EXIT_INTERRUPTED);
+    ps_interrupted = 1;
+}
+
+void ps_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL); /* penstock launch: mpirun hands it on and does nothing else */
+}
+
+/* ---- meeting ---- */
+
+char *ps_meeting_write(const struct ps_meeting *m)
+{
+    return ps_format("endpoint %s\ninterface %s\nstart_timeout %.17g\ncoordinator_timeout %.17g\n", m->endpoint,
+                     m->interface, m->start_timeout, m->coordinator_timeout);
+}
+
+int ps_meeting_parse(struct ps_meeting *m, const char *text, const char *name, struct ps_error *err)
+{
+    if (sscanf(text, "endpoint %255s interface %255s start_timeout %lf coordinator_timeout %lf", m->endpoint,
+               m->interface, &m->start_timeout, &m->coordinator_timeout) != 4)
+        return ps_fail(err, PS_EXIT_DATA, "%s does not say where the coordinator is; it is no file of a running job", name);
+    return 0;
+}
+
+/* ---- threads ---- */
+
+struct role {
+    pthread_t thread;
+    enum ps_role kind;
+    char bind[512];
+    struct ps_crew *crew;
+    int status;
+    struct ps_error err;
+};
+
+struct ps_crew {
+    struct ps_net *net;
+    struct ps_meeting meeting;
+    int roles;
+    struct role *role;
+};
+
+static void *play(void *arg)
+{
+    struct role *role = arg;
+    const struct ps_meeting *m = &role->crew->meeting;
+    if (role->kind == PS_ROLE_SERVER) {
+        struct ps_server_options options = {.net = role->crew->net,
+                                            .coordinator = m->endpoint,
+                                            .bind = role->bind,
+                                            .start_timeout = m->start_timeout,
+                                            .coordinator_timeout = m->coordinator_timeout};
+        role->status = ps_server_run(&options, &role->err);
+    } else {
+        struct ps_worker_options options = {.net = role->crew->net,
+                                            .coordinator = m->endpoint,
+                                            .start_timeout = m->start_timeout,
+                                            .coordinator_timeout = m->coordinator_timeout};
+        role->status = ps_worker_run(&options, &role->err);
+    }
+    return NULL;
+}
+
+/* A server binds beside the coordinator, by the same transport. */
+static void server_bind(const struct ps_meeting *m, int number, char bind[512])
+{
+    const char *slash = strrchr(m->endpoint, '/');
+    if (!strncmp(m->endpoint, "tcp://", 6))
+        snprintf(bind, 512, "tcp://%s:*", m->interface);
+    else
+        snprintf(bind, 512, "%.*s/server-%d-%d", (int)PS_MIN(slash - m->endpoint, 200), m->endpoint, (int)getpid(),
+                 number);
+}
+
+struct ps_crew *ps_crew_start(struct ps_net *net, const struct ps_meeting *meeting, int servers, int workers)
+{
+    struct ps_crew *crew = ps_calloc(1, sizeof *crew);
+    crew->net = net;
+    crew->meeting = *meeting;
+    crew->roles = servers + workers;
+    crew->role = ps_calloc((size_t)crew->roles, sizeof *crew->role);
+    for (int i = 0; i < crew->roles; i++) {
+        struct role *role = &crew->role[i];
+        role->crew = crew;
+        role->kind = i < servers ? PS_ROLE_SERVER : PS_ROLE_WORKER;
+        server_bind(meeting, i, role->bind);
+        if (pthread_create(&role->thread, NULL, play, role))
+            ps_die(PS_EXIT_FAIL, "cannot start a thread; check 'ulimit -u'");
+    }
+    return crew;
+}
+
+int ps_crew_join(struct ps_crew *crew, struct ps_error *err)
+{
+    int status = 0;
+    for (int i = 0; i < crew->roles; i++) {
+        pthread_join(crew->role[i].thread, NULL);
+        if (crew->role[i].status && !status) {
+            status = crew->role[i].status;
+            *err = crew->role[i].err;
+        }
+    }
+    free(crew->role);
+    free(crew);
+    return status;
+}
+
+/* ---- the coordinating process ---- */
+
+enum ps_transport ps_run_transport(enum ps_transport wanted, bool embedded, bool one_host)
+{
+    if (wanted != PS_TRANSPORT_AUTO)
+        return wanted;
+    return embedded ? PS_TRANSPORT_INPROC : one_host ? PS_TRANSPORT_IPC : PS_TRANSPORT_TCP;
+}
+
+static int endpoint(struct ps_run *run, enum ps_transport transport, char out[512], struct ps_error *err)
+{
+    if (transport == PS_TRANSPORT_INPROC) {
+        snprintf(out, 512, "inproc://run/coordinator");
+    } else if (transport == PS_TRANSPORT_TCP) {
+        if (run->config.cluster.port)
+            snprintf(out, 512, "tcp://%.200s:%d", run->config.cluster.interface, run->config.cluster.port);
+        else
+            snprintf(out, 512, "tcp://%.200s:*", run->config.cluster.interface);
+    } else {
+        const char *base = getenv("TMPDIR");
+        run->socket_folder = ps_format("%s/penstock-XXXXXX", base && strlen(base) < 60 ? base : "/tmp");
+        if (!mkdtemp(run->socket_folder)) /* mode 0700 */
+            return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot make a folder for sockets at %s", run->socket_folder);
+        snprintf(out, 512, "ipc://%.200s/coordinator", run->socket_folder);
+    }
+    return 0;
+}
+
+static uint64_t held_out(const struct ps_config *config, uint64_t count)
+{
+    return config->eval.users ? PS_MIN(config->eval.users, count) : count;
+}
+
+int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, int workers, bool quiet,
+                volatile sig_atomic_t *interrupted, struct ps_error *err)
+{
+    const struct ps_config *config = &run->config;
+    int status = ps_dataset_open(config->data.path, &run->dataset, err);
+    if (!status)
+        status = ps_model_init(&run->model, config->model.name, config, &run->dataset, err);
+    char bind[512];
+    if (!status)
+        status = endpoint(run, transport, bind, err);
+    if (status)
+        return status;
+    run->net = ps_net_new(config->net.io_threads);
+    struct ps_coordinator_options options = {
+        .net = run->net,
+        .endpoint = bind,
+        .config = config,
+        .checkpoints = run->checkpoints,
+        .log = run->log,
+        .servers = servers,
+        .workers = workers,
+        .table = run->model.table,
+        .tables = run->model.tables,
+        .behaviours = run->dataset.behaviours,
+        .held_out = {[PS_SPLIT_VALID] = held_out(config, run->dataset.valid_count),
+                     [PS_SPLIT_TEST] = held_out(config, run->dataset.test_count)},
+        .epoch_samples = ps_order_entries(&run->dataset, config->train.sampling) * (uint64_t)(1 + config->train.negatives),
+        .fingerprint = run->dataset.fingerprint,
+        .kernel = ps_blas_kernel(),
+        .quiet = quiet,
+        .interrupted = interrupted};
+    status = ps_coordinator_open(&options, &run->coordinator, err);
+    if (status)
+        return status;
+    snprintf(run->meeting.endpoint, sizeof run->meeting.endpoint, "%s", ps_coordinator_endpoint(run->coordinator));
+    snprintf(run->meeting.interface, sizeof run->meeting.interface, "%s", config->cluster.interface);
+    run->meeting.start_timeout = config->cluster.start_timeout;
+    run->meeting.coordinator_timeout = config->cluster.coordinator_timeout;
+    return 0;
+}
+
+void ps_run_close(struct ps_run *run, int code, const char *reason)
+{
+    struct ps_error ignored;
+    if (run->coordinator)
+        ps_coordinator_stop(run->coordinator, code, reason);
+    if (run->crew)
+        ps_crew_join(run->crew, &ignored); /* what ended them is known: they were told */
+    ps_coordinator_close(run->coordinator);
+    ps_net_free(run->net);
+    ps_runlog_close(run->log);
+    if (run->model.class_)
+        ps_model_fini(&run->model);
+    ps_dataset_close(&run->dataset);
+    if (run->socket_folder)
+        ps_folder_remove(run->socket_folder, &ignored);
+    if (run->folder) {
+        char *meeting = ps_format("%s/state/coordinator", run->folder);
+        unlink(meeting);
+        free(meeting);
+    }
+    free(run->socket_folder), free(run->folder), free(run->checkpoints);
+    memset(run, 0, sizeof *run);
+}
+
+int ps_run_folder(struct ps_run *run, const char *path, bool resume, struct ps_error *err)
+{
+    static const char *const inner[] = {"checkpoints", "export", "state"};
+    char *config = ps_format("%s/config.yaml", path);
+    int status = 0;
+    if (!resume && access(config, F_OK) == 0)
+        status = ps_fail(err, PS_EXIT_USAGE, "%s holds a run already; choose another folder with --run, or go on with it by "
+                         "'penstock train --resume %s'", path, path);
+    for (size_t i = 0; !status && i < PS_COUNT(inner); i++) {
+        char *folder = ps_format("%s/%s", path, inner[i]);
+        status = ps_folder_make(folder, err);
+        free(folder);
+    }
+    if (!status) {
+        char *text = ps_config_write(&run->config);
+        status = ps_file_write(config, text, strlen(text), err);
+        free(text);
+    }
+    if (!status)
+        status = ps_runlog_open(path, &run->log, err);
+    free(config);
+    if (status)
+        return status;
+    run->folder = ps_strdup(path);
+    char *checkpoints = ps_format("%s/checkpoints", path);
+    run->checkpoints = realpath(checkpoints, NULL);
+    free(checkpoints);
+    return run->checkpoints ? 0 : ps_fail_errno(err, PS_EXIT_STORAGE, "cannot resolve %s/checkpoints", path);
+}
+
+/* ---- a finished run ---- */
+
+int ps_run_config(const char *run, const char *const *override, int overrides, struct ps_config *config,
+                  struct ps_error *err)
+{
+    char *path = ps_format("%s/config.yaml", run);
+    int status = access(path, F_OK) ? ps_fail(err, PS_EXIT_DATA, "%s is no run: it has no config.yaml", run)
+                                    : ps_config_load(config, path, override, overrides, err);
+    free(path);
+    return status;
+}
+
+char *ps_run_checkpoint(const char *run, const char *name)
+{
+    if (strchr(name, '/'))
+        return ps_strdup(name);
+    char *path = ps_format("%s/checkpoints/%s", run, name);
+    char *manifest = ps_format("%s/manifest.yaml", path);
+    /* Without validation there is no best one: the last is it. */
+    if (!strcmp(name, "best") && access(manifest, F_OK)) {
+        free(path);
+        path = ps_format("%s/checkpoints/last", run);
+    }
+    free(manifest);
+    /* Servers may have another working folder. */
+    char *absolute = realpath(path, NULL);
+    if (absolute) {
+        free(path);
+        path = absolute;
+    }
+    return path;
+}

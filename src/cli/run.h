@@ -1,0 +1,71 @@
+/* run.h - a run as a command sees it: who plays which role, where they meet, and the threads of roles in this process.
+ *
+ *   embedded            one process: coordinator, servers and workers as threads
+ *   mpirun -np N train  rank 0 coordinates, then servers, then workers; with two ranks rank 0 also serves
+ *   launch, join        groups that find the coordinator through RUN/state/coordinator
+ */
+#ifndef PS_CLI_RUN_H
+#define PS_CLI_RUN_H
+
+#include <pthread.h>
+
+#include "common/boot.h"
+#include "common/config.h"
+#include "common/net.h"
+#include "coordinator/coordinator.h"
+#include "data/dataset.h"
+#include "worker/model.h"
+
+/* Where members find the coordinator: broadcast under mpirun, and written to RUN/state/coordinator. */
+struct ps_meeting {
+    char endpoint[256]; /* of the coordinator */
+    char interface[256]; /* what servers bind to, for tcp */
+    double start_timeout, coordinator_timeout;
+};
+
+char *ps_meeting_write(const struct ps_meeting *meeting); /* the caller frees it */
+int ps_meeting_parse(struct ps_meeting *meeting, const char *text, const char *name, struct ps_error *err);
+
+/* Servers and workers as threads of this process. The first failure of one is kept. */
+struct ps_crew;
+struct ps_crew *ps_crew_start(struct ps_net *net, const struct ps_meeting *meeting, int servers, int workers);
+/* Waits for all of them; 0, or the first failure. Frees the crew. */
+int ps_crew_join(struct ps_crew *crew, struct ps_error *err);
+
+/* What all roles of this process share, and the plan of a coordinating process. */
+struct ps_run {
+    struct ps_config config;
+    struct ps_dataset dataset;
+    struct ps_model model;
+    struct ps_net *net;
+    struct ps_meeting meeting;
+    struct ps_coordinator *coordinator;
+    struct ps_runlog *log;
+    struct ps_crew *crew;
+    char *folder;      /* RUN, or NULL: nothing is written */
+    char *checkpoints; /* RUN/checkpoints, absolute */
+    char *socket_folder; /* mode 0700, for ipc; removed at the end */
+};
+
+/* Opens dataset and model of run->config and binds the coordinator. */
+int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, int workers, bool quiet,
+                volatile sig_atomic_t *interrupted, struct ps_error *err);
+/* Stops all members with this outcome, joins the threads, closes everything. */
+void ps_run_close(struct ps_run *run, int code, const char *reason);
+/* Makes RUN with config.yaml, log.jsonl, checkpoints/, export/ and state/. An existing run is refused unless `resume`. */
+int ps_run_folder(struct ps_run *run, const char *path, bool resume, struct ps_error *err);
+
+/* RUN/config.yaml with overrides, for a command that works on a finished run. */
+int ps_run_config(const char *run, const char *const *override, int overrides, struct ps_config *config,
+                  struct ps_error *err);
+/* The folder of a run's checkpoint by name ("best", "last", "epoch-0007"); a name with a slash is a folder already. */
+char *ps_run_checkpoint(const char *run, const char *name);
+
+/* The transport that `auto` stands for. */
+enum ps_transport ps_run_transport(enum ps_transport wanted, bool embedded, bool one_host);
+
+/* SIGINT and SIGTERM set a flag; a second one ends the process. */
+extern volatile sig_atomic_t ps_interrupted;
+void ps_catch_signals(void);
+
+#endif

@@ -1,0 +1,242 @@
+/* train.c - penstock train: embedded, or one rank of a plain mpirun, or the coordinator of a launched job. */
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/report.h"
+#include "cli/run.h"
+#include "common/file.h"
+#include "coordinator/runlog.h"
+
+enum { KEY_SET = 1000, KEY_RUN, KEY_RESUME, KEY_SERVERS, KEY_WORKERS, KEY_COORDINATE, KEY_QUIET, MAX_OVERRIDES = 256 };
+
+struct arguments {
+    const char *conf, *run, *resume;
+    const char *override[MAX_OVERRIDES];
+    int overrides, servers, workers;
+    bool coordinate, quiet;
+};
+
+static const struct argp_option options[] = {
+    {"set", KEY_SET, "KEY=VALUE", 0, "Override a key of the configuration; may be given again", 0},
+    {"run", KEY_RUN, "DIR", 0, "Folder for the run's results (default: runs/MODEL-TIME)", 0},
+    {"resume", KEY_RESUME, "RUN", 0, "Go on with a run from its last checkpoint; CONF is RUN/config.yaml then", 0},
+    {"servers", KEY_SERVERS, "S", 0, "Servers: threads when embedded; under mpirun, ranks (default: cluster.servers)", 0},
+    {"workers", KEY_WORKERS, "W", 0, "Workers, as threads, when embedded (default: one for each core)", 0},
+    {"coordinate", KEY_COORDINATE, NULL, OPTION_HIDDEN, "Be the coordinator alone; used by penstock launch", 0},
+    {"quiet", KEY_QUIET, NULL, 0, "No progress, only the result", 0},
+    {0}};
+
+static const char doc[] =
+    "Train a model.\v"
+    "Without mpirun everything runs as threads of this process. Under 'mpirun -np N', rank 0 coordinates, then come the "
+    "servers, then the workers: with 1 rank all is embedded; with 2, rank 0 coordinates and serves, rank 1 works; with 3 "
+    "there is one of each; with more, cluster.servers of them serve (default: a third of the rest). One mpirun ends as a "
+    "whole when one of its processes dies or a host is lost: 'penstock launch' starts the same run so that it can be "
+    "survived.\n\n"
+    "SIGINT or SIGTERM end the run after the epoch, with a checkpoint. Exit codes: docs/cluster.md.";
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case KEY_SET:
+        if (a->overrides == MAX_OVERRIDES)
+            argp_error(state, "more than %d --set", MAX_OVERRIDES);
+        a->override[a->overrides++] = arg;
+        return 0;
+    case KEY_RUN: a->run = arg; return 0;
+    case KEY_RESUME: a->resume = arg; return 0;
+    case KEY_SERVERS:
+    case KEY_WORKERS: {
+        char *end;
+        long value = strtol(arg, &end, 10);
+        if (*end || value < 1 || value > 256)
+            argp_error(state, "'%s' is no number from 1 to 256", arg);
+        *(key == KEY_SERVERS ? &a->servers : &a->workers) = (int)value;
+        return 0;
+    }
+    case KEY_COORDINATE: a->coordinate = true; return 0;
+    case KEY_QUIET: a->quiet = true; return 0;
+    case ARGP_KEY_ARG:
+        if (a->conf)
+            argp_error(state, "one CONF only; '%s' is too many", arg);
+        a->conf = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!a->conf && !a->resume)
+            argp_error(state, "give a configuration file, or --resume RUN");
+        if (a->resume && (a->conf || a->run))
+            argp_error(state, "--resume takes the configuration and the folder of the run: no CONF, no --run");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int report_failure(const struct ps_error *err)
+{
+    fprintf(stderr, "penstock: %s\n", err->text);
+    return err->code;
+}
+
+/* ---- who does what ---- */
+
+struct roles {
+    int servers, workers;             /* in the whole job */
+    int local_servers, local_workers; /* as threads of this process */
+};
+
+static int assign(const struct ps_boot *boot, const struct arguments *a, const struct ps_config *config,
+                  struct roles *roles, struct ps_error *err)
+{
+    int wanted = a->servers ? a->servers : config->cluster.servers;
+    if (a->coordinate) {
+        *roles = (struct roles){.servers = PS_MAX(wanted, 1), .workers = PS_MAX(a->workers, 1)};
+    } else if (boot->size == 1) {
+        int cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
+        *roles = (struct roles){.servers = PS_MAX(wanted, 1), .workers = a->workers ? a->workers : PS_MAX(cores, 1)};
+        roles->local_servers = roles->servers;
+        roles->local_workers = roles->workers;
+    } else if (boot->size == 2) {
+        *roles = (struct roles){.servers = 1, .workers = 1, .local_servers = 1};
+    } else {
+        roles->servers = wanted ? wanted : PS_MAX((boot->size - 1) / 3, 1);
+        roles->workers = boot->size - 1 - roles->servers;
+        roles->local_servers = roles->local_workers = 0;
+        if (roles->workers < 1)
+            return ps_fail(err, PS_EXIT_USAGE, "%d servers leave no worker among %d ranks; start at least %d, or lower "
+                           "cluster.servers", roles->servers, boot->size, roles->servers + 2);
+    }
+    if (roles->workers > config->train.lanes)
+        return ps_fail(err, PS_EXIT_USAGE, "%d workers for train.lanes = %d: a lane is the least that a worker can hold; raise "
+                       "train.lanes", roles->workers, config->train.lanes);
+    return 0;
+}
+
+/* A rank that does not coordinate: plays its one role as this process's only one. */
+static int be_member(const char *meeting_text, const struct ps_boot *boot, struct ps_error *err)
+{
+    struct ps_meeting meeting;
+    int servers;
+    if (sscanf(meeting_text, "servers %d", &servers) != 1)
+        return PS_EXIT_FAIL; /* rank 0 has said what is wrong */
+    int status = ps_meeting_parse(&meeting, strchr(meeting_text, '\n') + 1, "rank 0", err);
+    if (status)
+        return status;
+    bool serves = boot->size > 2 && boot->rank <= servers;
+    struct ps_net *net = ps_net_new(1);
+    status = ps_crew_join(ps_crew_start(net, &meeting, serves, !serves), err);
+    ps_net_free(net);
+    return status;
+}
+
+/* ---- the run ---- */
+
+static int write_meeting(const struct ps_run *run, struct ps_error *err)
+{
+    char *path = ps_format("%s/state/coordinator", run->folder);
+    char *text = ps_meeting_write(&run->meeting);
+    int status = ps_file_write(path, text, strlen(text), err);
+    free(path);
+    free(text);
+    return status;
+}
+
+/* Trains, then ranks the held-out targets with the best checkpoint and with the floors, and reports. */
+static int train(struct ps_run *run, bool resume, struct ps_error *err)
+{
+    char *last = ps_format("%s/last", run->checkpoints), *best = ps_format("%s/best", run->checkpoints);
+    struct ps_training training = {0};
+    int status = ps_coordinator_start(run->coordinator, resume && access(last, F_OK) == 0 ? last : NULL, err);
+    if (!status && run->model.class_->forward) /* a rule has nothing to learn and is only reported */
+        status = ps_coordinator_train(run->coordinator, &training, err);
+    if (!status && training.interrupted)
+        status = ps_fail(err, PS_EXIT_INTERRUPTED, "interrupted after epoch %u; 'penstock train --resume %s' goes on",
+                         training.epoch, run->folder);
+    if (!status && training.best_epoch && training.best_epoch != training.epoch)
+        status = ps_coordinator_load(run->coordinator, best, err);
+    if (!status)
+        status = ps_report_run(run, &training, err);
+    free(last);
+    free(best);
+    return status;
+}
+
+static char *default_folder(const struct ps_config *config)
+{
+    char now[32];
+    time_t seconds = time(NULL);
+    struct tm parts;
+    localtime_r(&seconds, &parts);
+    strftime(now, sizeof now, "%Y%m%d-%H%M%S", &parts);
+    return ps_format("runs/%s-%s", config->model.name, now);
+}
+
+static int load_config(const struct arguments *a, struct ps_config *config, struct ps_error *err)
+{
+    char *path = a->resume ? ps_format("%s/config.yaml", a->resume) : ps_strdup(a->conf);
+    int status = ps_config_load(config, path, a->override, a->overrides, err);
+    free(path);
+    if (status)
+        return status;
+    /* The members, and a later --resume from elsewhere, find the dataset by this. */
+    char *absolute = realpath(config->data.path, NULL);
+    if (absolute && strlen(absolute) < sizeof config->data.path)
+        strcpy(config->data.path, absolute);
+    free(absolute);
+    return 0;
+}
+
+int cmd_train(int argc, char **argv)
+{
+    struct arguments a = {0};
+    const struct argp argp = {options, parse, "CONF\n--resume RUN", doc, NULL, NULL, NULL};
+    argp_parse(&argp, argc, argv, 0, NULL, &a);
+
+    struct ps_boot boot;
+    struct ps_error err = {0};
+    struct ps_run run = {0};
+    struct roles roles = {0};
+    int status;
+    ps_boot_start(&boot);
+    if (boot.rank > 0) {
+        char *text = ps_boot_broadcast(&boot, NULL);
+        ps_boot_finish(&boot);
+        status = be_member(text, &boot, &err);
+        free(text);
+        return status < 0 ? report_failure(&err) : status;
+    }
+
+    status = load_config(&a, &run.config, &err);
+    if (!status)
+        status = assign(&boot, &a, &run.config, &roles, &err);
+    bool embedded = !status && roles.local_workers > 0;
+    char *folder = a.resume || a.run ? ps_strdup(a.resume ? a.resume : a.run) : default_folder(&run.config);
+    if (!status)
+        status = ps_run_folder(&run, folder, a.resume != NULL, &err);
+    if (!status) {
+        ps_catch_signals();
+        status = ps_run_open(&run, ps_run_transport(run.config.cluster.transport, embedded, boot.one_host && !a.coordinate),
+                             roles.servers, roles.workers, a.quiet, &ps_interrupted, &err);
+    }
+    char *meeting = status ? ps_strdup("") : ps_meeting_write(&run.meeting);
+    char *text = status ? ps_strdup("") : ps_format("servers %d\n%s", roles.servers, meeting);
+    free(ps_boot_broadcast(&boot, text));
+    ps_boot_finish(&boot);
+    free(text);
+    free(meeting);
+    if (!status)
+        status = write_meeting(&run, &err);
+    if (!status) {
+        run.crew = ps_crew_start(run.net, &run.meeting, roles.local_servers, roles.local_workers);
+        status = train(&run, a.resume != NULL, &err);
+        if (run.log && status)
+            ps_runlog(run.log, "{\"event\":\"end\",\"code\":%d}", err.code);
+    }
+    ps_run_close(&run, status ? err.code : 0, status ? err.text : "");
+    free(folder);
+    return status ? report_failure(&err) : 0;
+}

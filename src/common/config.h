@@ -1,0 +1,107 @@
+/* config.h - a run's configuration: every key of conf/default.yaml as a typed field.
+ *
+ * The schema in config.c is the only source of truth: a key's type, its default, what is allowed and its one line of
+ * documentation stand there once, and loading, writing, the reference and the suggestions for a typing mistake all come
+ * from it. struct ps_config holds no pointers: it is a plain value that may be copied and needs no freeing.
+ */
+#ifndef PS_COMMON_CONFIG_H
+#define PS_COMMON_CONFIG_H
+
+#include "common/base.h"
+#include "common/table.h"
+
+enum { PS_MAX_LOSS_WEIGHTS = 8, PS_MAX_K = 16, PS_CONFIG_PATH = 4096 };
+
+enum ps_cascade { PS_CASCADE_PROB, PS_CASCADE_LOGIT_AVG, PS_CASCADE_LOGIT_SUM, PS_CASCADE_NONE };
+enum ps_unit { PS_UNIT_DEFAULT, PS_UNIT_PAPER, PS_UNIT_CODE };
+enum ps_sampling { PS_SAMPLING_PER_BEHAVIOUR, PS_SAMPLING_UNION };
+enum ps_mask { PS_MASK_NONE, PS_MASK_TARGET, PS_MASK_ANY };
+enum ps_ties { PS_TIES_STANDARD, PS_TIES_EXPECTED, PS_TIES_CONSERVATIVE };
+enum ps_transport { PS_TRANSPORT_AUTO, PS_TRANSPORT_INPROC, PS_TRANSPORT_IPC, PS_TRANSPORT_TCP };
+enum ps_compression { PS_COMPRESSION_AUTO, PS_COMPRESSION_LZ4, PS_COMPRESSION_NONE };
+enum ps_metric { PS_METRIC_HR, PS_METRIC_NDCG };
+
+/* train.consistency as one number: bounded staleness s is PS_BOUNDED + s. */
+enum ps_consistency { PS_ASYNC = 0, PS_SYNC = 1, PS_BOUNDED = 2 };
+
+struct ps_config {
+    struct {
+        char path[PS_CONFIG_PATH]; /* folder of the prepared dataset; relative to the working folder */
+        uint64_t shuffle_window;   /* interactions shuffled together; 0 = the whole dataset */
+    } data;
+    struct {
+        char name[PS_NAME_SIZE]; /* a name of the models' registry; not checked here */
+        int embedding;
+        enum ps_cascade cascade;
+        enum ps_unit unit;
+        int layers;                               /* hidden layers of a tower; 0 = the model's own default */
+        double loss_weights[PS_MAX_LOSS_WEIGHTS]; /* weakest behaviour first */
+        int loss_weights_count; /* 0 = equal weights; checked against the dataset's behaviours there */
+        double l2;
+        double init_scale;
+    } model;
+    struct {
+        int epochs;
+        int batch;     /* samples of a micro-batch, negatives included */
+        int negatives; /* per positive sample */
+        enum ps_sampling sampling;
+        int lanes;
+        int consistency; /* PS_ASYNC, PS_SYNC or PS_BOUNDED + s */
+        uint64_t seed;
+        int tile; /* samples that go through forward and backward together */
+    } train;
+    struct ps_optimizer_spec optimizer; /* as the servers take it; optimizer.name is its kind */
+    struct {
+        enum ps_metric metric;
+        int k;
+        int patience; /* validations without progress; 0 = off */
+        int every;    /* epochs between validations */
+    } early_stop;
+    struct {
+        int k[PS_MAX_K]; /* strictly ascending */
+        int k_count;
+        enum ps_mask mask;
+        enum ps_ties ties;
+        uint64_t users; /* 0 = all; else a fixed seeded sample of this size */
+        bool floors;
+    } eval;
+    struct {
+        int servers; /* 0 = a sensible share of the ranks */
+        enum ps_transport transport;
+        char interface[256];        /* address that servers and the coordinator bind to */
+        int port;                   /* 0 = any free one */
+        double start_timeout;       /* seconds */
+        double coordinator_timeout; /* seconds */
+    } cluster;
+    struct {
+        double deadline; /* seconds */
+        enum ps_compression compression;
+        int values; /* enum ps_codec: PS_CODEC_PLAIN, PS_CODEC_FP16 or PS_CODEC_BF16 */
+        int io_threads;
+    } net;
+    struct {
+        int every; /* epochs */
+        int keep;  /* beside the best one */
+    } checkpoint;
+};
+
+/* All defaults. data.path is empty, which only ps_config_load and ps_config_load_text refuse. */
+void ps_config_init(struct ps_config *config);
+
+/* Defaults, then the file, then `count` overrides "key=value" (the last of several for one key wins), then the checks
+ * that need more than one key. *config is set on success only. Errors have PS_EXIT_USAGE and name file and line (or the
+ * override), the key and what is allowed; a file that cannot be read has PS_EXIT_DATA. */
+int ps_config_load(struct ps_config *config, const char *path, const char *const *overrides, int count,
+                   struct ps_error *err);
+/* The same from memory, for a configuration that came over the wire; `name` stands for the file in errors. */
+int ps_config_load_text(struct ps_config *config, const char *text, const char *name, struct ps_error *err);
+
+/* The effective configuration, every key of it, as YAML; reading it back gives the same struct bit for bit. The caller
+ * frees the text. */
+char *ps_config_write(const struct ps_config *config);
+
+/* Two descriptions of all keys: conf/default.yaml itself, and the table in docs/configuration.md. The caller frees. */
+char *ps_config_reference_yaml(void);
+char *ps_config_reference_table(void);
+
+#endif

@@ -1,0 +1,340 @@
+/* manifest.c - manifest.yaml as text and back; see manifest.h. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* open_memstream */
+#endif
+#include "common/manifest.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/file.h"
+#include "common/yaml.h"
+
+static const char SUM_KEY[] = "sum: ";
+enum { SUM_LINE = 5 + 16 + 1 };
+
+/* A text in single quotes, as YAML wants them. */
+static void print_text(FILE *out, const char *text)
+{
+    fputc('\'', out);
+    for (; *text; text++) {
+        if (*text == '\'')
+            fputc('\'', out);
+        fputc(*text, out);
+    }
+    fputc('\'', out);
+}
+
+static void print_table(FILE *out, const struct ps_table_spec *t)
+{
+    fputs("  - name: ", out);
+    print_text(out, t->name);
+    fprintf(out, "\n    kind: %d\n    rows: %" PRIu64 "\n    width: %u\n    tensor: [%u, %u]\n    fields:\n", t->kind,
+            t->rows, t->width, t->tensor_rows, t->tensor_cols);
+    for (uint32_t f = 0; f < t->fields; f++) {
+        const struct ps_field *field = &t->field[f];
+        fputs("      - {name: ", out);
+        print_text(out, field->name);
+        fprintf(out, ", first: %u, width: %u, init: %d, scale: %.9g}\n", field->first, field->width, field->init,
+                (double)field->scale);
+    }
+}
+
+/* The configuration as a literal block: readable, and taken back byte for byte but for blank lines at its end. */
+static void print_config(FILE *out, const char *text)
+{
+    fputs("config: |2\n", out);
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        fprintf(out, "%s%.*s\n", length ? "  " : "", (int)length, text);
+        text += length + (text[length] == '\n');
+    }
+}
+
+static void print_manifest(FILE *out, const struct ps_manifest *m)
+{
+    char time[32];
+    ps_timestamp(time);
+    fprintf(out, "# A checkpoint of Penstock: the files below are whole when their sizes and XXH64 are these.\n");
+    fprintf(out, "version: 1\nwritten: '%s'\n", time);
+    fprintf(out, "run: %" PRIu64 "\nera: %u\nterm: %u\ncut: %" PRIu64 "\nepoch: %u\nstep: %" PRIu64 "\nmode: %u\n", m->run,
+            m->era, m->term, m->cut, m->epoch, m->step, m->mode);
+    fprintf(out, "seed: %" PRIu64 "\nslots: %u\ndataset: %" PRIu64 "\nblas: ", m->seed, m->slots, m->dataset);
+    print_text(out, m->blas);
+    fputs("\nmetric: ", out);
+    print_text(out, m->metric);
+    fprintf(out, "\nvalue: %.17g\nbest: %.17g\nbest_epoch: %u\n", m->value, m->best, m->best_epoch);
+    const struct ps_optimizer_spec *o = &m->optimizer;
+    fprintf(out, "optimizer: {kind: %d, lr: %.9g, momentum: %.9g, initial_accumulator: %.9g, beta1: %.9g, beta2: %.9g, "
+            "epsilon: %.9g, weight_decay: %.9g}\n", o->kind, (double)o->lr, (double)o->momentum,
+            (double)o->initial_accumulator, (double)o->beta1, (double)o->beta2, (double)o->epsilon,
+            (double)o->weight_decay);
+    fputs("files:\n", out);
+    for (uint32_t i = 0; i < m->files; i++) {
+        fputs("  - {name: ", out);
+        print_text(out, m->file[i].name);
+        fprintf(out, ", bytes: %" PRIu64 ", xxh64: %" PRIu64 "}\n", m->file[i].bytes, m->file[i].checksum);
+    }
+    fputs("tables:\n", out);
+    for (uint32_t i = 0; i < m->tables; i++)
+        print_table(out, &m->table[i]);
+    fputs("lanes:\n", out);
+    for (uint32_t l = 0; l < m->lanes; l++)
+        fprintf(out, "  - [%" PRIu64 ", %s]\n", m->lane[l].position, m->lane[l].ended ? "ended" : "open");
+    print_config(out, m->config ? m->config : "");
+}
+
+int ps_manifest_write(const struct ps_manifest *m, const char *folder, struct ps_error *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        ps_die(PS_EXIT_FAIL, "out of memory: no buffer for a manifest");
+    print_manifest(out, m);
+    fflush(out);
+    fprintf(out, "%s%016" PRIx64 "\n", SUM_KEY, ps_hash64(text, size, 0));
+    fclose(out);
+    char *path = ps_format("%s/%s", folder, PS_MANIFEST_NAME);
+    int status = ps_file_write(path, text, size, err);
+    free(path);
+    free(text);
+    return status;
+}
+
+/* Reading: the first thing that is missing or wrong fails the whole, the rest is skipped. */
+struct reading {
+    const char *path; /* borrowed */
+    struct ps_error *err;
+    int status;
+};
+
+static const struct ps_yaml *child(struct reading *r, const struct ps_yaml *map, const char *key, enum ps_yaml_kind kind)
+{
+    const struct ps_yaml *node = r->status ? NULL : ps_yaml_get(map, key);
+    /* "key:" with nothing behind it is an empty list */
+    if (node && node->kind == PS_YAML_SCALAR && kind == PS_YAML_LIST && !*node->text)
+        return node;
+    if (!r->status && (!node || node->kind != kind))
+        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: '%s' is missing or of the wrong type; use an older checkpoint",
+                            r->path, key);
+    return r->status ? NULL : node;
+}
+
+static uint64_t parse_whole(struct reading *r, const struct ps_yaml *node, uint64_t most, const char *key)
+{
+    char *end = NULL;
+    errno = 0;
+    uint64_t value = node ? strtoull(node->text, &end, 10) : 0;
+    if (node && (errno || end == node->text || *end || *node->text == '-' || value > most))
+        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: '%s' is '%s', but must be a whole number up to %" PRIu64, r->path,
+                            key, node->text, most);
+    return value;
+}
+
+static uint64_t whole(struct reading *r, const struct ps_yaml *map, const char *key, uint64_t most)
+{
+    return parse_whole(r, child(r, map, key, PS_YAML_SCALAR), most, key);
+}
+
+static double real_number(struct reading *r, const struct ps_yaml *map, const char *key)
+{
+    const struct ps_yaml *node = child(r, map, key, PS_YAML_SCALAR);
+    char *end = NULL;
+    double value = node ? strtod(node->text, &end) : 0;
+    if (node && (end == node->text || *end))
+        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: '%s' is '%s', but must be a number", r->path, key, node->text);
+    return value;
+}
+
+static void text_into(struct reading *r, const struct ps_yaml *map, const char *key, char *to, size_t size)
+{
+    const struct ps_yaml *node = child(r, map, key, PS_YAML_SCALAR);
+    if (node && strlen(node->text) >= size)
+        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: '%s' is longer than %zu bytes", r->path, key, size - 1);
+    else if (node)
+        memcpy(to, node->text, strlen(node->text) + 1);
+}
+
+static void read_optimizer(struct reading *r, const struct ps_yaml *map, struct ps_optimizer_spec *o)
+{
+    o->kind = (enum ps_optimizer_kind)whole(r, map, "kind", PS_OPT_ADAM_DENSE);
+    o->lr = (float)real_number(r, map, "lr");
+    o->momentum = (float)real_number(r, map, "momentum");
+    o->initial_accumulator = (float)real_number(r, map, "initial_accumulator");
+    o->beta1 = (float)real_number(r, map, "beta1");
+    o->beta2 = (float)real_number(r, map, "beta2");
+    o->epsilon = (float)real_number(r, map, "epsilon");
+    o->weight_decay = (float)real_number(r, map, "weight_decay");
+    if (!r->status && !o->kind)
+        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: the optimizer has no kind", r->path);
+}
+
+static void read_table(struct reading *r, const struct ps_yaml *map, struct ps_table_spec *t)
+{
+    text_into(r, map, "name", t->name, sizeof t->name);
+    t->kind = (enum ps_table_kind)whole(r, map, "kind", PS_TABLE_TENSOR);
+    t->rows = whole(r, map, "rows", UINT64_MAX);
+    t->width = (uint32_t)whole(r, map, "width", 1 << 20);
+    const struct ps_yaml *tensor = child(r, map, "tensor", PS_YAML_LIST), *fields = child(r, map, "fields", PS_YAML_LIST);
+    if (r->status)
+        return;
+    if (!t->kind || !t->width || tensor->count != 2 || tensor->child[0].kind != PS_YAML_SCALAR ||
+        tensor->child[1].kind != PS_YAML_SCALAR || fields->count > PS_MAX_FIELDS) {
+        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: table '%s' makes no sense", r->path, t->name);
+        return;
+    }
+    t->tensor_rows = (uint32_t)parse_whole(r, &tensor->child[0], UINT32_MAX, "tensor");
+    t->tensor_cols = (uint32_t)parse_whole(r, &tensor->child[1], UINT32_MAX, "tensor");
+    t->fields = (uint32_t)fields->count;
+    for (uint32_t f = 0; f < t->fields; f++) {
+        struct ps_field *field = &t->field[f];
+        text_into(r, &fields->child[f], "name", field->name, sizeof field->name);
+        field->first = (uint32_t)whole(r, &fields->child[f], "first", t->width);
+        field->width = (uint32_t)whole(r, &fields->child[f], "width", t->width - PS_MIN(field->first, t->width));
+        field->init = (enum ps_init)whole(r, &fields->child[f], "init", PS_INIT_UNIFORM);
+        field->scale = (float)real_number(r, &fields->child[f], "scale");
+    }
+}
+
+static void read_lane(struct reading *r, const struct ps_yaml *node, struct ps_manifest_lane *lane)
+{
+    if (r->status)
+        return;
+    if (node->kind != PS_YAML_LIST || node->count != 2 || node->child[0].kind != PS_YAML_SCALAR ||
+        node->child[1].kind != PS_YAML_SCALAR) {
+        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: a lane is not [position, ended|open]", r->path);
+        return;
+    }
+    lane->position = parse_whole(r, &node->child[0], UINT64_MAX, "lanes");
+    lane->ended = !strcmp(node->child[1].text, "ended");
+}
+
+static void read_arrays(struct reading *r, const struct ps_yaml *root, struct ps_manifest *m)
+{
+    const struct ps_yaml *files = child(r, root, "files", PS_YAML_LIST), *tables = child(r, root, "tables", PS_YAML_LIST),
+                         *lanes = child(r, root, "lanes", PS_YAML_LIST);
+    if (!r->status && (files->count > PS_MAX_SHARDS || tables->count > PS_MAX_TABLES || lanes->count > PS_MAX_LANES))
+        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s has more files, tables or lanes than are possible", r->path);
+    if (r->status)
+        return;
+    m->files = (uint32_t)files->count;
+    m->file = ps_calloc(m->files, sizeof *m->file);
+    for (uint32_t i = 0; i < m->files; i++) {
+        struct ps_file_entry *file = &m->file[i];
+        text_into(r, &files->child[i], "name", file->name, sizeof file->name);
+        file->bytes = whole(r, &files->child[i], "bytes", UINT64_MAX);
+        file->checksum = whole(r, &files->child[i], "xxh64", UINT64_MAX);
+        if (!r->status && (!*file->name || strchr(file->name, '/')))
+            r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: '%s' is no name of a file beside it", r->path, file->name);
+    }
+    m->tables = (uint32_t)tables->count;
+    m->table = ps_calloc(m->tables, sizeof *m->table);
+    for (uint32_t i = 0; i < m->tables; i++)
+        read_table(r, &tables->child[i], &m->table[i]);
+    m->lanes = (uint32_t)lanes->count;
+    m->lane = ps_calloc(m->lanes, sizeof *m->lane);
+    for (uint32_t i = 0; i < m->lanes; i++)
+        read_lane(r, &lanes->child[i], &m->lane[i]);
+}
+
+static void read_manifest(struct reading *r, const struct ps_yaml *root, struct ps_manifest *m)
+{
+    if (whole(r, root, "version", UINT32_MAX) != 1 && !r->status)
+        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s is of a newer format; use the program that wrote it", r->path);
+    m->run = whole(r, root, "run", UINT64_MAX);
+    m->era = (uint32_t)whole(r, root, "era", UINT32_MAX);
+    m->term = (uint32_t)whole(r, root, "term", UINT32_MAX);
+    m->cut = whole(r, root, "cut", UINT64_MAX);
+    m->epoch = (uint32_t)whole(r, root, "epoch", UINT32_MAX);
+    m->step = whole(r, root, "step", UINT64_MAX);
+    m->mode = (uint32_t)whole(r, root, "mode", UINT32_MAX);
+    m->seed = whole(r, root, "seed", UINT64_MAX);
+    m->slots = (uint32_t)whole(r, root, "slots", UINT32_MAX);
+    m->dataset = whole(r, root, "dataset", UINT64_MAX);
+    text_into(r, root, "blas", m->blas, sizeof m->blas);
+    text_into(r, root, "metric", m->metric, sizeof m->metric);
+    m->value = real_number(r, root, "value");
+    m->best = real_number(r, root, "best");
+    m->best_epoch = (uint32_t)whole(r, root, "best_epoch", UINT32_MAX);
+    read_optimizer(r, child(r, root, "optimizer", PS_YAML_MAP), &m->optimizer);
+    read_arrays(r, root, m);
+    const struct ps_yaml *config = child(r, root, "config", PS_YAML_SCALAR);
+    if (config)
+        m->config = ps_strdup(config->text);
+}
+
+/* The last line holds the XXH64 of all before it. */
+static int check_sum(const char *text, size_t size, const char *path, struct ps_error *err)
+{
+    char line[SUM_LINE + 1];
+    if (size > SUM_LINE) {
+        snprintf(line, sizeof line, "%s%016" PRIx64 "\n", SUM_KEY, ps_hash64(text, size - SUM_LINE, 0));
+        if (!memcmp(text + size - SUM_LINE, line, SUM_LINE))
+            return 0;
+    }
+    return ps_fail(err, PS_EXIT_DATA, "%s is damaged or was edited: its last line is not the checksum of its text; use an "
+                   "older checkpoint", path);
+}
+
+int ps_manifest_read(struct ps_manifest *manifest, const char *folder, struct ps_error *err)
+{
+    char *path = ps_format("%s/%s", folder, PS_MANIFEST_NAME), *text = NULL;
+    size_t size = 0;
+    struct ps_manifest m = {0};
+    struct ps_yaml *root = NULL;
+    struct stat info;
+    int status;
+    if (stat(path, &info) && errno == ENOENT)
+        status = ps_fail(err, PS_EXIT_DATA, "%s is no checkpoint: it has no %s", folder, PS_MANIFEST_NAME);
+    else
+        status = ps_file_read(path, PS_YAML_BYTES, &text, &size, err);
+    if (!status)
+        status = check_sum(text, size, path, err);
+    if (!status)
+        status = ps_yaml_load_text(text, size, path, PS_EXIT_DATA, &root, err);
+    if (!status) {
+        struct reading r = {.path = path, .err = err};
+        read_manifest(&r, root, &m);
+        status = r.status;
+        ps_yaml_free(root);
+    }
+    free(text);
+    free(path);
+    if (status)
+        ps_manifest_fini(&m);
+    else
+        *manifest = m;
+    return status;
+}
+
+int ps_manifest_check_files(const struct ps_manifest *m, const char *folder, struct ps_error *err)
+{
+    for (uint32_t i = 0; i < m->files; i++) {
+        struct stat info;
+        char *path = ps_format("%s/%s", folder, m->file[i].name);
+        int status = 0;
+        if (stat(path, &info))
+            status = ps_fail_errno(err, PS_EXIT_DATA, "checkpoint %s misses its file %s", folder, m->file[i].name);
+        else if ((uint64_t)info.st_size != m->file[i].bytes)
+            status = ps_fail(err, PS_EXIT_DATA, "%s has %" PRIu64 " bytes, its manifest says %" PRIu64
+                             ": it is truncated or of another checkpoint", path, (uint64_t)info.st_size, m->file[i].bytes);
+        free(path);
+        if (status)
+            return status;
+    }
+    return 0;
+}
+
+void ps_manifest_fini(struct ps_manifest *m)
+{
+    free(m->lane);
+    free(m->table);
+    free(m->file);
+    free(m->config);
+    *m = (struct ps_manifest){0};
+}

@@ -1,0 +1,35 @@
+/* member.h - what a server and a worker share: greeting the coordinator, beats from a thread of their own, goodbye.
+ *
+ * The owner of a membership is one thread; ps_membership_progress and the beat thread meet under a lock. A beat comes every
+ * 250 ms whatever the owner is busy with, so the coordinator tells a busy process from a lost one.
+ */
+#ifndef PS_COMMON_MEMBER_H
+#define PS_COMMON_MEMBER_H
+
+#include "common/net.h"
+#include "common/wire.h"
+
+struct ps_membership;
+
+/* Says HELLO (every 250 ms) until a WELCOME comes, which is handed to the caller (ps_control_fini), or `timeout` seconds are
+ * over: PS_EXIT_NET with a sentence. `endpoint` is where the member serves ("" for a worker). The beats begin here.
+ * `coordinator_timeout` is how long the coordinator may be silent before ps_membership_check fails. */
+int ps_membership_join(struct ps_membership **member, struct ps_net *net, const char *coordinator, enum ps_role role,
+                       uint64_t incarnation, const char *endpoint, double timeout, double coordinator_timeout,
+                       struct ps_control *welcome, struct ps_error *err);
+/* The control connection, for ps_net_wait. */
+struct ps_socket *ps_membership_socket(struct ps_membership *member);
+/* A control message that has arrived (1; the caller frees it by ps_control_fini), or 0. Messages of another run, or of a lower
+ * term than one already seen, are dropped and counted. */
+int ps_membership_receive(struct ps_membership *member, struct ps_control *message);
+/* Sends a control message (run, from, to and term are filled in), with an optional second frame, which is consumed.
+ * A message that cannot be sent now is lost: whoever needs an answer asks again. */
+void ps_membership_send(struct ps_membership *member, struct ps_control *message, struct ps_frame *bulk);
+/* What the next beats tell; `entry` in it is ignored. */
+void ps_membership_progress(struct ps_membership *member, const struct ps_progress *progress);
+/* 0, or PS_EXIT_NET where the coordinator has been silent for too long. */
+int ps_membership_check(struct ps_membership *member, struct ps_error *err);
+/* Says BYE (code 0: a clean end), stops the beats, closes and frees everything. NULL is allowed. */
+void ps_membership_leave(struct ps_membership *member, int code, const char *text);
+
+#endif

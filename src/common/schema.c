@@ -1,0 +1,139 @@
+/* schema.c - the table of all configuration keys; see schema.h. */
+#include "common/schema.h"
+
+#include "common/wire.h"
+
+#include <math.h>
+
+#define CHOICES(...)                                                                                                   \
+    (const struct ps_choice[])                                                                                         \
+    {                                                                                                                  \
+        __VA_ARGS__,                                                                                                   \
+        {                                                                                                              \
+            NULL, 0                                                                                                    \
+        }                                                                                                              \
+    }
+#define AT(field) .offset = offsetof(struct ps_config, field)
+#define TEXT(field) .type = PS_KEY_TEXT, AT(field), .size = sizeof((struct ps_config *)0)->field
+#define INT(field, from, to) .type = PS_KEY_INT, AT(field), .low = from, .high = to
+#define COUNT(field) .type = PS_KEY_COUNT, AT(field), .low = 0, .high = 0x1p53
+#define REAL(field) .type = PS_KEY_REAL, AT(field)
+#define FLOAT(field) .type = PS_KEY_FLOAT, AT(field)
+#define BOOL(field) .type = PS_KEY_BOOL, AT(field)
+#define CHOICE(field, ...) .type = PS_KEY_CHOICE, AT(field), .choices = CHOICES(__VA_ARGS__)
+#define LIST(kind, field, many, limit)                                                                                 \
+    .type = kind, AT(field), .second = offsetof(struct ps_config, many), .size = limit
+#define AT_LEAST_0 .low = 0, .high = INFINITY
+#define ABOVE_0 .low = 0, .low_open = true, .high = INFINITY
+#define FRACTION .low = 0, .high = 1, .high_open = true
+
+const struct ps_key ps_keys[] = {
+    {"data.path", TEXT(data.path), .initial = "\"\"",
+     .doc = "Folder of the prepared dataset (`penstock prepare` makes it), relative to the working folder."},
+    {"data.shuffle_window", COUNT(data.shuffle_window), .initial = "1048576",
+     .doc = "Interactions that are shuffled together; 0 shuffles the whole dataset."},
+
+    {"model.name", TEXT(model.name), .initial = "nmtr_neumf", .doc = "The recommender; `penstock models` lists them."},
+    {"model.embedding", INT(model.embedding, 1, 4096), .initial = "64",
+     .doc = "Floats of a user's or item's embedding."},
+    {"model.cascade",
+     CHOICE(model.cascade, {"prob", PS_CASCADE_PROB}, {"logit_avg", PS_CASCADE_LOGIT_AVG},
+            {"logit_sum", PS_CASCADE_LOGIT_SUM}, {"none", PS_CASCADE_NONE}),
+     .initial = "logit_avg", .doc = "What a behaviour's score takes over from the weaker behaviour before it."},
+    {"model.unit", CHOICE(model.unit, {"default", PS_UNIT_DEFAULT}, {"paper", PS_UNIT_PAPER}, {"code", PS_UNIT_CODE}),
+     .initial = "default",
+     .doc = "Form of a behaviour's unit: the paper's, the authors' code's, or the model's default."},
+    {"model.layers", INT(model.layers, 0, 8), .initial = "0",
+     .doc = "Hidden layers of a behaviour's tower; 0 is the model's own default."},
+    {"model.loss_weights", LIST(PS_KEY_REALS, model.loss_weights, model.loss_weights_count, PS_MAX_LOSS_WEIGHTS),
+     AT_LEAST_0, .initial = "[]",
+     .doc = "Weight of each behaviour's loss, weakest behaviour first; empty gives all the same."},
+    {"model.l2", REAL(model.l2), AT_LEAST_0, .initial = "0",
+     .doc = "L2 penalty on the embeddings of a batch's users and items."},
+    {"model.init_scale", REAL(model.init_scale), ABOVE_0, .initial = "0.01",
+     .doc = "Standard deviation of the embeddings' initial values."},
+
+    {"train.epochs", INT(train.epochs, 1, 1000000), .initial = "20", .doc = "Passes over the training data, at most."},
+    {"train.batch", INT(train.batch, 1, 1 << 20), .initial = "4096",
+     .doc = "Samples of a micro-batch, sampled negatives included."},
+    {"train.negatives", INT(train.negatives, 0, 1000), .initial = "4", .doc = "Sampled negatives for each positive."},
+    {"train.sampling",
+     CHOICE(train.sampling, {"per_behaviour", PS_SAMPLING_PER_BEHAVIOUR}, {"union", PS_SAMPLING_UNION}),
+     .initial = "per_behaviour",
+     .doc = "Samples drawn for each behaviour by itself, or for all behaviours together as the authors' code does."},
+    {"train.lanes", INT(train.lanes, 1, PS_MAX_LANES), .initial = "64",
+     .doc = "Streams that an epoch is cut into; bounds the number of workers. `sync` wants few (8 to 16)."},
+    {"train.consistency", .type = PS_KEY_CONSISTENCY, AT(train.consistency), .initial = "async",
+     .doc = "async: a push is applied when it arrives. sync: all lanes step together, reproducible bit for bit."},
+    {"train.seed", COUNT(train.seed), .initial = "2026", .doc = "Names every random choice of the run."},
+    {"train.tile", INT(train.tile, 1, 1 << 20), .initial = "1024",
+     .doc = "Samples that go through forward and backward together; sized to stay in the cache."},
+
+    {"optimizer.name",
+     CHOICE(optimizer.kind, {"sgd", PS_OPT_SGD}, {"momentum", PS_OPT_MOMENTUM}, {"adagrad", PS_OPT_ADAGRAD},
+            {"adagrad_row", PS_OPT_ADAGRAD_ROW}, {"adam", PS_OPT_ADAM}, {"adam_dense", PS_OPT_ADAM_DENSE}),
+     .initial = "adagrad", .doc = "Optimiser of all rows; it lives on the servers."},
+    {"optimizer.lr", FLOAT(optimizer.lr), ABOVE_0, .initial = "0.05", .doc = "Learning rate."},
+    {"optimizer.momentum", FLOAT(optimizer.momentum), FRACTION, .initial = "0.9",
+     .doc = "Decay of momentum's average."},
+    {"optimizer.initial_accumulator", FLOAT(optimizer.initial_accumulator), ABOVE_0, .initial = "1e-8",
+     .doc = "What Adagrad's sums of squares start at."},
+    {"optimizer.beta1", FLOAT(optimizer.beta1), FRACTION, .initial = "0.9", .doc = "Adam's decay of the mean."},
+    {"optimizer.beta2", FLOAT(optimizer.beta2), FRACTION, .initial = "0.999",
+     .doc = "Adam's decay of the mean square."},
+    {"optimizer.epsilon", FLOAT(optimizer.epsilon), ABOVE_0, .initial = "1e-8",
+     .doc = "Adam's guard against division by 0."},
+    {"optimizer.weight_decay", FLOAT(optimizer.weight_decay), AT_LEAST_0, .initial = "0",
+     .doc = "Added to a row's gradient, times the row, whenever the row is updated."},
+
+    {"early_stop.metric", .type = PS_KEY_METRIC, AT(early_stop.metric),
+     .second = offsetof(struct ps_config, early_stop.k), .initial = "ndcg@10",
+     .doc = "Validation metric that chooses the best epoch."},
+    {"early_stop.patience", INT(early_stop.patience, 0, 1000000), .initial = "5",
+     .doc = "Validations without progress after which training ends; 0 never ends early."},
+    {"early_stop.every", INT(early_stop.every, 1, 1000000), .initial = "1", .doc = "Epochs between validations."},
+
+    {"eval.k", LIST(PS_KEY_INTS, eval.k, eval.k_count, PS_MAX_K), .low = 1, .high = 1000000,
+     .initial = "[10, 20, 50, 80, 100, 200]", .doc = "Lengths of the lists that HR@K and NDCG@K look at, ascending."},
+    {"eval.mask", CHOICE(eval.mask, {"none", PS_MASK_NONE}, {"target", PS_MASK_TARGET}, {"any", PS_MASK_ANY}),
+     .initial = "target",
+     .doc = "Items that are no candidates: those the user has under the target behaviour, under any, or none."},
+    {"eval.ties",
+     CHOICE(eval.ties, {"standard", PS_TIES_STANDARD}, {"expected", PS_TIES_EXPECTED},
+            {"conservative", PS_TIES_CONSERVATIVE}),
+     .initial = "expected",
+     .doc = "Equal scores rank behind the target, half before and half behind it, or before it."},
+    {"eval.users", COUNT(eval.users), .initial = "0",
+     .doc = "Users that are ranked, a fixed sample drawn with the seed; 0 ranks all."},
+    {"eval.floors", BOOL(eval.floors), .initial = "true",
+     .doc = "Rank the rules (popularity, carted first) too, and print them beside the model."},
+
+    {"cluster.servers", INT(cluster.servers, 0, PS_MAX_SHARDS), .initial = "0",
+     .doc = "Servers among the ranks; 0 is a sensible share of them."},
+    {"cluster.transport",
+     CHOICE(cluster.transport, {"auto", PS_TRANSPORT_AUTO}, {"inproc", PS_TRANSPORT_INPROC}, {"ipc", PS_TRANSPORT_IPC},
+            {"tcp", PS_TRANSPORT_TCP}),
+     .initial = "auto", .doc = "auto: inproc in one process, ipc on one host, tcp between hosts."},
+    {"cluster.interface", TEXT(cluster.interface), .initial = "127.0.0.1",
+     .doc = "Address that servers and the coordinator bind to; the loopback unless told."},
+    {"cluster.port", INT(cluster.port, 0, 65535), .initial = "0", .doc = "The coordinator's port; 0 is any free one."},
+    {"cluster.start_timeout", REAL(cluster.start_timeout), ABOVE_0, .initial = "60",
+     .doc = "Seconds that the coordinator waits for all members at the start."},
+    {"cluster.coordinator_timeout", REAL(cluster.coordinator_timeout), ABOVE_0, .initial = "60",
+     .doc = "Seconds without the coordinator after which a member ends."},
+
+    {"net.deadline", REAL(net.deadline), ABOVE_0, .initial = "30",
+     .doc = "Seconds that a request may take, retries included."},
+    {"net.compression",
+     CHOICE(net.compression, {"auto", PS_COMPRESSION_AUTO}, {"lz4", PS_COMPRESSION_LZ4}, {"none", PS_COMPRESSION_NONE}),
+     .initial = "auto", .doc = "Lossless compression of bulk frames; auto uses it where it pays on a link."},
+    {"net.values", CHOICE(net.values, {"fp32", PS_CODEC_PLAIN}, {"fp16", PS_CODEC_FP16}, {"bf16", PS_CODEC_BF16}),
+     .initial = "fp32", .doc = "Form of rows and gradients on the wire; a setting of the run, never of a link."},
+    {"net.io_threads", INT(net.io_threads, 1, 64), .initial = "1", .doc = "ZeroMQ's I/O threads of a process."},
+
+    {"checkpoint.every", INT(checkpoint.every, 1, 1000000), .initial = "1", .doc = "Epochs between checkpoints."},
+    {"checkpoint.keep", INT(checkpoint.keep, 1, 1000), .initial = "2",
+     .doc = "Latest checkpoints that are kept, beside the best one."},
+};
+const int ps_key_count = PS_COUNT(ps_keys);
+_Static_assert(PS_COUNT(ps_keys) < PS_KEY_LIMIT, "PS_KEY_LIMIT is too small");

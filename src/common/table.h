@@ -1,0 +1,60 @@
+/* table.h - what a table of rows is: agreed between the model that declares it, the coordinator that hands it on and
+ * the servers that keep it. Servers know nothing else about a model.
+ *
+ * A row is `width` floats, cut into named fields (an item row may hold an embedding and one bias per behaviour), so
+ * that one id costs one look-up. A dense tensor is a table too: its values, row-major and padded with zeros, are cut into
+ * rows of `width` floats ("chunks", at most PS_CHUNK floats), with ids 0, 1, 2, ...
+ */
+#ifndef PS_COMMON_TABLE_H
+#define PS_COMMON_TABLE_H
+
+#include "common/base.h"
+
+enum { PS_MAX_TABLES = 64, PS_MAX_FIELDS = 8, PS_CHUNK = 4096, PS_NAME_SIZE = 48 };
+
+enum ps_table_kind {
+    PS_TABLE_USER = 1, /* id = dense user id */
+    PS_TABLE_ITEM = 2, /* id = dense item id */
+    PS_TABLE_TENSOR = 3
+};
+
+enum ps_init {
+    PS_INIT_ZERO = 0,
+    PS_INIT_NORMAL = 1,    /* N(0, scale^2) */
+    PS_INIT_TRUNCATED = 2, /* N(0, scale^2), redrawn beyond two standard deviations (TensorFlow's truncated normal) */
+    PS_INIT_UNIFORM = 3    /* U(-scale, scale) */
+};
+
+struct ps_field {
+    char name[PS_NAME_SIZE];
+    uint32_t first, width; /* columns [first, first + width) of the row */
+    enum ps_init init;
+    float scale;
+};
+
+struct ps_table_spec {
+    char name[PS_NAME_SIZE]; /* unique in the model; also the file name at export */
+    enum ps_table_kind kind;
+    uint64_t rows;  /* ids are below this */
+    uint32_t width; /* floats a row */
+    uint32_t fields;
+    struct ps_field field[PS_MAX_FIELDS]; /* a tensor has one field */
+    uint32_t tensor_rows, tensor_cols;    /* a tensor's shape; 0 otherwise */
+};
+
+enum ps_optimizer_kind {
+    PS_OPT_SGD = 1,
+    PS_OPT_MOMENTUM = 2,    /* m = mu m + g; theta -= lr m */
+    PS_OPT_ADAGRAD = 3,     /* per coordinate, TF1: a += g^2; theta -= lr g / sqrt(a); a starts at initial_accumulator */
+    PS_OPT_ADAGRAD_ROW = 4, /* one accumulator a row: a += mean(g^2) */
+    PS_OPT_ADAM = 5,        /* lazy: only rows with a gradient move; bias correction by the row's own step count */
+    PS_OPT_ADAM_DENSE = 6   /* every row moves at every step, as in torch.optim.Adam */
+};
+
+struct ps_optimizer_spec {
+    enum ps_optimizer_kind kind;
+    float lr, momentum, initial_accumulator, beta1, beta2, epsilon;
+    float weight_decay; /* coupled: g += weight_decay * theta for every row that is updated */
+};
+
+#endif

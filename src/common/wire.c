@@ -1,0 +1,387 @@
+/* wire.c - headers to protobuf and back; see wire.h. The only place that knows the generated code. */
+#include "common/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "penstock.pb-c.h"
+
+enum { HEADER_LIMIT = 4 << 20 };
+
+static const char *const kind_names[] = {
+    [PS_PULL] = "PULL", [PS_ROWS] = "ROWS", [PS_PUSH] = "PUSH", [PS_ACK] = "ACK", [PS_REFUSE] = "REFUSE",
+    [PS_HELLO] = "HELLO", [PS_WELCOME] = "WELCOME", [PS_BEAT] = "BEAT", [PS_BEAT_ACK] = "BEAT_ACK",
+    [PS_FENCE] = "FENCE", [PS_FENCE_ACK] = "FENCE_ACK", [PS_GRANT] = "GRANT", [PS_GRANT_ACK] = "GRANT_ACK",
+    [PS_REVOKE] = "REVOKE", [PS_RETURN] = "RETURN", [PS_LANE_DONE] = "LANE_DONE",
+    [PS_LANE_DONE_ACK] = "LANE_DONE_ACK", [PS_EPOCH] = "EPOCH", [PS_EPOCH_ACK] = "EPOCH_ACK",
+    [PS_CUT_PREPARE] = "CUT_PREPARE", [PS_CUT_LIMIT] = "CUT_LIMIT", [PS_CUT_AT] = "CUT_AT",
+    [PS_CUT_REACHED] = "CUT_REACHED", [PS_CUT_DONE] = "CUT_DONE", [PS_CUT_ABORT] = "CUT_ABORT",
+    [PS_RELEASE] = "RELEASE", [PS_LOAD] = "LOAD", [PS_READY] = "READY", [PS_RESUME] = "RESUME", [PS_MAP] = "MAP",
+    [PS_MAP_ACK] = "MAP_ACK", [PS_EVAL] = "EVAL", [PS_EVAL_DONE] = "EVAL_DONE", [PS_STOP] = "STOP",
+    [PS_BYE] = "BYE",
+};
+
+const char *ps_kind_name(enum ps_message_kind kind)
+{
+    const char *name = (unsigned)kind < PS_COUNT(kind_names) ? kind_names[kind] : NULL;
+    return name ? name : "unknown";
+}
+
+static void pack(const ProtobufCMessage *message, struct ps_frame *frame)
+{
+    ps_frame_alloc(frame, protobuf_c_message_get_packed_size(message));
+    protobuf_c_message_pack(message, ps_frame_data(frame));
+}
+
+void ps_data_pack(const struct ps_data *data, struct ps_frame *frame)
+{
+    Penstock__Section section[PS_MAX_TABLES];
+    Penstock__Section *pointer[PS_MAX_TABLES];
+    Penstock__Data m = PENSTOCK__DATA__INIT;
+    m.version = PS_WIRE_VERSION;
+    m.kind = data->kind;
+    m.run = data->run;
+    m.from = data->from;
+    m.to = data->to;
+    m.era = data->era;
+    m.map = data->map;
+    m.epoch = data->epoch;
+    m.lane = data->lane;
+    m.lease = data->lease;
+    m.position = data->position;
+    m.request = data->request;
+    m.flags = data->flags;
+    m.code = data->code;
+    m.state = data->state;
+    PS_ASSERT(data->sections <= PS_MAX_TABLES);
+    for (uint32_t i = 0; i < data->sections; i++) {
+        penstock__section__init(&section[i]);
+        section[i].table = data->section[i].table;
+        section[i].rows = data->section[i].rows;
+        section[i].key_codec = data->section[i].key_codec;
+        section[i].value_codec = data->section[i].value_codec;
+        pointer[i] = &section[i];
+    }
+    m.n_section = data->sections;
+    m.section = pointer;
+    pack(&m.base, frame);
+}
+
+int ps_data_unpack(const struct ps_message *message, struct ps_data *data, struct ps_error *err)
+{
+    if (message->count < 1 || ps_frame_size(&message->frame[0]) > HEADER_LIMIT)
+        return ps_fail(err, PS_EXIT_NET, "a data message without a sensible header");
+    Penstock__Data *m = penstock__data__unpack(NULL, ps_frame_size(&message->frame[0]),
+                                               ps_frame_data(&message->frame[0]));
+    if (!m)
+        return ps_fail(err, PS_EXIT_NET, "a data header that cannot be read");
+    int status = 0;
+    if (m->version != PS_WIRE_VERSION)
+        status = ps_fail(err, PS_EXIT_NET, "a peer speaks version %u of the protocol, this program version %d",
+                         m->version, PS_WIRE_VERSION);
+    else if (m->kind < PS_PULL || m->kind > PS_REFUSE)
+        status = ps_fail(err, PS_EXIT_NET, "a data message of unknown kind %u", m->kind);
+    else if (m->n_section > PS_MAX_TABLES || message->count != (int)(1 + 2 * m->n_section))
+        status = ps_fail(err, PS_EXIT_NET, "a data message with %zu sections and %d frames", m->n_section,
+                         message->count);
+    if (!status) {
+        data->kind = (enum ps_message_kind)m->kind;
+        data->run = m->run;
+        data->from = m->from;
+        data->to = m->to;
+        data->era = m->era;
+        data->map = m->map;
+        data->epoch = m->epoch;
+        data->lane = m->lane;
+        data->lease = m->lease;
+        data->position = m->position;
+        data->request = m->request;
+        data->flags = m->flags;
+        data->code = m->code;
+        data->state = m->state;
+        data->sections = (uint32_t)m->n_section;
+        for (size_t i = 0; i < m->n_section; i++)
+            data->section[i] = (struct ps_section){m->section[i]->table, m->section[i]->rows, m->section[i]->key_codec,
+                                                   m->section[i]->value_codec};
+    }
+    penstock__data__free_unpacked(m, NULL);
+    return status;
+}
+
+/* Protobuf wants arrays of pointers: one block for the submessages, one for the pointers to them. */
+#define POINTERS(type, init, count, block, pointers)                                                                   \
+    type *block = ps_calloc((count), sizeof *block);                                                                   \
+    type **pointers = ps_calloc((count), sizeof *pointers);                                                            \
+    for (uint32_t i_ = 0; i_ < (count); i_++) {                                                                        \
+        init(&block[i_]);                                                                                              \
+        pointers[i_] = &block[i_];                                                                                     \
+    }
+
+static void fill_lanes(Penstock__Lane *out, const struct ps_lane_entry *lane, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        out[i].lane = lane[i].lane;
+        out[i].lease = lane[i].lease;
+        out[i].position = lane[i].position;
+    }
+}
+
+static void fill_table(Penstock__Table *out, Penstock__Field *field, Penstock__Field **pointers,
+                       const struct ps_table_spec *spec)
+{
+    out->name = (char *)spec->name;
+    out->kind = spec->kind;
+    out->rows = spec->rows;
+    out->width = spec->width;
+    out->tensor_rows = spec->tensor_rows;
+    out->tensor_cols = spec->tensor_cols;
+    for (uint32_t i = 0; i < spec->fields; i++) {
+        field[i].name = (char *)spec->field[i].name;
+        field[i].first = spec->field[i].first;
+        field[i].width = spec->field[i].width;
+        field[i].init = spec->field[i].init;
+        field[i].scale = spec->field[i].scale;
+    }
+    out->n_field = spec->fields;
+    out->field = pointers;
+}
+
+void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
+{
+    Penstock__Control m = PENSTOCK__CONTROL__INIT;
+    m.version = PS_WIRE_VERSION;
+    m.kind = c->kind;
+    m.run = c->run;
+    m.from = c->from;
+    m.to = c->to;
+    m.term = c->term;
+    m.era = c->era;
+    m.map = c->map;
+    m.epoch = c->epoch;
+    m.request = c->request;
+    m.role = c->role;
+    m.host = c->host ? c->host : "";
+    m.endpoint = c->endpoint ? c->endpoint : "";
+    m.pid = c->pid;
+    m.text = c->text ? c->text : "";
+    m.seed = c->seed;
+    m.lanes = c->lanes;
+    m.slots = c->slots;
+    m.mode = c->mode;
+    m.shard = c->shard;
+    m.code = c->code;
+    m.first = c->first;
+    m.count = c->count;
+    m.split = c->split;
+    m.mask = c->mask;
+
+    POINTERS(Penstock__Lane, penstock__lane__init, c->lane_count, lane, lane_pointers);
+    fill_lanes(lane, c->lane, c->lane_count);
+    m.n_lane = c->lane_count;
+    m.lane = lane_pointers;
+
+    POINTERS(Penstock__Table, penstock__table__init, c->table_count, table, table_pointers);
+    POINTERS(Penstock__Field, penstock__field__init, c->table_count * PS_MAX_FIELDS, field, field_pointers);
+    for (uint32_t i = 0; i < c->table_count; i++)
+        fill_table(&table[i], field + i * PS_MAX_FIELDS, field_pointers + i * PS_MAX_FIELDS, &c->table[i]);
+    m.n_table = c->table_count;
+    m.table = table_pointers;
+
+    Penstock__Optimizer optimizer = PENSTOCK__OPTIMIZER__INIT;
+    optimizer.kind = c->optimizer.kind;
+    optimizer.lr = c->optimizer.lr;
+    optimizer.momentum = c->optimizer.momentum;
+    optimizer.initial_accumulator = c->optimizer.initial_accumulator;
+    optimizer.beta1 = c->optimizer.beta1;
+    optimizer.beta2 = c->optimizer.beta2;
+    optimizer.epsilon = c->optimizer.epsilon;
+    optimizer.weight_decay = c->optimizer.weight_decay;
+    if (c->optimizer.kind)
+        m.optimizer = &optimizer;
+
+    POINTERS(Penstock__Shard, penstock__shard__init, c->shard_count, shard, shard_pointers);
+    for (uint32_t i = 0; i < c->shard_count; i++) {
+        shard[i].shard = c->shards[i].shard;
+        shard[i].incarnation = c->shards[i].incarnation;
+        shard[i].endpoint = c->shards[i].endpoint;
+        shard[i].slots.data = c->shards[i].slots;
+        shard[i].slots.len = sizeof c->shards[i].slots;
+    }
+    m.n_shards = c->shard_count;
+    m.shards = shard_pointers;
+
+    POINTERS(Penstock__File, penstock__file__init, c->file_count, file, file_pointers);
+    for (uint32_t i = 0; i < c->file_count; i++) {
+        file[i].name = c->file[i].name;
+        file[i].bytes = c->file[i].bytes;
+        file[i].checksum = c->file[i].checksum;
+    }
+    m.n_file = c->file_count;
+    m.file = file_pointers;
+
+    Penstock__Progress progress = PENSTOCK__PROGRESS__INIT;
+    POINTERS(Penstock__Lane, penstock__lane__init, c->progress.entries, entry, entry_pointers);
+    fill_lanes(entry, c->progress.entry, c->progress.entries);
+    progress.samples = c->progress.samples;
+    progress.loss = c->progress.loss;
+    progress.lanes = c->progress.lanes;
+    progress.rows = c->progress.rows;
+    progress.bytes = c->progress.bytes;
+    progress.refused = c->progress.refused;
+    progress.n_lane = c->progress.entries;
+    progress.lane = entry_pointers;
+    if (c->kind == PS_BEAT || c->kind == PS_LANE_DONE)
+        m.progress = &progress;
+
+    pack(&m.base, frame);
+    free(lane), free(lane_pointers), free(table), free(table_pointers), free(field), free(field_pointers);
+    free(shard), free(shard_pointers), free(file), free(file_pointers), free(entry), free(entry_pointers);
+}
+
+/* Copies a name of bounded length; false where it does not fit. */
+static bool take_name(char *to, size_t size, const char *from)
+{
+    size_t length = strlen(from);
+    if (length >= size)
+        return false;
+    memcpy(to, from, length + 1);
+    return true;
+}
+
+static struct ps_lane_entry *take_lanes(Penstock__Lane *const *lane, size_t count)
+{
+    struct ps_lane_entry *entry = ps_calloc(count, sizeof *entry);
+    for (size_t i = 0; i < count; i++)
+        entry[i] = (struct ps_lane_entry){lane[i]->lane, lane[i]->lease, lane[i]->position};
+    return entry;
+}
+
+static bool take_table(const Penstock__Table *from, struct ps_table_spec *to)
+{
+    if (!take_name(to->name, sizeof to->name, from->name) || from->n_field > PS_MAX_FIELDS || !from->width ||
+        from->width > (1u << 20) || from->kind < PS_TABLE_USER || from->kind > PS_TABLE_TENSOR)
+        return false;
+    to->kind = (enum ps_table_kind)from->kind;
+    to->rows = from->rows;
+    to->width = from->width;
+    to->tensor_rows = from->tensor_rows;
+    to->tensor_cols = from->tensor_cols;
+    to->fields = (uint32_t)from->n_field;
+    for (uint32_t i = 0; i < to->fields; i++) {
+        const Penstock__Field *f = from->field[i];
+        struct ps_field *t = &to->field[i];
+        if (!take_name(t->name, sizeof t->name, f->name) || f->first > to->width || f->width > to->width - f->first ||
+            f->init > PS_INIT_UNIFORM)
+            return false;
+        t->first = f->first;
+        t->width = f->width;
+        t->init = (enum ps_init)f->init;
+        t->scale = f->scale;
+    }
+    return true;
+}
+
+static int take_arrays(const Penstock__Control *m, struct ps_control *c, struct ps_error *err)
+{
+    if (m->n_lane > PS_MAX_LANES || m->n_table > PS_MAX_TABLES || m->n_shards > PS_MAX_SHARDS || m->n_file > 4096 ||
+        (m->progress && m->progress->n_lane > PS_MAX_LANES))
+        return ps_fail(err, PS_EXIT_NET, "a control message with impossible counts");
+    c->lane_count = (uint32_t)m->n_lane;
+    c->lane = take_lanes(m->lane, m->n_lane);
+    c->table_count = (uint32_t)m->n_table;
+    c->table = ps_calloc(m->n_table, sizeof *c->table);
+    for (size_t i = 0; i < m->n_table; i++)
+        if (!take_table(m->table[i], &c->table[i]))
+            return ps_fail(err, PS_EXIT_NET, "a control message with a table that makes no sense");
+    c->shard_count = (uint32_t)m->n_shards;
+    c->shards = ps_calloc(m->n_shards, sizeof *c->shards);
+    for (size_t i = 0; i < m->n_shards; i++) {
+        struct ps_shard_entry *s = &c->shards[i];
+        if (m->shards[i]->slots.len != sizeof s->slots ||
+            !take_name(s->endpoint, sizeof s->endpoint, m->shards[i]->endpoint))
+            return ps_fail(err, PS_EXIT_NET, "a control message with a shard that makes no sense");
+        s->shard = m->shards[i]->shard;
+        s->incarnation = m->shards[i]->incarnation;
+        memcpy(s->slots, m->shards[i]->slots.data, sizeof s->slots);
+    }
+    c->file_count = (uint32_t)m->n_file;
+    c->file = ps_calloc(m->n_file, sizeof *c->file);
+    for (size_t i = 0; i < m->n_file; i++) {
+        if (!take_name(c->file[i].name, sizeof c->file[i].name, m->file[i]->name))
+            return ps_fail(err, PS_EXIT_NET, "a control message with a file name that is too long");
+        c->file[i].bytes = m->file[i]->bytes;
+        c->file[i].checksum = m->file[i]->checksum;
+    }
+    if (m->progress) {
+        c->progress = (struct ps_progress){.samples = m->progress->samples,
+                                           .loss = m->progress->loss,
+                                           .lanes = m->progress->lanes,
+                                           .rows = m->progress->rows,
+                                           .bytes = m->progress->bytes,
+                                           .refused = m->progress->refused,
+                                           .entries = (uint32_t)m->progress->n_lane,
+                                           .entry = take_lanes(m->progress->lane, m->progress->n_lane)};
+    }
+    return 0;
+}
+
+int ps_control_unpack(const struct ps_message *message, struct ps_control *control, struct ps_error *err)
+{
+    if (message->count < 1 || ps_frame_size(&message->frame[0]) > HEADER_LIMIT)
+        return ps_fail(err, PS_EXIT_NET, "a control message without a sensible header");
+    Penstock__Control *m = penstock__control__unpack(NULL, ps_frame_size(&message->frame[0]),
+                                                     ps_frame_data(&message->frame[0]));
+    if (!m)
+        return ps_fail(err, PS_EXIT_NET, "a control header that cannot be read");
+    struct ps_control c = {0};
+    int status = 0;
+    if (m->version != PS_WIRE_VERSION)
+        status = ps_fail(err, PS_EXIT_NET, "a peer speaks version %u of the protocol, this program version %d",
+                         m->version, PS_WIRE_VERSION);
+    else if (m->kind <= PS_CONTROL || m->kind > PS_BYE)
+        status = ps_fail(err, PS_EXIT_NET, "a control message of unknown kind %u", m->kind);
+    else
+        status = take_arrays(m, &c, err);
+    c.kind = (enum ps_message_kind)m->kind;
+    c.run = m->run;
+    c.from = m->from;
+    c.to = m->to;
+    c.term = m->term;
+    c.era = m->era;
+    c.map = m->map;
+    c.epoch = m->epoch;
+    c.request = m->request;
+    c.role = m->role;
+    c.host = ps_strdup(m->host);
+    c.endpoint = ps_strdup(m->endpoint);
+    c.text = ps_strdup(m->text);
+    c.pid = m->pid;
+    c.seed = m->seed;
+    c.lanes = m->lanes;
+    c.slots = m->slots;
+    c.mode = m->mode;
+    c.shard = m->shard;
+    c.code = m->code;
+    c.first = m->first;
+    c.count = m->count;
+    c.split = m->split;
+    c.mask = m->mask;
+    if (m->optimizer)
+        c.optimizer = (struct ps_optimizer_spec){
+            (enum ps_optimizer_kind)m->optimizer->kind, m->optimizer->lr, m->optimizer->momentum,
+            m->optimizer->initial_accumulator, m->optimizer->beta1, m->optimizer->beta2, m->optimizer->epsilon,
+            m->optimizer->weight_decay};
+    penstock__control__free_unpacked(m, NULL);
+    if (status)
+        ps_control_fini(&c);
+    else
+        *control = c;
+    return status;
+}
+
+void ps_control_fini(struct ps_control *c)
+{
+    free(c->host), free(c->endpoint), free(c->text), free(c->lane), free(c->table), free(c->shards), free(c->file);
+    free(c->progress.entry);
+    *c = (struct ps_control){0};
+}

@@ -1,0 +1,170 @@
+/* wire.h - Penstock's messages as C structures, and their packing into frames. The only place that knows protobuf.
+ *
+ * A message is a header frame and raw frames. Everything that a peer sends is untrusted: unpacking checks the version,
+ * every count and every length against limits, and returns an error, never a crash.
+ */
+#ifndef PS_COMMON_WIRE_H
+#define PS_COMMON_WIRE_H
+
+#include "common/base.h"
+#include "common/net.h"
+#include "common/table.h"
+
+enum { PS_WIRE_VERSION = 1, PS_MAX_LANES = 1024, PS_MAX_SHARDS = 256 };
+
+/* Message kinds: the names of docs/protocol.md. Data messages are below PS_CONTROL, control messages above it. */
+enum ps_message_kind {
+    PS_PULL = 1,
+    PS_ROWS = 2,
+    PS_PUSH = 3,
+    PS_ACK = 4,
+    PS_REFUSE = 5,
+
+    PS_CONTROL = 32,
+    PS_HELLO,        /* member -> coordinator: role, host, endpoint */
+    PS_WELCOME,      /* back: term, era, map, tables, configuration; a worker gets the shards too */
+    PS_BEAT,         /* member -> coordinator, every 250 ms, from its own thread: progress */
+    PS_BEAT_ACK,     /* back: term, era, map */
+    PS_FENCE,        /* coordinator -> server: lanes with their new leases */
+    PS_FENCE_ACK,    /* back: lanes with hwm in `position` */
+    PS_GRANT,        /* coordinator -> worker: epoch, lanes with leases and positions */
+    PS_GRANT_ACK,
+    PS_REVOKE,       /* coordinator -> worker: lanes to hand back */
+    PS_RETURN,       /* worker -> coordinator: lanes handed back, with positions */
+    PS_LANE_DONE,    /* worker -> coordinator: a lane whose END every shard has acknowledged; its samples and loss */
+    PS_LANE_DONE_ACK,
+    PS_EPOCH,        /* coordinator -> server: begin training epoch `epoch` */
+    PS_EPOCH_ACK,
+    PS_CUT_PREPARE,  /* coordinator -> server: cut `first` (its id), `code` = 1 to hold; `text` = folder to write to */
+    PS_CUT_LIMIT,    /* back: lanes with limits */
+    PS_CUT_AT,       /* coordinator -> server: lanes with the cut's positions */
+    PS_CUT_REACHED,  /* back */
+    PS_CUT_DONE,     /* back: files written, with sizes and checksums */
+    PS_CUT_ABORT,
+    PS_RELEASE,
+    PS_LOAD,         /* coordinator -> server: a new era, rows from the files in folder `text` (empty: initial values) */
+    PS_READY,        /* back */
+    PS_RESUME,       /* coordinator -> worker: the era begins */
+    PS_MAP,          /* coordinator -> member: a new slot map */
+    PS_MAP_ACK,
+    PS_EVAL,         /* coordinator -> worker: rank targets [first, first+count) of `split` with model `text` */
+    PS_EVAL_DONE,    /* back: one frame of struct ps_rank */
+    PS_STOP,         /* coordinator -> member: end; `code` is the exit code, `text` the reason */
+    PS_BYE           /* member -> coordinator: leaving; `code`, `text` as in STOP */
+};
+
+enum ps_refusal { PS_REFUSE_ERA = 1, PS_REFUSE_MAP, PS_REFUSE_FENCED, PS_REFUSE_NOT_YET, PS_REFUSE_TOO_OLD,
+                  PS_REFUSE_GAP, PS_REFUSE_BAD, PS_REFUSE_RUN, PS_REFUSE_WHO };
+
+enum { PS_FLAG_EMPTY = 1, PS_FLAG_END = 2, PS_FLAG_READ = 4 };
+
+/* How a frame is coded. Keys: u64 little-endian or LZ4 of them. Values: as named. LZ4 may wrap any of them. */
+enum ps_codec { PS_CODEC_PLAIN = 0, PS_CODEC_FP16 = 1, PS_CODEC_BF16 = 2, PS_CODEC_LZ4 = 16 /* flag: or-ed */ };
+
+struct ps_section {
+    uint32_t table, rows;
+    uint32_t key_codec, value_codec;
+};
+
+/* Header of a data message. For section s the frames 1+2s (keys) and 2+2s (values, absent in PULL: an empty frame). */
+struct ps_data {
+    enum ps_message_kind kind;
+    uint64_t run, from, to;
+    uint32_t era, map, epoch, lane;
+    uint64_t lease, position, request;
+    uint32_t flags, code;
+    uint64_t state;
+    uint32_t sections;
+    struct ps_section section[PS_MAX_TABLES];
+};
+
+struct ps_lane_entry {
+    uint32_t lane;
+    uint64_t lease, position;
+};
+
+struct ps_shard_entry {
+    uint32_t shard;
+    uint64_t incarnation;
+    char endpoint[256];
+    uint8_t slots[512]; /* bit set */
+};
+
+struct ps_file_entry {
+    char name[128];
+    uint64_t bytes, checksum;
+};
+
+struct ps_progress {
+    uint64_t samples;
+    double loss;
+    uint32_t lanes;
+    uint64_t rows, bytes, refused;
+    uint32_t entries;
+    struct ps_lane_entry *entry;
+};
+
+/* Header of a control message. Arrays and strings are owned by the structure: ps_control_fini frees them. */
+struct ps_control {
+    enum ps_message_kind kind;
+    uint64_t run, from, to;
+    uint32_t term, era, map, epoch;
+    uint64_t request;
+    uint32_t role;
+    char *host, *endpoint, *text; /* NULL reads as "" */
+    uint32_t pid;
+    uint64_t seed;
+    uint32_t lanes, slots, mode, shard, code;
+    uint64_t first, count;
+    uint32_t split, mask;
+    uint32_t lane_count;
+    struct ps_lane_entry *lane;
+    uint32_t table_count;
+    struct ps_table_spec *table;
+    struct ps_optimizer_spec optimizer;
+    uint32_t shard_count;
+    struct ps_shard_entry *shards;
+    uint32_t file_count;
+    struct ps_file_entry *file;
+    struct ps_progress progress;
+};
+
+enum ps_role { PS_ROLE_COORDINATOR = 1, PS_ROLE_SERVER = 2, PS_ROLE_WORKER = 3 };
+
+/* One ranked target, as it travels in the frame behind EVAL_DONE: exact integer counts over the candidates. */
+struct ps_rank {
+    uint32_t greater;    /* candidates with a higher score than the target */
+    uint32_t equal;      /* other candidates with the same score */
+    uint32_t candidates; /* the target included */
+    uint32_t seen;       /* bit b: the pair is in training behaviour b */
+};
+
+/* Packs a header into frame 0 of the message (the message must be empty or have frame 0 unset). */
+void ps_data_pack(const struct ps_data *data, struct ps_frame *frame);
+void ps_control_pack(const struct ps_control *control, struct ps_frame *frame);
+
+/* Unpacks and checks a header. ps_message_kind_of peeks at the kind: 0 where the frame is no header of ours.
+ * ps_data_unpack also checks that the message has 1 + 2 * sections frames. Returns 0 or a negative code. */
+int ps_data_unpack(const struct ps_message *message, struct ps_data *data, struct ps_error *err);
+int ps_control_unpack(const struct ps_message *message, struct ps_control *control, struct ps_error *err);
+void ps_control_fini(struct ps_control *control);
+const char *ps_kind_name(enum ps_message_kind kind);
+
+/* Bulk frames. Encoding returns the codec really used: LZ4 is dropped where it does not shrink the frame by an eighth.
+ * Decoding checks sizes; keys must be strictly ascending. Plain frames are not copied: *keys (or *values) points into the
+ * frame where it is suitably aligned, otherwise into `scratch` (grown as needed, owned by the caller). */
+struct ps_buffer {
+    void *data;
+    size_t capacity;
+};
+void ps_buffer_fini(struct ps_buffer *buffer);
+void *ps_buffer_need(struct ps_buffer *buffer, size_t size);
+
+uint32_t ps_keys_encode(const uint64_t *keys, uint32_t count, uint32_t codec, struct ps_frame *frame);
+int ps_keys_decode(const struct ps_frame *frame, uint32_t count, uint32_t codec, struct ps_buffer *scratch,
+                   const uint64_t **keys, struct ps_error *err);
+uint32_t ps_values_encode(const float *values, size_t count, uint32_t codec, struct ps_frame *frame);
+int ps_values_decode(const struct ps_frame *frame, size_t count, uint32_t codec, struct ps_buffer *scratch,
+                     const float **values, struct ps_error *err);
+
+#endif

@@ -1,0 +1,209 @@
+/* checkpoint.c - the coordinator's part of a cut (docs/protocol.md) and of loading one; RUN/checkpoints.
+ *
+ * RUN/checkpoints/epoch-0007/ holds one file a shard and manifest.yaml, written last. `last` and `best` are symbolic links
+ * that are replaced by a rename, so each always points at a whole checkpoint.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "common/manifest.h"
+#include "coordinator/internal.h"
+#include "coordinator/runlog.h"
+
+void ps_cut_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *message)
+{
+    if (message->first != c->cut || member->answered || message->kind != c->expected)
+        return;
+    if (message->kind == PS_CUT_LIMIT) {
+        for (uint32_t i = 0; i < message->lane_count; i++)
+            if (message->lane[i].lane < c->lanes)
+                c->limit[message->lane[i].lane].position =
+                    PS_MAX(c->limit[message->lane[i].lane].position, message->lane[i].position);
+        return;
+    }
+    c->file = ps_realloc(c->file, c->files + message->file_count, sizeof *c->file);
+    memcpy(c->file + c->files, message->file, message->file_count * sizeof *c->file);
+    c->files += message->file_count;
+}
+
+/* Both halves of the cut; afterwards c->limit holds P and c->file what the shards have written. */
+static int cut(struct ps_coordinator *c, char *folder, struct ps_error *err)
+{
+    c->cut++;
+    c->files = 0;
+    for (uint32_t l = 0; l < c->lanes; l++)
+        c->limit[l] = (struct ps_lane_entry){.lane = l};
+    struct ps_control prepare = {.kind = PS_CUT_PREPARE, .epoch = c->epoch, .first = c->cut, .text = folder};
+    int status = ps_ask_servers(c, &prepare, PS_CUT_LIMIT, c->cut, "CUT_PREPARE", err);
+    if (status)
+        return status;
+    if (c->config->train.consistency == PS_SYNC) { /* one step for all lanes */
+        uint64_t step = 0;
+        for (uint32_t l = 0; l < c->lanes; l++)
+            step = PS_MAX(step, c->limit[l].position);
+        for (uint32_t l = 0; l < c->lanes; l++)
+            c->limit[l].position = step;
+    }
+    struct ps_control at = {.kind = PS_CUT_AT, .epoch = c->epoch, .first = c->cut, .text = folder, .lane = c->limit,
+                            .lane_count = c->lanes};
+    return ps_ask_servers(c, &at, PS_CUT_DONE, c->cut, "CUT_AT", err);
+}
+
+static int write_manifest(struct ps_coordinator *c, const char *folder, struct ps_error *err)
+{
+    struct ps_manifest m = {.run = c->run,
+                            .cut = c->cut,
+                            .seed = c->config->train.seed,
+                            .era = c->era,
+                            .term = c->term,
+                            .epoch = c->epoch,
+                            .mode = (uint32_t)c->config->train.consistency,
+                            .slots = PS_SLOTS,
+                            .step = c->config->train.consistency == PS_SYNC ? c->limit[0].position : 0,
+                            .dataset = c->options.fingerprint,
+                            .value = c->last_value,
+                            .best = c->training.best,
+                            .best_epoch = c->training.best_epoch,
+                            .lanes = c->lanes,
+                            .tables = (uint32_t)c->options.tables,
+                            .table = (struct ps_table_spec *)(uintptr_t)c->options.table,
+                            .optimizer = c->config->optimizer,
+                            .files = c->files,
+                            .file = c->file};
+    snprintf(m.blas, sizeof m.blas, "%s", c->options.kernel);
+    if (c->training.best_epoch)
+        snprintf(m.metric, sizeof m.metric, "%s@%d", c->config->early_stop.metric == PS_METRIC_HR ? "hr" : "ndcg",
+                 c->config->early_stop.k);
+    m.lane = ps_calloc(c->lanes, sizeof *m.lane);
+    for (uint32_t l = 0; l < c->lanes; l++)
+        m.lane[l] = (struct ps_manifest_lane){c->limit[l].position, c->lane[l].state == PS_LANE_FINISHED};
+    m.config = ps_config_write(c->config);
+    int status = ps_manifest_write(&m, folder, err);
+    free(m.lane);
+    free(m.config);
+    return status;
+}
+
+/* Points checkpoints/NAME at the folder, by a rename. */
+static int point(const char *checkpoints, const char *name, const char *folder, struct ps_error *err)
+{
+    char *link = ps_format("%s/%s", checkpoints, name), *temporary = ps_format("%s/.%s.tmp", checkpoints, name);
+    unlink(temporary);
+    int status = 0;
+    if (symlink(folder, temporary) || rename(temporary, link))
+        status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot make the link %s", link);
+    free(link);
+    free(temporary);
+    return status;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)b, *(char *const *)a);
+}
+
+/* Removes all but the best and the newest `keep` checkpoints. */
+static int prune(struct ps_coordinator *c, struct ps_error *err)
+{
+    const char *checkpoints = c->options.checkpoints;
+    char best[32], **name = NULL;
+    size_t names = 0, capacity = 0;
+    snprintf(best, sizeof best, "epoch-%04u", c->training.best_epoch);
+    DIR *dir = opendir(checkpoints);
+    if (!dir)
+        return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot read %s", checkpoints);
+    for (struct dirent *entry; (entry = readdir(dir));)
+        if (!strncmp(entry->d_name, "epoch-", 6)) {
+            PS_GROW(name, capacity, names + 1);
+            name[names++] = ps_strdup(entry->d_name);
+        }
+    closedir(dir);
+    if (names)
+        qsort(name, names, sizeof *name, newest_first);
+    int status = 0;
+    for (size_t i = 0; i < names; i++) {
+        if (i >= (size_t)c->config->checkpoint.keep && strcmp(name[i], best) && !status) {
+            char *folder = ps_format("%s/%s", checkpoints, name[i]);
+            status = ps_folder_remove(folder, err);
+            free(folder);
+        }
+        free(name[i]);
+    }
+    free(name);
+    return status;
+}
+
+int ps_cut_save(struct ps_coordinator *c, uint32_t epoch, bool best, struct ps_error *err)
+{
+    char name[32];
+    snprintf(name, sizeof name, "epoch-%04u", epoch);
+    char *folder = ps_format("%s/%s", c->options.checkpoints, name);
+    double begin = ps_now();
+    /* What an earlier life of the run left under this name (it was resumed from before it) is not trusted. */
+    int status = ps_folder_remove(folder, err);
+    if (!status)
+        status = ps_folder_make(folder, err);
+    if (!status)
+        status = cut(c, folder, err);
+    if (!status)
+        status = write_manifest(c, folder, err);
+    if (!status)
+        status = point(c->options.checkpoints, "last", name, err);
+    if (!status && best)
+        status = point(c->options.checkpoints, "best", name, err);
+    if (!status)
+        status = prune(c, err);
+    if (!status) {
+        uint64_t bytes = 0;
+        for (uint32_t i = 0; i < c->files; i++)
+            bytes += c->file[i].bytes;
+        ps_runlog(c->options.log, "{\"event\":\"checkpoint\",\"epoch\":%u,\"name\":\"%s\",\"bytes\":%llu,\"seconds\":%.3f}",
+                  epoch, name, (unsigned long long)bytes, ps_now() - begin);
+    }
+    free(folder);
+    return status;
+}
+
+static int check_tables(const struct ps_coordinator *c, const struct ps_manifest *m, const char *from,
+                        struct ps_error *err)
+{
+    if (m->tables != (uint32_t)c->options.tables)
+        return ps_fail(err, PS_EXIT_DATA, "checkpoint %s has %u tables, the model has %d: it is another model's", from,
+                       m->tables, c->options.tables);
+    for (uint32_t t = 0; t < m->tables; t++) {
+        const struct ps_table_spec *a = &m->table[t], *b = &c->options.table[t];
+        if (strcmp(a->name, b->name) || a->kind != b->kind || a->rows != b->rows || a->width != b->width)
+            return ps_fail(err, PS_EXIT_DATA, "checkpoint %s has table '%s' of %llu x %u, the model wants '%s' of %llu x %u: "
+                           "the model's options or the dataset differ", from, a->name, (unsigned long long)a->rows,
+                           a->width, b->name, (unsigned long long)b->rows, b->width);
+    }
+    return 0;
+}
+
+int ps_cut_load(struct ps_coordinator *c, const char *from, struct ps_error *err)
+{
+    struct ps_manifest m;
+    int status = ps_manifest_read(&m, from, err);
+    if (status)
+        return status;
+    status = ps_manifest_check_files(&m, from, err);
+    if (!status)
+        status = check_tables(c, &m, from, err);
+    if (!status && m.dataset != c->options.fingerprint)
+        ps_warn("checkpoint %s was trained on another preparation of the dataset; ids must be the same ones", from);
+    if (!status) {
+        c->epoch = m.epoch;
+        c->cut = PS_MAX(c->cut, m.cut);
+        c->era = PS_MAX(c->era, m.era);
+        c->training.epoch = m.epoch;
+        c->training.best = m.best;
+        c->training.best_epoch = m.best_epoch;
+        c->stale = m.best_epoch ? (m.epoch - m.best_epoch) / (uint32_t)c->config->early_stop.every : 0;
+    }
+    ps_manifest_fini(&m);
+    return status;
+}

@@ -1,0 +1,67 @@
+/* coordinator.h - membership, lanes, the slot map, epochs and checkpoints of a run. It holds no parameters.
+ *
+ * The command that knows the plan (src/cli) drives it:  open -> start -> train -> rank ... -> stop -> close.
+ * One thread runs it; every wait inside has a deadline, answers all members meanwhile, and ends with an error that names who was
+ * waited for, for what and since when.
+ */
+#ifndef PS_COORDINATOR_H
+#define PS_COORDINATOR_H
+
+#include <signal.h>
+
+#include "common/config.h"
+#include "common/net.h"
+#include "common/wire.h"
+
+struct ps_runlog;
+struct ps_coordinator;
+
+struct ps_coordinator_options {
+    struct ps_net *net;
+    const char *endpoint; /* to bind */
+    const struct ps_config *config;
+    const char *checkpoints;  /* RUN/checkpoints, existing; NULL: none are written */
+    struct ps_runlog *log;    /* may be NULL */
+    int servers, workers;     /* that are waited for at the start; more workers may come */
+    const struct ps_table_spec *table;
+    int tables;
+    uint32_t behaviours;     /* of the dataset */
+    uint64_t held_out[3];    /* targets to rank, by enum ps_split, after eval.users */
+    uint64_t epoch_samples;  /* about how many an epoch has, for the progress bar */
+    uint64_t fingerprint;    /* of the dataset */
+    const char *kernel;      /* BLAS kernel in use */
+    bool quiet;              /* no progress bar */
+    volatile sig_atomic_t *interrupted; /* set by a signal handler: train ends after saving a checkpoint */
+};
+
+/* What training has come to. */
+struct ps_training {
+    uint32_t epoch;      /* last one completed */
+    uint32_t best_epoch; /* 0: none validated */
+    double best;         /* value of early_stop.metric there */
+    uint64_t samples;    /* trained on by this process life's epochs */
+    double seconds;      /* spent in training epochs (no validation, no checkpoints) */
+    double checkpoint_seconds, validation_seconds;
+    bool stopped_early, interrupted;
+};
+
+int ps_coordinator_open(const struct ps_coordinator_options *options, struct ps_coordinator **coordinator,
+                        struct ps_error *err);
+void ps_coordinator_close(struct ps_coordinator *coordinator);
+/* Where members find it: what was really bound, with a host name that others can reach. */
+const char *ps_coordinator_endpoint(const struct ps_coordinator *coordinator);
+
+/* Waits for the members, welcomes them and loads the servers: from checkpoint folder `from`, or initial values (NULL). */
+int ps_coordinator_start(struct ps_coordinator *coordinator, const char *from, struct ps_error *err);
+/* Puts other rows into the servers (a new era), e.g. those of the best checkpoint. */
+int ps_coordinator_load(struct ps_coordinator *coordinator, const char *from, struct ps_error *err);
+/* Trains until train.epochs or early stopping; goes on after the epoch of the checkpoint that it was started from. */
+int ps_coordinator_train(struct ps_coordinator *coordinator, struct ps_training *training, struct ps_error *err);
+/* Ranks the held-out targets of a split with a model of the registry, distributed over the workers.
+ * *rank has held_out[split] entries, in the order of the (sampled) targets; the caller frees it. */
+int ps_coordinator_rank(struct ps_coordinator *coordinator, const char *model, uint32_t split, enum ps_mask mask,
+                        struct ps_rank **rank, struct ps_error *err);
+/* Tells every member to end, with this exit code and reason, and waits briefly for their BYE. */
+void ps_coordinator_stop(struct ps_coordinator *coordinator, int code, const char *reason);
+
+#endif

@@ -1,0 +1,103 @@
+/* internal.h - the coordinator's state, shared by the files of this folder only. */
+#ifndef PS_COORDINATOR_INTERNAL_H
+#define PS_COORDINATOR_INTERNAL_H
+
+#include "common/progress.h"
+#include "common/slots.h"
+#include "coordinator/coordinator.h"
+
+/* Timings of docs/protocol.md, in seconds. */
+#define PS_DEAD_AFTER 1.5   /* without a beat */
+#define PS_ASK_AGAIN 0.5    /* an unanswered message */
+
+struct ps_member {
+    uint64_t incarnation;
+    enum ps_role role;
+    char host[64], endpoint[256];
+    uint32_t pid, shard;
+    bool alive, welcomed;
+    double last_beat;
+    struct ps_progress progress; /* entry is always NULL here */
+    bool answered;               /* the question of the current phase */
+    uint64_t task;               /* evaluation: 1 + the task it works on, or 0 */
+    double task_since;
+};
+
+enum ps_lane_state { PS_LANE_FREE, PS_LANE_FENCING, PS_LANE_GRANTED, PS_LANE_FINISHED };
+
+struct ps_lane_record {
+    enum ps_lane_state state;
+    uint64_t lease, position; /* position: min hwm over the shards that have answered the fence */
+    struct ps_member *holder;
+    bool granted; /* GRANT acknowledged */
+    uint8_t fenced[PS_MAX_SHARDS];
+    uint32_t fenced_count;
+    uint64_t samples;
+    double loss;
+};
+
+struct ps_coordinator {
+    struct ps_coordinator_options options;
+    const struct ps_config *config;
+    struct ps_socket *socket;
+    char endpoint[256];
+    uint64_t incarnation, run, lease_counter;
+    uint32_t term, era, epoch;
+    struct ps_slot_map map;
+    struct ps_member **member; /* owned; never moved, so that lanes may point at them */
+    int members, member_capacity;
+    struct ps_lane_record *lane;
+    uint32_t lanes;
+    double lanes_asked; /* when FENCE and GRANT were last sent to all who owe an answer */
+
+    /* The question of the current phase: which answer, and what it must carry. */
+    enum ps_message_kind expected;
+    uint64_t expected_number;
+
+    /* The cut under way. */
+    uint64_t cut;
+    struct ps_lane_entry *limit; /* by lane */
+    struct ps_file_entry *file;
+    uint32_t files;
+
+    /* The evaluation under way. */
+    struct ps_rank *rank;
+    uint64_t rank_count, task_size, tasks, tasks_done;
+    uint8_t *task_state; /* 0 open, 1 given, 2 done */
+
+    struct ps_training training; /* also what a resumed run goes on with */
+    double last_value;           /* of the last validation */
+    uint32_t stale;              /* validations without progress */
+    bool stopping;               /* a BYE is welcome, silence is no failure */
+    struct ps_error failure;     /* set by a handler: the run cannot go on */
+};
+
+/* members.c */
+int ps_members_wait(struct ps_coordinator *c, struct ps_error *err);
+struct ps_member *ps_member_find(struct ps_coordinator *c, uint64_t incarnation);
+int ps_members_count(const struct ps_coordinator *c, enum ps_role role);
+void ps_send_control(struct ps_coordinator *c, struct ps_member *member, struct ps_control *control);
+/* Takes in messages for at most `timeout` seconds and looks after dead members; an error where the run cannot go on. */
+int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err);
+/* Sends `question` to every live server until each has answered `answer` (number: what FIRST, EPOCH or ERA must equal). */
+int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum ps_message_kind answer, uint64_t number,
+                   const char *what, struct ps_error *err);
+
+/* lanes.c */
+void ps_lanes_begin(struct ps_coordinator *c);
+void ps_lanes_member_lost(struct ps_coordinator *c, struct ps_member *member);
+void ps_lanes_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *message);
+void ps_lanes_tick(struct ps_coordinator *c);
+uint32_t ps_lanes_finished(const struct ps_coordinator *c);
+
+/* rank.c */
+void ps_rank_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *control,
+                    const struct ps_message *message);
+void ps_rank_member_lost(struct ps_coordinator *c, struct ps_member *member);
+
+/* checkpoint.c */
+int ps_cut_save(struct ps_coordinator *c, uint32_t epoch, bool best, struct ps_error *err);
+int ps_cut_load(struct ps_coordinator *c, const char *from, struct ps_error *err);
+void ps_cut_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *message);
+
+#endif

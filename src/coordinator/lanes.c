@@ -1,0 +1,152 @@
+/* lanes.c - which worker holds which lane: FREE -> FENCING -> GRANTED -> FINISHED (docs/protocol.md).
+ *
+ * A lane is granted only after every shard has acknowledged its new lease; it begins at the lowest position that a shard
+ * still wants. Losing its holder makes it FREE again; what the old holder still says is fenced by the shards.
+ */
+#include <string.h>
+
+#include "coordinator/internal.h"
+
+void ps_lanes_begin(struct ps_coordinator *c)
+{
+    memset(c->lane, 0, c->lanes * sizeof *c->lane);
+    c->lanes_asked = 0;
+}
+
+uint32_t ps_lanes_finished(const struct ps_coordinator *c)
+{
+    uint32_t count = 0;
+    for (uint32_t l = 0; l < c->lanes; l++)
+        count += c->lane[l].state == PS_LANE_FINISHED;
+    return count;
+}
+
+void ps_lanes_member_lost(struct ps_coordinator *c, struct ps_member *member)
+{
+    for (uint32_t l = 0; l < c->lanes; l++)
+        if (c->lane[l].holder == member && c->lane[l].state != PS_LANE_FINISHED) {
+            c->lane[l].state = PS_LANE_FREE;
+            c->lane[l].holder = NULL;
+        }
+}
+
+static void fence_acked(struct ps_coordinator *c, struct ps_member *server, const struct ps_lane_entry *entry)
+{
+    struct ps_lane_record *lane = &c->lane[entry->lane];
+    if (lane->state != PS_LANE_FENCING || lane->lease != entry->lease || lane->fenced[server->shard])
+        return;
+    lane->fenced[server->shard] = 1;
+    lane->position = lane->fenced_count ? PS_MIN(lane->position, entry->position) : entry->position;
+    lane->fenced_count++;
+}
+
+static void done(struct ps_coordinator *c, struct ps_member *worker, const struct ps_control *message)
+{
+    struct ps_lane_record *lane = &c->lane[message->lane[0].lane];
+    if (lane->state == PS_LANE_GRANTED && lane->lease == message->lane[0].lease) {
+        lane->state = PS_LANE_FINISHED;
+        lane->samples = message->progress.samples;
+        lane->loss = message->progress.loss;
+    }
+    struct ps_control ack = {.kind = PS_LANE_DONE_ACK, .epoch = message->epoch, .lane = message->lane, .lane_count = 1};
+    ps_send_control(c, worker, &ack);
+}
+
+void ps_lanes_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *message)
+{
+    for (uint32_t i = 0; i < message->lane_count; i++)
+        if (message->lane[i].lane >= c->lanes)
+            return;
+    if (message->kind == PS_LANE_DONE) {
+        if (message->lane_count == 1 && message->epoch == c->epoch)
+            done(c, member, message);
+        return;
+    }
+    for (uint32_t i = 0; i < message->lane_count; i++) {
+        const struct ps_lane_entry *entry = &message->lane[i];
+        struct ps_lane_record *lane = &c->lane[entry->lane];
+        if (message->kind == PS_FENCE_ACK && member->role == PS_ROLE_SERVER)
+            fence_acked(c, member, entry);
+        else if (message->kind == PS_GRANT_ACK && lane->holder == member && lane->lease == entry->lease)
+            lane->granted = true;
+        else if (message->kind == PS_RETURN && lane->holder == member && lane->lease == entry->lease &&
+                 lane->state == PS_LANE_GRANTED)
+            lane->state = PS_LANE_FREE;
+    }
+}
+
+/* The live worker with the fewest unfinished lanes; ties go to the one that came first. */
+static struct ps_member *least_loaded(struct ps_coordinator *c)
+{
+    struct ps_member *best = NULL;
+    uint32_t best_load = 0;
+    for (int i = 0; i < c->members; i++) {
+        struct ps_member *m = c->member[i];
+        if (m->role != PS_ROLE_WORKER || !m->alive || !m->welcomed)
+            continue;
+        uint32_t load = 0;
+        for (uint32_t l = 0; l < c->lanes; l++)
+            load += c->lane[l].holder == m && c->lane[l].state == PS_LANE_GRANTED;
+        if (!best || load < best_load) {
+            best = m;
+            best_load = load;
+        }
+    }
+    return best;
+}
+
+/* Sends to each member, in one message, the entries of all lanes that `owes` selects for it. */
+static void send_lanes(struct ps_coordinator *c, enum ps_message_kind kind,
+                       bool (*owes)(const struct ps_lane_record *lane, const struct ps_member *member))
+{
+    struct ps_lane_entry entry[PS_MAX_LANES];
+    for (int i = 0; i < c->members; i++) {
+        struct ps_member *m = c->member[i];
+        uint32_t count = 0;
+        for (uint32_t l = 0; m->alive && l < c->lanes; l++)
+            if (owes(&c->lane[l], m))
+                entry[count++] = (struct ps_lane_entry){l, c->lane[l].lease, c->lane[l].position};
+        if (!count)
+            continue;
+        struct ps_control control = {.kind = kind, .epoch = c->epoch, .lane = entry, .lane_count = count};
+        ps_send_control(c, m, &control);
+    }
+}
+
+static bool owes_fence(const struct ps_lane_record *lane, const struct ps_member *member)
+{
+    return member->role == PS_ROLE_SERVER && lane->state == PS_LANE_FENCING && !lane->fenced[member->shard];
+}
+
+static bool owes_grant(const struct ps_lane_record *lane, const struct ps_member *member)
+{
+    return lane->state == PS_LANE_GRANTED && lane->holder == member && !lane->granted;
+}
+
+void ps_lanes_tick(struct ps_coordinator *c)
+{
+    bool news = ps_now() - c->lanes_asked > PS_ASK_AGAIN;
+    for (uint32_t l = 0; l < c->lanes; l++) {
+        struct ps_lane_record *lane = &c->lane[l];
+        if (lane->state == PS_LANE_FREE) {
+            lane->state = PS_LANE_FENCING;
+            lane->lease = (uint64_t)c->term << 32 | ++c->lease_counter;
+            memset(lane->fenced, 0, sizeof lane->fenced);
+            lane->fenced_count = 0;
+            news = true;
+        } else if (lane->state == PS_LANE_FENCING && lane->fenced_count == c->map.shards) {
+            struct ps_member *worker = least_loaded(c);
+            if (!worker)
+                continue;
+            lane->state = PS_LANE_GRANTED;
+            lane->holder = worker;
+            lane->granted = false;
+            news = true;
+        }
+    }
+    if (!news)
+        return;
+    send_lanes(c, PS_FENCE, owes_fence);
+    send_lanes(c, PS_GRANT, owes_grant);
+    c->lanes_asked = ps_now();
+}

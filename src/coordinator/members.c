@@ -1,0 +1,286 @@
+/* members.c - who belongs to the run: greetings, beats, deaths, and questions that are asked until all have answered. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/internal.h"
+#include "coordinator/runlog.h"
+
+struct ps_member *ps_member_find(struct ps_coordinator *c, uint64_t incarnation)
+{
+    for (int i = 0; i < c->members; i++)
+        if (c->member[i]->incarnation == incarnation)
+            return c->member[i];
+    return NULL;
+}
+
+int ps_members_count(const struct ps_coordinator *c, enum ps_role role)
+{
+    int count = 0;
+    for (int i = 0; i < c->members; i++)
+        count += c->member[i]->alive && c->member[i]->role == role;
+    return count;
+}
+
+static const char *role_name(enum ps_role role)
+{
+    return role == PS_ROLE_SERVER ? "server" : "worker";
+}
+
+/* A message that cannot be sent now (the peer is reconnecting) is lost: everything here is asked again or repeated by the
+ * peer, and a peer that stays away is found by its missing beats. */
+static void send_to(struct ps_coordinator *c, uint64_t routing_id, uint64_t to, struct ps_control *control)
+{
+    control->run = c->run;
+    control->from = c->incarnation;
+    control->to = to;
+    control->term = c->term;
+    control->era = c->era;
+    control->map = c->map.version;
+    struct ps_message message;
+    ps_message_init(&message);
+    ps_control_pack(control, ps_message_add(&message));
+    if (ps_socket_send(c->socket, routing_id, &message))
+        ps_message_fini(&message);
+}
+
+void ps_send_control(struct ps_coordinator *c, struct ps_member *member, struct ps_control *control)
+{
+    send_to(c, member->incarnation, member->incarnation, control);
+}
+
+static void welcome(struct ps_coordinator *c, struct ps_member *member)
+{
+    struct ps_control w = {.kind = PS_WELCOME,
+                           .role = member->role,
+                           .shard = member->shard,
+                           .epoch = c->epoch,
+                           .seed = c->config->train.seed,
+                           .lanes = c->lanes,
+                           .slots = PS_SLOTS,
+                           .mode = (uint32_t)c->config->train.consistency,
+                           .table = (struct ps_table_spec *)c->options.table,
+                           .table_count = (uint32_t)c->options.tables,
+                           .optimizer = c->config->optimizer,
+                           .shards = c->map.entry,
+                           .shard_count = c->map.shards};
+    w.text = ps_config_write(c->config);
+    ps_send_control(c, member, &w);
+    free(w.text);
+    member->welcomed = true;
+}
+
+static void hello(struct ps_coordinator *c, uint64_t routing_id, const struct ps_control *message)
+{
+    struct ps_member *m = ps_member_find(c, message->from);
+    if (!m) {
+        if ((message->role != PS_ROLE_SERVER && message->role != PS_ROLE_WORKER) || routing_id != message->from)
+            return;
+        if (message->role == PS_ROLE_SERVER && ps_members_count(c, PS_ROLE_SERVER) == c->options.servers) {
+            struct ps_control stop = {.kind = PS_STOP, .code = PS_EXIT_NET};
+            stop.text = "this run has all its servers already; servers that join a running job are not supported yet";
+            send_to(c, routing_id, message->from, &stop);
+            return;
+        }
+        m = ps_calloc(1, sizeof *m);
+        *m = (struct ps_member){.incarnation = message->from,
+                                .role = (enum ps_role)message->role,
+                                .pid = message->pid,
+                                .alive = true};
+        snprintf(m->host, sizeof m->host, "%s", message->host);
+        snprintf(m->endpoint, sizeof m->endpoint, "%s", message->endpoint);
+        PS_GROW(c->member, c->member_capacity, c->members + 1);
+        c->member[c->members++] = m;
+        ps_runlog(c->options.log, "{\"event\":\"member\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u}", role_name(m->role),
+                  m->host, m->pid);
+    }
+    m->last_beat = ps_now();
+    if (!m->alive) { /* taken for dead: its lanes are gone, it begins anew */
+        m->alive = m->role == PS_ROLE_WORKER;
+    }
+    if (c->map.version)
+        welcome(c, m);
+}
+
+static void beat(struct ps_coordinator *c, uint64_t routing_id, const struct ps_control *message)
+{
+    struct ps_member *m = ps_member_find(c, message->from);
+    if (!m || !m->alive)
+        return;
+    m->last_beat = ps_now();
+    m->progress = message->progress;
+    m->progress.entry = NULL;
+    struct ps_control ack = {.kind = PS_BEAT_ACK, .request = message->request};
+    send_to(c, routing_id, m->incarnation, &ack);
+}
+
+static void lose(struct ps_coordinator *c, struct ps_member *m, const char *why)
+{
+    m->alive = false;
+    ps_runlog(c->options.log, "{\"event\":\"lost\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u,\"why\":\"%s\"}",
+              role_name(m->role), m->host, m->pid, why);
+    if (m->role == PS_ROLE_SERVER) {
+        ps_fail(&c->failure, PS_EXIT_NET, "server %u (process %u on %s) is lost: %s; its rows are gone, so the run ends "
+                "here; go on from the last checkpoint with 'penstock train --resume RUN'", m->shard, m->pid, m->host, why);
+        return;
+    }
+    ps_warn("a worker (process %u on %s) is lost: %s; its lanes go to the others", m->pid, m->host, why);
+    ps_lanes_member_lost(c, m);
+    ps_rank_member_lost(c, m);
+    if (!ps_members_count(c, PS_ROLE_WORKER))
+        ps_fail(&c->failure, PS_EXIT_NET, "the last worker is lost (process %u on %s: %s); go on from the last checkpoint "
+                "with 'penstock train --resume RUN'", m->pid, m->host, why);
+}
+
+static void bye(struct ps_coordinator *c, struct ps_member *m, const struct ps_control *message)
+{
+    if (!m->alive)
+        return;
+    if (c->stopping) {
+        m->alive = false;
+    } else if (message->code) {
+        m->alive = false;
+        ps_fail(&c->failure, (int)message->code, "%s (%s, process %u on %s)", message->text, role_name(m->role), m->pid,
+                m->host);
+    } else {
+        lose(c, m, "it said goodbye");
+    }
+}
+
+static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct ps_message *message)
+{
+    struct ps_control control;
+    struct ps_error err;
+    if (ps_control_unpack(message, &control, &err)) {
+        ps_runlog(c->options.log, "{\"event\":\"refused\",\"why\":\"%s\"}", err.text);
+        return;
+    }
+    struct ps_member *m = ps_member_find(c, control.from);
+    if (control.kind == PS_HELLO)
+        hello(c, routing_id, &control);
+    else if (control.run == c->run && m && control.kind == PS_BEAT)
+        beat(c, routing_id, &control);
+    else if (control.run == c->run && m && m->alive) {
+        switch (control.kind) {
+        case PS_BYE: bye(c, m, &control); break;
+        case PS_FENCE_ACK:
+        case PS_GRANT_ACK:
+        case PS_RETURN:
+        case PS_LANE_DONE: ps_lanes_handle(c, m, &control); break;
+        case PS_EVAL_DONE: ps_rank_handle(c, m, &control, message); break;
+        case PS_CUT_LIMIT:
+        case PS_CUT_DONE: ps_cut_handle(c, m, &control); break;
+        default: break;
+        }
+        if (control.kind == c->expected &&
+            (control.kind == PS_EPOCH_ACK ? control.epoch : control.kind == PS_READY ? control.era : control.first) ==
+                c->expected_number)
+            m->answered = true;
+    }
+    ps_control_fini(&control);
+}
+
+static void bury(struct ps_coordinator *c)
+{
+    double now = ps_now();
+    for (int i = 0; i < c->members; i++) {
+        struct ps_member *m = c->member[i];
+        /* Before its first beat a member may be loading its data: the deadline of its answer holds then. */
+        if (m->alive && m->welcomed && now - m->last_beat > PS_MAX(PS_DEAD_AFTER, c->config->net.deadline / 4)) {
+            char why[80];
+            snprintf(why, sizeof why, "no sign of life for %.1f s", now - m->last_beat);
+            lose(c, m, why);
+        }
+    }
+}
+
+int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err)
+{
+    bool ready;
+    ps_net_wait(&c->socket, 1, timeout, &ready);
+    struct ps_message message;
+    uint64_t from;
+    while (ps_socket_receive(c->socket, &from, &message)) {
+        handle(c, from, &message);
+        ps_message_fini(&message);
+    }
+    if (c->stopping)
+        return 0;
+    bury(c);
+    if (c->failure.code) {
+        *err = c->failure;
+        return -err->code;
+    }
+    return 0;
+}
+
+int ps_members_wait(struct ps_coordinator *c, struct ps_error *err)
+{
+    double begin = ps_now();
+    for (;;) {
+        int servers = ps_members_count(c, PS_ROLE_SERVER), workers = ps_members_count(c, PS_ROLE_WORKER);
+        if (servers >= c->options.servers && workers >= c->options.workers)
+            break;
+        if (ps_now() - begin > c->config->cluster.start_timeout)
+            return ps_fail(err, PS_EXIT_NET, "after %.0f s only %d of %d servers and %d of %d workers have come to %s; look at "
+                           "their output, or raise cluster.start_timeout", ps_now() - begin, servers, c->options.servers,
+                           workers, c->options.workers, c->endpoint);
+        if (c->options.interrupted && *c->options.interrupted)
+            return ps_fail(err, PS_EXIT_INTERRUPTED, "interrupted before training began");
+        int status = ps_pump(c, 0.2, err);
+        if (status)
+            return status;
+    }
+    /* The first map: slots in equal runs over the servers, in the order in which they came. */
+    ps_slot_map_init(&c->map, (uint32_t)c->options.servers);
+    uint32_t shard = 0;
+    for (int i = 0; i < c->members; i++) {
+        struct ps_member *m = c->member[i];
+        if (m->role != PS_ROLE_SERVER)
+            continue;
+        m->shard = shard;
+        struct ps_shard_entry *entry = &c->map.entry[shard];
+        entry->incarnation = m->incarnation;
+        snprintf(entry->endpoint, sizeof entry->endpoint, "%s", m->endpoint);
+        shard++;
+    }
+    c->map.version = 1;
+    for (int i = 0; i < c->members; i++)
+        welcome(c, c->member[i]);
+    return 0;
+}
+
+int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum ps_message_kind answer, uint64_t number,
+                   const char *what, struct ps_error *err)
+{
+    double begin = ps_now(), asked = 0;
+    c->expected = answer;
+    c->expected_number = number;
+    for (int i = 0; i < c->members; i++)
+        c->member[i]->answered = false;
+    for (;;) {
+        bool again = ps_now() - asked > PS_ASK_AGAIN;
+        struct ps_member *missing = NULL;
+        for (int i = 0; i < c->members; i++) {
+            struct ps_member *m = c->member[i];
+            if (m->role != PS_ROLE_SERVER || m->answered)
+                continue;
+            missing = m;
+            if (again)
+                ps_send_control(c, m, question);
+        }
+        if (!missing)
+            break;
+        if (again)
+            asked = ps_now();
+        /* A server that is loading or writing sends beats all the while: only its silence ends the wait early. */
+        if (ps_now() - begin > PS_MAX(c->config->net.deadline, 600))
+            return ps_fail(err, PS_EXIT_NET, "server %u (process %u on %s) has not answered %s for %.0f s", missing->shard,
+                           missing->pid, missing->host, what, ps_now() - begin);
+        int status = ps_pump(c, 0.1, err);
+        if (status)
+            return status;
+    }
+    c->expected = 0;
+    return 0;
+}

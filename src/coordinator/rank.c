@@ -1,0 +1,116 @@
+/* rank.c - distributed ranking: held-out targets are cut into tasks, workers rank them, exact counts come back.
+ *
+ * Every target is counted once: a task that is done twice (its worker was slow, or taken for dead) is taken in once.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/internal.h"
+
+/* A task streams all items once: large tasks cost less of that, small ones share out better. */
+enum { TASK_LEAST = 512, TASK_MOST = 8192, OPEN = 0, GIVEN = 1, DONE = 2 };
+
+void ps_rank_member_lost(struct ps_coordinator *c, struct ps_member *member)
+{
+    if (member->task && c->task_state && c->task_state[member->task - 1] == GIVEN)
+        c->task_state[member->task - 1] = OPEN;
+    member->task = 0;
+}
+
+void ps_rank_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *control,
+                    const struct ps_message *message)
+{
+    if (!c->rank)
+        return;
+    uint64_t task = control->first / c->task_size;
+    if (member->task == task + 1)
+        member->task = 0;
+    if (control->request != c->expected_number || task >= c->tasks || c->task_state[task] == DONE ||
+        message->count != 2)
+        return;
+    uint64_t first = task * c->task_size, count = PS_MIN(c->task_size, c->rank_count - first);
+    if (control->first != first || ps_frame_size(&message->frame[1]) != count * sizeof *c->rank)
+        return;
+    memcpy(c->rank + first, ps_frame_data(&message->frame[1]), count * sizeof *c->rank);
+    c->task_state[task] = DONE;
+    c->tasks_done++;
+}
+
+/* Gives an open task to every idle worker; asks again where an answer is long overdue. */
+static void give_tasks(struct ps_coordinator *c, const char *model, uint32_t split, enum ps_mask mask)
+{
+    uint64_t next = 0;
+    for (int i = 0; i < c->members; i++) {
+        struct ps_member *m = c->member[i];
+        if (m->role != PS_ROLE_WORKER || !m->alive || !m->welcomed)
+            continue;
+        bool again = m->task && ps_now() - m->task_since > c->config->net.deadline;
+        if (m->task && !again)
+            continue;
+        if (!again) {
+            while (next < c->tasks && c->task_state[next] != OPEN)
+                next++;
+            if (next == c->tasks)
+                return;
+            m->task = next + 1;
+            c->task_state[next] = GIVEN;
+        }
+        m->task_since = ps_now();
+        uint64_t first = (m->task - 1) * c->task_size;
+        struct ps_control ask = {.kind = PS_EVAL,
+                                 .epoch = c->epoch,
+                                 .request = c->expected_number,
+                                 .text = (char *)(uintptr_t)model,
+                                 .split = split,
+                                 .mask = mask,
+                                 .first = first,
+                                 .count = PS_MIN(c->task_size, c->rank_count - first)};
+        ps_send_control(c, m, &ask);
+    }
+}
+
+int ps_coordinator_rank(struct ps_coordinator *c, const char *model, uint32_t split, enum ps_mask mask,
+                        struct ps_rank **rank, struct ps_error *err)
+{
+    uint64_t count = c->options.held_out[split];
+    c->rank = ps_calloc(count, sizeof *c->rank);
+    c->rank_count = count;
+    uint64_t share = count / (4 * (uint64_t)PS_MAX(ps_members_count(c, PS_ROLE_WORKER), 1));
+    c->task_size = PS_MIN(PS_MAX(share, (uint64_t)TASK_LEAST), (uint64_t)TASK_MOST);
+    c->tasks = (count + c->task_size - 1) / c->task_size;
+    c->tasks_done = 0;
+    c->task_state = ps_calloc(c->tasks, 1);
+    c->expected = 0;
+    c->expected_number++; /* which evaluation: late answers of an earlier one are told apart by it */
+    struct ps_bar bar;
+    char label[96];
+    snprintf(label, sizeof label, "ranking %s", model);
+    ps_bar_begin(&bar, label, c->tasks);
+    double begin = ps_now(), last_done = begin;
+    uint64_t seen_done = 0;
+    int status = 0;
+    while (!status && c->tasks_done < c->tasks) {
+        give_tasks(c, model, split, mask);
+        status = ps_pump(c, 0.1, err);
+        if (c->tasks_done != seen_done) {
+            seen_done = c->tasks_done;
+            last_done = ps_now();
+        }
+        if (!status && ps_now() - last_done > PS_MAX(600, c->config->net.deadline))
+            status = ps_fail(err, PS_EXIT_NET, "ranking with '%s' has made no progress for %.0f s (%llu of %llu parts)", model,
+                             ps_now() - last_done, (unsigned long long)c->tasks_done, (unsigned long long)c->tasks);
+        if (!c->options.quiet)
+            ps_bar_update(&bar, c->tasks_done, "");
+    }
+    ps_bar_end(&bar);
+    for (int i = 0; i < c->members; i++)
+        c->member[i]->task = 0;
+    free(c->task_state);
+    c->task_state = NULL;
+    if (status)
+        free(c->rank);
+    else
+        *rank = c->rank;
+    c->rank = NULL;
+    return status;
+}

@@ -1,0 +1,210 @@
+/* train.c - the coordinator's script: start, epochs with validation and early stopping, the end. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/metrics.h"
+#include "coordinator/internal.h"
+#include "coordinator/runlog.h"
+#include "data/dataset.h"
+
+int ps_coordinator_open(const struct ps_coordinator_options *options, struct ps_coordinator **coordinator,
+                        struct ps_error *err)
+{
+    struct ps_coordinator *c = ps_calloc(1, sizeof *c);
+    c->options = *options;
+    c->config = options->config;
+    c->incarnation = ps_net_incarnation();
+    c->run = ps_net_incarnation();
+    c->term = 1;
+    c->lanes = (uint32_t)c->config->train.lanes;
+    c->lane = ps_calloc(c->lanes, sizeof *c->lane);
+    c->limit = ps_calloc(c->lanes, sizeof *c->limit);
+    int status = ps_net_bind(options->net, options->endpoint, c->incarnation, c->endpoint, &c->socket, err);
+    if (status) {
+        ps_coordinator_close(c);
+        return status;
+    }
+    *coordinator = c;
+    return 0;
+}
+
+void ps_coordinator_close(struct ps_coordinator *c)
+{
+    if (!c)
+        return;
+    ps_socket_close(c->socket);
+    for (int i = 0; i < c->members; i++)
+        free(c->member[i]);
+    free(c->member), free(c->lane), free(c->limit), free(c->file), free(c);
+}
+
+const char *ps_coordinator_endpoint(const struct ps_coordinator *c)
+{
+    return c->endpoint;
+}
+
+int ps_coordinator_load(struct ps_coordinator *c, const char *from, struct ps_error *err)
+{
+    int status = from ? ps_cut_load(c, from, err) : 0;
+    if (status)
+        return status;
+    c->era++;
+    struct ps_control load = {.kind = PS_LOAD, .epoch = c->epoch, .text = (char *)(uintptr_t)(from ? from : "")};
+    return ps_ask_servers(c, &load, PS_READY, c->era, "LOAD", err);
+}
+
+int ps_coordinator_start(struct ps_coordinator *c, const char *from, struct ps_error *err)
+{
+    int status = ps_members_wait(c, err);
+    if (!status)
+        status = ps_coordinator_load(c, from, err);
+    if (!status)
+        ps_runlog(c->options.log, "{\"event\":\"start\",\"servers\":%d,\"workers\":%d,\"era\":%u,\"from\":\"%s\"}",
+                  ps_members_count(c, PS_ROLE_SERVER), ps_members_count(c, PS_ROLE_WORKER), c->era, from ? from : "");
+    return status;
+}
+
+/* Samples and summed loss of the epoch: of finished lanes exactly; for the progress bar what the last beats said. */
+static uint64_t samples_so_far(const struct ps_coordinator *c, double *loss)
+{
+    uint64_t samples = 0;
+    *loss = 0;
+    for (int i = 0; i < c->members; i++)
+        if (c->member[i]->alive && c->member[i]->role == PS_ROLE_WORKER) {
+            samples += c->member[i]->progress.samples;
+            *loss += c->member[i]->progress.loss;
+        }
+    return samples;
+}
+
+static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
+{
+    char label[64], detail[128];
+    struct ps_control begin = {.kind = PS_EPOCH, .epoch = c->epoch};
+    int status = ps_ask_servers(c, &begin, PS_EPOCH_ACK, c->epoch, "EPOCH", err);
+    if (status)
+        return status;
+    for (int i = 0; i < c->members; i++)
+        c->member[i]->progress.samples = 0, c->member[i]->progress.loss = 0;
+    ps_lanes_begin(c);
+    struct ps_bar bar;
+    snprintf(label, sizeof label, "epoch %u/%d", c->epoch, c->config->train.epochs);
+    ps_bar_begin(&bar, label, c->options.epoch_samples);
+    double start = ps_now();
+    while (!status && ps_lanes_finished(c) < c->lanes) {
+        ps_lanes_tick(c);
+        status = ps_pump(c, 0.1, err);
+        double loss;
+        uint64_t samples = samples_so_far(c, &loss);
+        snprintf(detail, sizeof detail, "loss %.5f  %.0f k samples/s", samples ? loss / (double)samples : 0.0,
+                 1e-3 * (double)samples / PS_MAX(ps_now() - start, 1e-9));
+        if (!c->options.quiet)
+            ps_bar_update(&bar, samples, detail);
+    }
+    ps_bar_end(&bar);
+    if (status)
+        return status;
+    double seconds = ps_now() - start, loss = 0;
+    uint64_t samples = 0;
+    for (uint32_t l = 0; l < c->lanes; l++) {
+        samples += c->lane[l].samples;
+        loss += c->lane[l].loss;
+    }
+    c->training.samples += samples;
+    c->training.seconds += seconds;
+    c->training.epoch = c->epoch;
+    ps_runlog(c->options.log,
+              "{\"event\":\"epoch\",\"epoch\":%u,\"loss\":%.8g,\"samples\":%llu,\"seconds\":%.3f,\"samples_per_second\":%.0f}",
+              c->epoch, loss / (double)PS_MAX(samples, 1), (unsigned long long)samples, seconds,
+              (double)samples / PS_MAX(seconds, 1e-9));
+    if (!c->options.quiet)
+        fprintf(stderr, "epoch %u/%d  loss %.5f  %.0f k samples/s  %.1f s", c->epoch, c->config->train.epochs,
+                loss / (double)PS_MAX(samples, 1), 1e-3 * (double)samples / PS_MAX(seconds, 1e-9), seconds);
+    return 0;
+}
+
+/* Validation after an epoch. *best tells whether it is the best so far. */
+static int validate(struct ps_coordinator *c, bool *best, struct ps_error *err)
+{
+    struct ps_rank *rank;
+    double begin = ps_now();
+    int status = ps_coordinator_rank(c, c->config->model.name, PS_SPLIT_VALID, c->config->eval.mask, &rank, err);
+    if (status)
+        return status;
+    /* Ties count against the model here: a model that gives everything one score must never be chosen. */
+    struct ps_metrics metrics;
+    ps_metrics_compute(rank, c->options.held_out[PS_SPLIT_VALID], c->options.behaviours, &c->config->early_stop.k, 1,
+                       PS_TIES_CONSERVATIVE, &metrics);
+    const struct ps_quality *quality = &metrics.at[PS_GROUP_ALL][0];
+    double value = c->config->early_stop.metric == PS_METRIC_HR ? quality->hr : quality->ndcg;
+    free(rank);
+    c->last_value = value;
+    c->training.validation_seconds += ps_now() - begin;
+    *best = !c->training.best_epoch || value > c->training.best;
+    if (*best) {
+        c->training.best = value;
+        c->training.best_epoch = c->epoch;
+        c->stale = 0;
+    } else {
+        c->stale++;
+    }
+    const char *metric = c->config->early_stop.metric == PS_METRIC_HR ? "hr" : "ndcg";
+    ps_runlog(c->options.log, "{\"event\":\"validation\",\"epoch\":%u,\"metric\":\"%s@%d\",\"value\":%.8f,\"best\":%s}", c->epoch,
+              metric, c->config->early_stop.k, value, *best ? "true" : "false");
+    if (!c->options.quiet)
+        fprintf(stderr, "  valid %s@%d %.4f%s", metric, c->config->early_stop.k, value, *best ? " *" : "");
+    return 0;
+}
+
+int ps_coordinator_train(struct ps_coordinator *c, struct ps_training *training, struct ps_error *err)
+{
+    const struct ps_config *config = c->config;
+    int status = 0;
+    bool validates = c->options.held_out[PS_SPLIT_VALID] > 0;
+    int patience = config->early_stop.patience;
+    while (!status && (int)c->epoch < config->train.epochs && !c->training.stopped_early && !c->training.interrupted) {
+        c->epoch++;
+        status = train_epoch(c, err);
+        if (status)
+            break;
+        bool best = !validates, last = (int)c->epoch == config->train.epochs;
+        if (validates && ((int)c->epoch % config->early_stop.every == 0 || last))
+            status = validate(c, &best, err);
+        if (!c->options.quiet)
+            fputc('\n', stderr);
+        c->training.stopped_early = !status && validates && patience && (int)c->stale >= patience;
+        c->training.interrupted = c->options.interrupted && *c->options.interrupted;
+        last |= c->training.stopped_early || c->training.interrupted;
+        if (!status && c->options.checkpoints && (best || last || (int)c->epoch % config->checkpoint.every == 0)) {
+            double begin = ps_now();
+            status = ps_cut_save(c, c->epoch, best, err);
+            c->training.checkpoint_seconds += ps_now() - begin;
+        }
+    }
+    *training = c->training;
+    return status;
+}
+
+void ps_coordinator_stop(struct ps_coordinator *c, int code, const char *reason)
+{
+    struct ps_error ignored;
+    double begin = ps_now(), asked = 0;
+    struct ps_control stop = {.kind = PS_STOP, .code = (uint32_t)code, .text = (char *)(uintptr_t)reason};
+    int left = 1;
+    while (left && ps_now() - begin < 5) {
+        left = 0;
+        bool again = ps_now() - asked > PS_ASK_AGAIN;
+        for (int i = 0; i < c->members; i++) {
+            if (!c->member[i]->alive)
+                continue;
+            left++;
+            if (again)
+                ps_send_control(c, c->member[i], &stop);
+        }
+        if (again)
+            asked = ps_now();
+        c->stopping = true;
+        if (left)
+            ps_pump(c, 0.05, &ignored);
+    }
+}

@@ -1,0 +1,97 @@
+/* dataset.h - a prepared dataset, opened for reading: memory-mapped columns, user-major.
+ *
+ * Folder of a prepared dataset (docs/data.md has the byte layout):
+ *   dataset.yaml        counts, behaviours, how it was prepared, statistics, size and XXH64 of every other file
+ *   users.names items.names      original names by dense id
+ *   B.offset B.item [B.time] B.count      for each behaviour B: training interactions by user, items ascending, one
+ *                       time (seconds) each where the data has times, and the number of users of every item
+ *   union.offset        cumulative number of distinct items of each user over all behaviours
+ *   blocks.sums         runs of users with about PS_BLOCK_INTERACTIONS interactions, with a checksum over their columns
+ *   valid.pairs test.pairs        held-out (user, item) pairs of the target behaviour
+ *
+ * Everything is mapped read-only, so a process needs no memory of its own that grows with the dataset.
+ * Behaviours are numbered from the weakest (0) to the target (behaviours - 1), in cascade order.
+ */
+#ifndef PS_DATA_DATASET_H
+#define PS_DATA_DATASET_H
+
+#include "common/base.h"
+
+enum { PS_MAX_BEHAVIOURS = 8, PS_BLOCK_INTERACTIONS = 4096 };
+
+struct ps_pair {
+    uint32_t user, item;
+};
+
+enum ps_split { PS_SPLIT_VALID = 1, PS_SPLIT_TEST = 2 };
+enum ps_entity { PS_USERS = 0, PS_ITEMS = 1 };
+
+/* One behaviour's training interactions. Items of user u: item[offset[u]] .. item[offset[u+1]-1], strictly ascending. */
+struct ps_history {
+    const uint64_t *offset;
+    const uint32_t *item;
+    const int64_t *time;   /* parallel to item; NULL without times */
+    const uint32_t *count; /* users of each item under this behaviour: the item's popularity */
+    uint64_t interactions;
+};
+
+struct ps_dataset {
+    char *path; /* owned; all other pointers are borrowed from the files' mappings */
+    uint64_t users, items;
+    uint32_t behaviours;
+    char behaviour[PS_MAX_BEHAVIOURS][32];
+    struct ps_history train[PS_MAX_BEHAVIOURS];
+    const uint64_t *union_offset; /* users + 1 */
+    uint64_t union_pairs;
+    uint64_t blocks;
+    const uint32_t *block_user; /* blocks + 1: block b holds users [block_user[b], block_user[b+1]) */
+    const struct ps_pair *valid, *test;
+    uint64_t valid_count, test_count;
+    uint64_t fingerprint; /* XXH64 over dataset.yaml: goes into configuration and checkpoints */
+    struct ps_dataset_private *private_; /* owned; mappings and names */
+};
+
+/* Opens and checks a dataset: version, sizes of all files, contents and sums of all but the .item and .time columns.
+ * Block sums are checked when a block is streamed (ps_dataset_check_block) or all at once (ps_dataset_verify).
+ * Errors: PS_EXIT_DATA with the file named and what to do. */
+int ps_dataset_open(const char *path, struct ps_dataset *dataset, struct ps_error *err);
+void ps_dataset_close(struct ps_dataset *dataset);
+int ps_dataset_check_block(const struct ps_dataset *dataset, uint64_t block, struct ps_error *err);
+int ps_dataset_verify(const struct ps_dataset *dataset, struct ps_error *err);
+
+/* Names by dense id (not NUL-terminated; *length bytes, borrowed). */
+const char *ps_dataset_name(const struct ps_dataset *dataset, enum ps_entity entity, uint64_t id, size_t *length);
+/* Dense id by name: 1 found, 0 not. A binary search over a sorted permutation in the names file. */
+int ps_dataset_find(const struct ps_dataset *dataset, enum ps_entity entity, const char *name, size_t length,
+                    uint64_t *id);
+
+/* Whether (user, item) is in training behaviour b: a binary search in the user's list. */
+static inline bool ps_dataset_has(const struct ps_dataset *dataset, uint32_t b, uint32_t user, uint32_t item)
+{
+    const struct ps_history *h = &dataset->train[b];
+    uint64_t low = h->offset[user], high = h->offset[user + 1];
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (h->item[middle] < item)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < h->offset[user + 1] && h->item[low] == item;
+}
+
+/* Bit b set: the pair is in training behaviour b. */
+static inline uint32_t ps_dataset_seen(const struct ps_dataset *dataset, uint32_t user, uint32_t item)
+{
+    uint32_t mask = 0;
+    for (uint32_t b = 0; b < dataset->behaviours; b++)
+        mask |= (uint32_t)ps_dataset_has(dataset, b, user, item) << b;
+    return mask;
+}
+
+/* Merges the user's lists: writes up to `capacity` distinct items, ascending, with their behaviour masks; returns how
+ * many there are in all. */
+uint64_t ps_dataset_union(const struct ps_dataset *dataset, uint32_t user, uint32_t *item, uint32_t *mask,
+                          uint64_t capacity);
+
+#endif

@@ -1,0 +1,68 @@
+/* prepare.h - from tables of events to a prepared dataset, with input larger than memory.
+ *
+ *   read    every event becomes a record of 16 bytes with provisional numbers, spilled to an unnamed file; only the names
+ *           of users and items are kept in memory                                               (prepare_read.c)
+ *   order   dense ids are given, when all names are known                                       (names.c)
+ *   sort    records go to buckets of users that fit into memory; each bucket is put into order by user, split, and
+ *           appended to the columns                                                             (prepare_sort.c, split.c)
+ *   place   everything was written into OUT.tmp-PID, which is now renamed to OUT                (prepare.c)
+ *
+ * Nothing is left behind by a failure, a full disk, or a signal that sets `stop`.
+ */
+#ifndef PS_DATA_PREPARE_H
+#define PS_DATA_PREPARE_H
+
+#include "data/dataset_write.h"
+#include "data/input.h"
+
+enum { PS_ANY_BEHAVIOUR = -1, PS_UNKNOWN_SHOWN = 8, PS_BAD_SHOWN = 5 };
+
+/* All texts are borrowed. */
+struct ps_prepare_input {
+    const char *path;
+    int behaviour; /* of all of its lines; PS_ANY_BEHAVIOUR: it has a column for that */
+};
+
+struct ps_prepare_options {
+    const char *out; /* folder to make */
+    bool overwrite;  /* a prepared dataset that is there may be replaced */
+    const struct ps_prepare_input *input;
+    int inputs;
+    const char *valid_path, *test_path; /* where the rule is PS_HOLDOUT_GIVEN */
+    struct ps_input_format format;
+    struct ps_split_rules rules;
+    char behaviour[PS_MAX_BEHAVIOURS][32]; /* rules.behaviours of them; letters, digits, '-' and '_' */
+    uint64_t id_seed;
+    const char *dictionary; /* folder of a prepared dataset whose names keep their ids; NULL: none */
+    uint64_t memory;        /* bytes that may be used in all, as far as the names leave room */
+    uint64_t max_bad;       /* bad lines allowed */
+    bool strict;            /* an unknown behaviour makes a bad line; otherwise it is passed over */
+    bool quiet;             /* no progress */
+    const volatile sig_atomic_t *stop; /* or NULL */
+};
+
+struct ps_prepare_stats {
+    struct ps_dataset_shape shape;
+    struct ps_dataset_totals totals;
+    struct ps_split_counts split;
+    uint64_t lines, bad;
+    uint64_t events[PS_MAX_BEHAVIOURS]; /* before merging */
+    uint64_t kept[2];                   /* users and items that the dictionary brought, by enum ps_entity */
+    uint64_t unknown, not_target;       /* lines passed over: of unknown behaviours; of others than the target, held out */
+    struct {
+        char name[32];
+        uint64_t lines;
+    } unknown_behaviour[PS_UNKNOWN_SHOWN]; /* the first few of them */
+    int unknown_behaviours;
+    double seconds;
+};
+
+/* Prepares a dataset. *stats is set as far as the work came. Errors: PS_EXIT_DATA for the input, PS_EXIT_STORAGE for the
+ * disk, PS_EXIT_INTERRUPTED. */
+int ps_prepare(const struct ps_prepare_options *options, struct ps_prepare_stats *stats, struct ps_error *err);
+
+/* The statistics for people, and as YAML for dataset.yaml together with how it was prepared; the caller frees the text. */
+void ps_prepare_print(const struct ps_prepare_options *options, const struct ps_prepare_stats *stats, FILE *to);
+char *ps_prepare_yaml(const struct ps_prepare_options *options, const struct ps_prepare_stats *stats);
+
+#endif

@@ -1,0 +1,245 @@
+/* prepare_read.c - the first pass: lines become records with provisional numbers; see prepare.h. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* fwrite_unlocked */
+#endif
+#include "common/progress.h"
+#include "data/prepare_steps.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { LINES_PER_LOOK = 8192 };
+
+/* One file on its way into the spill. */
+struct source {
+    const char *path; /* borrowed */
+    int behaviour;    /* of every line, or PS_ANY_BEHAVIOUR */
+    bool held_out;
+    uint32_t kind; /* of a held-out file's records */
+};
+
+struct reading {
+    struct ps_preparation *p;
+    struct ps_bar bar;
+    uint64_t bytes_before; /* of the files that are done */
+    char first_bad[256];
+};
+
+static uint64_t file_bytes(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode) ? (uint64_t)info.st_size : 0;
+}
+
+/* Every file that is to be read: the training inputs, then the given pairs. */
+static int list_sources(const struct ps_prepare_options *o, struct source *source)
+{
+    int count = 0;
+    for (int i = 0; i < o->inputs; i++)
+        source[count++] = (struct source){.path = o->input[i].path, .behaviour = o->input[i].behaviour};
+    if (o->rules.valid == PS_HOLDOUT_GIVEN)
+        source[count++] = (struct source){o->valid_path, PS_ANY_BEHAVIOUR, true, PS_KIND_VALID};
+    if (o->rules.test == PS_HOLDOUT_GIVEN)
+        source[count++] = (struct source){o->test_path, PS_ANY_BEHAVIOUR, true, PS_KIND_TEST};
+    return count;
+}
+
+static int open_source(const struct ps_prepare_options *o, const struct source *s, struct ps_input **input,
+                       struct ps_error *err)
+{
+    struct ps_input_format format = o->format;
+    if (s->held_out || s->behaviour != PS_ANY_BEHAVIOUR)
+        format.column[PS_COLUMN_BEHAVIOUR] = NULL; /* need not be there */
+    if (s->held_out)
+        format.column[PS_COLUMN_TIME] = NULL;
+    int status = ps_input_open(input, s->path, &format, o->stop, err);
+    if (status || s->held_out)
+        return status;
+    bool by_time = o->rules.test == PS_HOLDOUT_LAST_TIME || o->rules.valid == PS_HOLDOUT_LAST_TIME;
+    if (s->behaviour == PS_ANY_BEHAVIOUR && !ps_input_has(*input, PS_COLUMN_BEHAVIOUR))
+        status = ps_fail(err, PS_EXIT_DATA,
+                         "%s has no column for the behaviour; name it with --behaviour-column, or give the file as "
+                         "%s=%s if all of its lines are of one behaviour",
+                         s->path, o->behaviour[o->rules.behaviours - 1], s->path);
+    else if (by_time && !ps_input_has(*input, PS_COLUMN_TIME))
+        status = ps_fail(err, PS_EXIT_DATA,
+                         "%s has no column for the time, which last-by-time needs; name it with --time-column, or "
+                         "choose other splits with --test and --valid",
+                         s->path);
+    if (status)
+        ps_input_close(*input);
+    return status;
+}
+
+/* Shows the first few bad lines, and ends the work where there are too many. */
+static int count_bad(struct reading *r, const struct source *s, const struct ps_input *input, const char *reason,
+                     struct ps_error *err)
+{
+    struct ps_prepare_stats *stats = r->p->stats;
+    char text[sizeof r->first_bad];
+    snprintf(text, sizeof text, "%.150s:%llu: %.80s", s->path, (unsigned long long)ps_input_line(input), reason);
+    if (stats->bad++ == 0)
+        memcpy(r->first_bad, text, sizeof text);
+    if (stats->bad <= PS_BAD_SHOWN) {
+        ps_bar_end(&r->bar);
+        ps_warn("%s", text);
+    }
+    if (stats->bad <= r->p->options->max_bad)
+        return 0;
+    return ps_fail(err, PS_EXIT_DATA, "%llu bad lines are more than --max-bad allows; the first is %s",
+                   (unsigned long long)stats->bad, r->first_bad);
+}
+
+static void count_unknown(struct ps_prepare_stats *stats, const char *name, size_t length)
+{
+    char shown[sizeof stats->unknown_behaviour[0].name];
+    snprintf(shown, sizeof shown, "%.*s", (int)PS_MIN(length, sizeof shown - 1), name);
+    for (char *c = shown; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+    stats->unknown++;
+    for (int i = 0; i < PS_UNKNOWN_SHOWN; i++) {
+        if (i == stats->unknown_behaviours)
+            memcpy(stats->unknown_behaviour[stats->unknown_behaviours++].name, shown, sizeof shown);
+        if (!strcmp(stats->unknown_behaviour[i].name, shown)) {
+            stats->unknown_behaviour[i].lines++;
+            return;
+        }
+    }
+}
+
+static int find_behaviour(const struct ps_prepare_options *o, const struct ps_event *event)
+{
+    for (uint32_t b = 0; b < o->rules.behaviours; b++)
+        if (!memcmp(o->behaviour[b], event->behaviour, PS_MIN(event->behaviour_length, sizeof o->behaviour[b])) &&
+            event->behaviour_length < sizeof o->behaviour[b] && !o->behaviour[b][event->behaviour_length])
+            return (int)b;
+    return PS_ANY_BEHAVIOUR;
+}
+
+/* One event into the spill. Returns 0, 1 for a bad line with its reason in *reason, or a negative status. */
+static int take_event(struct reading *r, const struct source *s, const struct ps_event *event, const char **reason,
+                      struct ps_error *err)
+{
+    struct ps_preparation *p = r->p;
+    const struct ps_prepare_options *o = p->options;
+    int target = (int)o->rules.behaviours - 1, behaviour = s->behaviour;
+    struct ps_record record;
+    if (behaviour == PS_ANY_BEHAVIOUR)
+        behaviour = event->behaviour ? find_behaviour(o, event) : target;
+    if (behaviour == PS_ANY_BEHAVIOUR) {
+        if (!o->strict) {
+            count_unknown(p->stats, event->behaviour, event->behaviour_length);
+            return 0;
+        }
+        *reason = "a behaviour that --behaviours does not name";
+        return 1;
+    }
+    if (s->held_out && behaviour != target) {
+        p->stats->not_target++;
+        return 0;
+    }
+    if (!ps_names_allow(event->user, event->user_length) || !ps_names_allow(event->item, event->item_length)) {
+        *reason = "a user or item with control characters, or longer than 4096 bytes";
+        return 1;
+    }
+    record.user = ps_names_add(&p->names[PS_USERS], event->user, event->user_length);
+    record.item = ps_names_add(&p->names[PS_ITEMS], event->item, event->item_length);
+    record.when = ps_record_when(event->time, s->held_out ? s->kind : (uint32_t)behaviour);
+    if (fwrite_unlocked(&record, sizeof record, 1, p->spill) != 1)
+        return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write temporary records to %s", p->folder);
+    if (record.user >= p->events_capacity) {
+        size_t before = p->events_capacity;
+        PS_GROW(p->events, p->events_capacity, (size_t)record.user + 1);
+        memset(p->events + before, 0, (p->events_capacity - before) * sizeof *p->events);
+    }
+    p->events[record.user]++;
+    p->records++;
+    if (!s->held_out)
+        p->stats->events[behaviour]++;
+    return 0;
+}
+
+static void show(struct reading *r, const struct ps_input *input)
+{
+    char detail[64];
+    if (r->p->options->quiet)
+        return;
+    snprintf(detail, sizeof detail, "%.1f M lines", (double)r->p->stats->lines / 1e6);
+    ps_bar_update(&r->bar, r->bytes_before + ps_input_consumed(input), detail);
+}
+
+static int read_source(struct reading *r, const struct source *s, struct ps_error *err)
+{
+    struct ps_prepare_stats *stats = r->p->stats;
+    struct ps_input *input = NULL;
+    struct ps_event event;
+    int status = open_source(r->p->options, s, &input, err), result;
+    if (status)
+        return status;
+    for (uint32_t b = 0; !s->held_out && b < stats->shape.behaviours; b++)
+        if (s->behaviour == PS_ANY_BEHAVIOUR || s->behaviour == (int)b)
+            stats->shape.times[b] &= ps_input_has(input, PS_COLUMN_TIME);
+    while (!status && (result = ps_input_next(input, &event, err)) != PS_INPUT_END) {
+        const char *reason = result == PS_INPUT_BAD ? ps_input_reason(input) : NULL;
+        status = result < 0 ? result : 0;
+        if (++stats->lines % LINES_PER_LOOK == 0)
+            show(r, input);
+        if (result == PS_INPUT_EVENT)
+            status = take_event(r, s, &event, &reason, err);
+        if (status >= 0 && reason)
+            status = count_bad(r, s, input, reason, err);
+    }
+    r->bytes_before += ps_input_consumed(input);
+    ps_input_close(input);
+    return status;
+}
+
+/* A header that does not fit is found at once, not after an hour of the files before it. */
+static int check_headers(const struct ps_prepare_options *o, const struct source *source, int count,
+                         struct ps_error *err)
+{
+    int status = 0;
+    for (int i = 0; !status && i < count; i++) {
+        struct ps_input *input;
+        if (!strcmp(source[i].path, "-"))
+            continue;
+        status = open_source(o, &source[i], &input, err);
+        if (!status)
+            ps_input_close(input);
+    }
+    return status;
+}
+
+int ps_prepare_read(struct ps_preparation *p, struct ps_error *err)
+{
+    const struct ps_prepare_options *o = p->options;
+    struct source *source = ps_calloc((size_t)o->inputs + 2, sizeof *source);
+    struct reading r = {.p = p};
+    uint64_t bytes = 0;
+    int count = list_sources(o, source);
+    int status = check_headers(o, source, count, err);
+    for (int i = 0; i < count; i++)
+        bytes += file_bytes(source[i].path);
+    if (!o->quiet)
+        ps_bar_begin(&r.bar, "reading", bytes);
+    p->spill = status ? NULL : ps_prepare_scratch(p, err);
+    if (!status && !p->spill)
+        status = -PS_EXIT_STORAGE;
+    for (int i = 0; !status && i < count; i++)
+        status = read_source(&r, &source[i], err);
+    ps_bar_end(&r.bar);
+    free(source);
+    if (status)
+        return status;
+    for (uint32_t b = 0; b < o->rules.behaviours; b++)
+        if (!p->stats->events[b])
+            return ps_fail(err, PS_EXIT_DATA, "the input has no line of the behaviour '%s'%s%s%s", o->behaviour[b],
+                           p->stats->unknown ? "; it has '" : "",
+                           p->stats->unknown ? p->stats->unknown_behaviour[0].name : "",
+                           p->stats->unknown ? "', which --behaviours does not name" : "");
+    if (fflush(p->spill) || fseeko(p->spill, 0, SEEK_SET))
+        return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write temporary records to %s", p->folder);
+    return 0;
+}

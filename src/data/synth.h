@@ -1,0 +1,35 @@
+/* synth.h - a made log of users' behaviour with a known structure planted in it; docs/data.md describes it.
+ *
+ * The log is a sequence of visits in the order of time. A visit is one user who looks at one item, and perhaps goes on to
+ * stronger behaviours. Everything is a function of (seed, number of the visit), of the user or of the item, so memory does
+ * not depend on the size.
+ *
+ *   tastes      every item has one taste, every user three of them, visited with probabilities .60, .25 and .15
+ *   noise       with this probability a visit goes to any item instead; on such a visit the user hardly goes on
+ *   popularity  rank k of the n items of a taste is visited with probability ~ (k + 1)^-0.6; users' activity is
+ *               skewed as (k + 1)^-0.3
+ *   cascade     a visit goes on to the next stronger behaviour with probability .40 (.10 for noise)
+ *   gaps        of the behaviours that a visit went through, the strongest is always logged, each weaker one with
+ *               probability .35 only: purchases without a logged cart are common, as are carts without a purchase
+ */
+#ifndef PS_DATA_SYNTH_H
+#define PS_DATA_SYNTH_H
+
+#include "data/dataset.h"
+
+#include <signal.h>
+
+struct ps_synth_options {
+    uint64_t users, items, interactions, tastes;
+    double noise;
+    uint32_t behaviours;
+    char behaviour[PS_MAX_BEHAVIOURS][32]; /* weakest first */
+    uint64_t seed;
+    bool quiet;
+    const volatile sig_atomic_t *stop; /* borrowed, or NULL */
+};
+
+/* Writes a TSV with a header (user, item, behaviour, timestamp) to `path`, whole or not at all. */
+int ps_synth(const struct ps_synth_options *options, const char *path, struct ps_error *err);
+
+#endif

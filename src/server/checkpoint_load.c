@@ -1,0 +1,78 @@
+/* checkpoint_load.c - a checkpoint back into the tables of a shard, and the digest of its state; see checkpoint.h. */
+#include <string.h>
+
+#include "server/checkpoint_format.h"
+#include "server/optimizer.h"
+
+static int load_segment(const struct ps_checkpoint *c, const struct ps_segment *segment, struct ps_rows *rows,
+                        struct ps_error *err)
+{
+    float *row[PS_ROWS_BATCH];
+    uint32_t fresh[PS_ROWS_BATCH];
+    if (segment->width != rows->width)
+        return ps_fail(err, PS_EXIT_DATA, "%s has rows of %u floats in table '%s' where this run's optimiser wants %u",
+                       c->folder, segment->width, c->manifest.table[segment->table].name, rows->width);
+    for (uint64_t i = 0; i < segment->rows; i += PS_ROWS_BATCH) {
+        uint32_t n = (uint32_t)PS_MIN(segment->rows - i, (uint64_t)PS_ROWS_BATCH);
+        ps_rows_make(rows, segment->key + i, n, row, fresh);
+        for (uint32_t k = 0; k < n; k++)
+            memcpy(row[k], segment->row + (i + k) * rows->width, rows->width * sizeof *row[k]);
+    }
+    return 0;
+}
+
+int ps_checkpoint_load(const char *folder, const bool owns[PS_SLOTS], const struct ps_table_spec *spec, uint32_t tables,
+                       const struct ps_optimizer_spec *optimizer, struct ps_rows *rows, struct ps_marks *marks,
+                       struct ps_error *err)
+{
+    struct ps_checkpoint c;
+    int status = ps_checkpoint_open(&c, folder, err);
+    if (status)
+        return status;
+    if (c.manifest.tables != tables || ps_specs_digest(spec, tables, optimizer) !=
+                                           ps_specs_digest(c.manifest.table, tables, &c.manifest.optimizer))
+        status = ps_fail(err, PS_EXIT_DATA, "checkpoint %s is of another model, dataset or optimiser than this run", folder);
+    else if (c.marks.seed != marks->seed || c.marks.lanes != marks->lanes || c.marks.mode != marks->mode)
+        status = ps_fail(err, PS_EXIT_DATA, "checkpoint %s was made with another train.seed, train.lanes or "
+                         "train.consistency than this run has", folder);
+    for (size_t i = 0; !status && i < c.places; i++) {
+        struct ps_segment segment;
+        if (!owns[c.place[i].slot])
+            continue;
+        status = ps_checkpoint_segment(&c, i, &segment, err);
+        if (!status)
+            status = load_segment(&c, &segment, &rows[segment.table], err);
+    }
+    if (!status) {
+        *marks = c.marks;
+        c.marks.lane = NULL;
+    }
+    ps_checkpoint_close(&c);
+    return status;
+}
+
+int ps_checkpoint_digest(const char *folder, uint64_t *digest, struct ps_error *err)
+{
+    struct ps_checkpoint c;
+    int status = ps_checkpoint_open(&c, folder, err);
+    if (status)
+        return status;
+    const struct ps_marks *m = &c.marks;
+    const uint64_t state[] = {m->seed, m->v, m->steps, m->mode, m->epoch, m->lanes};
+    uint64_t d = ps_hash64(state, sizeof state, ps_specs_digest(c.manifest.table, c.manifest.tables, &c.manifest.optimizer));
+    for (uint32_t l = 0; l < m->lanes; l++) {
+        const uint64_t lane[] = {m->lane[l].hwm, m->lane[l].ended};
+        d = ps_hash64(lane, sizeof lane, d);
+    }
+    for (size_t i = 0; !status && i < c.places; i++) {
+        struct ps_segment segment;
+        status = ps_checkpoint_segment(&c, i, &segment, err);
+        const struct ps_place *p = &c.place[i];
+        const uint64_t place[] = {p->slot, p->table, p->rows, p->width, p->content};
+        d = ps_hash64(place, sizeof place, d);
+    }
+    ps_checkpoint_close(&c);
+    if (!status)
+        *digest = d;
+    return status;
+}

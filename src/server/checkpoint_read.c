@@ -1,0 +1,247 @@
+/* checkpoint_read.c - row files, mapped and checked; see checkpoint.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/checkpoint_format.h"
+#include "server/initial.h"
+
+static char *path_of(const struct ps_checkpoint *c, uint32_t file)
+{
+    return ps_format("%s/%s", c->folder, c->manifest.file[file].name);
+}
+
+static int bad(const struct ps_checkpoint *c, uint32_t file, const char *what, struct ps_error *err)
+{
+    return ps_fail(err, PS_EXIT_DATA, "%s/%s is damaged: %s; use an older checkpoint", c->folder,
+                   c->manifest.file[file].name, what);
+}
+
+/* Header and marks of a file. *end: where the segments begin. marks->lane is set on success. */
+static int read_header(const struct ps_checkpoint *c, uint32_t file, struct ps_marks *marks, size_t *end,
+                       struct ps_error *err)
+{
+    const struct ps_mapping *m = &c->mapping[file];
+    struct ps_file_header h;
+    if (m->size < sizeof h)
+        return bad(c, file, "it is shorter than its header", err);
+    memcpy(&h, m->data, sizeof h);
+    if (memcmp(h.magic, PS_FILE_MAGIC, sizeof h.magic))
+        return bad(c, file, "it does not begin like a row file", err);
+    if (h.version != PS_FILE_VERSION)
+        return ps_fail(err, PS_EXIT_DATA, "%s/%s has format version %u, this program reads %d", c->folder,
+                       c->manifest.file[file].name, h.version, PS_FILE_VERSION);
+    size_t size = sizeof h + (size_t)h.lanes * sizeof(struct ps_lane_mark);
+    uint64_t sum;
+    if (h.lanes > PS_MAX_LANES || m->size < size + sizeof sum)
+        return bad(c, file, "it is shorter than its header", err);
+    memcpy(&sum, m->data + size, sizeof sum);
+    if (sum != ps_hash64(m->data, size, 0))
+        return bad(c, file, "the checksum of its header is wrong", err);
+    const struct ps_manifest *f = &c->manifest;
+    if (h.slots != PS_SLOTS || h.tables != f->tables || h.specs != ps_specs_digest(f->table, f->tables, &f->optimizer) ||
+        h.run != f->run || h.cut != f->cut || h.era != f->era || h.epoch != f->epoch || h.lanes != f->lanes ||
+        h.seed != f->seed || h.mode != f->mode)
+        return ps_fail(err, PS_EXIT_DATA, "%s/%s is of another checkpoint than the manifest beside it", c->folder,
+                       f->file[file].name);
+    *marks = (struct ps_marks){.run = h.run, .seed = h.seed, .cut = h.cut, .v = h.v, .steps = h.steps, .era = h.era,
+                               .shard = h.shard, .mode = h.mode, .epoch = h.epoch, .lanes = h.lanes};
+    marks->lane = ps_malloc(h.lanes * sizeof *marks->lane);
+    memcpy(marks->lane, m->data + sizeof h, h.lanes * sizeof *marks->lane);
+    *end = size + sizeof sum;
+    return 0;
+}
+
+/* The places of a file's segments, by walking from header to header: they must end exactly at the footer. */
+static int read_places(struct ps_checkpoint *c, uint32_t file, size_t offset, size_t *capacity, struct ps_error *err)
+{
+    const struct ps_mapping *m = &c->mapping[file];
+    struct ps_file_footer footer;
+    size_t first = c->places;
+    uint64_t rows = 0;
+    if (m->size < offset + sizeof footer)
+        return bad(c, file, "its end is missing", err);
+    size_t end = m->size - sizeof footer;
+    memcpy(&footer, m->data + end, sizeof footer);
+    if (memcmp(footer.magic, PS_FOOTER_MAGIC, sizeof footer.magic) ||
+        footer.sum != ps_hash64(&footer, offsetof(struct ps_file_footer, sum), 0))
+        return bad(c, file, "its end is missing", err);
+    while (offset < end) {
+        struct ps_segment_header h;
+        if (end - offset < sizeof h)
+            return bad(c, file, "a segment is cut off", err);
+        memcpy(&h, m->data + offset, sizeof h);
+        offset += sizeof h;
+        if (h.sum != ps_hash64(&h, offsetof(struct ps_segment_header, sum), 0))
+            return bad(c, file, "the checksum of a segment's header is wrong", err);
+        if (h.slot >= PS_SLOTS || h.table >= c->manifest.tables || !h.rows || h.rows > m->size / sizeof(uint64_t) ||
+            h.width < c->manifest.table[h.table].width || h.width > (1u << 22) ||
+            ps_segment_bytes(h.rows, h.width) > end - offset)
+            return bad(c, file, "a segment makes no sense", err);
+        PS_GROW(c->place, *capacity, c->places + 1);
+        c->place[c->places++] = (struct ps_place){h.slot, h.table, file, h.width, offset, h.rows, h.content};
+        rows += h.rows;
+        offset += ps_segment_bytes(h.rows, h.width);
+    }
+    if (offset != end || footer.segments != c->places - first || footer.rows != rows)
+        return bad(c, file, "it has not the segments that it should have", err);
+    return 0;
+}
+
+static int by_slot_and_table(const void *a, const void *b)
+{
+    const struct ps_place *x = a, *y = b;
+    if (x->slot != y->slot)
+        return x->slot < y->slot ? -1 : 1;
+    return (x->table > y->table) - (x->table < y->table);
+}
+
+static int same_marks(const struct ps_checkpoint *c, uint32_t file, const struct ps_marks *marks, struct ps_error *err)
+{
+    bool same = marks->v == c->marks.v && marks->steps == c->marks.steps;
+    for (uint32_t l = 0; l < marks->lanes; l++)
+        same &= marks->lane[l].hwm == c->marks.lane[l].hwm && marks->lane[l].ended == c->marks.lane[l].ended;
+    return same ? 0 : bad(c, file, "it holds another state than the first file", err);
+}
+
+static int read_files(struct ps_checkpoint *c, struct ps_error *err)
+{
+    size_t capacity = 0;
+    for (uint32_t f = 0; f < c->manifest.files; f++) {
+        struct ps_marks marks;
+        size_t offset = 0;
+        char *path = path_of(c, f);
+        int status = ps_mapping_open(&c->mapping[f], path, err);
+        free(path);
+        if (!status)
+            status = read_header(c, f, &marks, &offset, err);
+        if (status)
+            return status;
+        if (f == 0) {
+            c->marks = marks;
+        } else {
+            status = same_marks(c, f, &marks, err);
+            ps_marks_fini(&marks);
+        }
+        if (!status)
+            status = read_places(c, f, offset, &capacity, err);
+        if (status)
+            return status;
+    }
+    if (c->places)
+        qsort(c->place, c->places, sizeof *c->place, by_slot_and_table);
+    for (size_t i = 0; i < c->places; i++) {
+        uint32_t *found = &c->find[(size_t)c->place[i].slot * c->manifest.tables + c->place[i].table];
+        if (*found)
+            return bad(c, c->place[i].file, "another file has one of its segments too", err);
+        *found = (uint32_t)i + 1;
+    }
+    return 0;
+}
+
+int ps_checkpoint_open(struct ps_checkpoint *c, const char *folder, struct ps_error *err)
+{
+    memset(c, 0, sizeof *c);
+    int status = ps_manifest_read(&c->manifest, folder, err);
+    if (status)
+        return status;
+    c->folder = ps_strdup(folder);
+    c->mapping = ps_calloc(c->manifest.files, sizeof *c->mapping);
+    c->find = ps_calloc((size_t)PS_SLOTS * c->manifest.tables, sizeof *c->find);
+    status = ps_manifest_check_files(&c->manifest, folder, err);
+    if (!status && !c->manifest.files)
+        status = ps_fail(err, PS_EXIT_DATA, "%s/%s names no row files", folder, PS_MANIFEST_NAME);
+    if (!status)
+        status = read_files(c, err);
+    if (status)
+        ps_checkpoint_close(c);
+    return status;
+}
+
+void ps_marks_fini(struct ps_marks *marks)
+{
+    free(marks->lane);
+    *marks = (struct ps_marks){0};
+}
+
+void ps_checkpoint_close(struct ps_checkpoint *c)
+{
+    for (uint32_t f = 0; c->mapping && f < c->manifest.files; f++)
+        ps_mapping_close(&c->mapping[f]);
+    free(c->mapping);
+    free(c->place);
+    free(c->find);
+    free(c->folder);
+    ps_marks_fini(&c->marks);
+    ps_manifest_fini(&c->manifest);
+    memset(c, 0, sizeof *c);
+}
+
+int ps_checkpoint_verify(const struct ps_checkpoint *c, struct ps_error *err)
+{
+    for (uint32_t f = 0; f < c->manifest.files; f++)
+        if (ps_hash64(c->mapping[f].data, c->mapping[f].size, 0) != c->manifest.file[f].checksum)
+            return bad(c, f, "its checksum is not the one in the manifest", err);
+    return 0;
+}
+
+static void view(const struct ps_checkpoint *c, const struct ps_place *p, struct ps_segment *segment)
+{
+    const unsigned char *content = c->mapping[p->file].data + p->offset;
+    const uint64_t *key = (const uint64_t *)(const void *)content;
+    *segment = (struct ps_segment){p->slot, p->table, p->width, p->rows, key, (const float *)(const void *)(key + p->rows)};
+}
+
+int ps_checkpoint_segment(const struct ps_checkpoint *c, size_t i, struct ps_segment *segment, struct ps_error *err)
+{
+    PS_ASSERT(i < c->places);
+    const struct ps_place *p = &c->place[i];
+    struct ps_segment s;
+    view(c, p, &s);
+    if (ps_hash64(s.key, ps_segment_bytes(s.rows, s.width), 0) != p->content)
+        return bad(c, p->file, "the checksum of a segment is wrong", err);
+    const struct ps_table_spec *spec = &c->manifest.table[s.table];
+    for (uint64_t k = 0; k < s.rows; k++)
+        if (s.key[k] >= spec->rows || (k && s.key[k] <= s.key[k - 1]) || ps_slot_of(spec, s.table, s.key[k]) != s.slot)
+            return bad(c, p->file, "a segment has rows that do not belong there", err);
+    *segment = s;
+    return 0;
+}
+
+static const float *row_of(const struct ps_checkpoint *c, uint32_t table, uint64_t id)
+{
+    uint32_t slot = ps_slot_of(&c->manifest.table[table], table, id);
+    uint32_t found = c->find[(size_t)slot * c->manifest.tables + table];
+    if (!found)
+        return NULL;
+    struct ps_segment s;
+    view(c, &c->place[found - 1], &s);
+    uint64_t low = 0, high = s.rows;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (s.key[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s.rows && s.key[low] == id ? s.row + low * s.width : NULL;
+}
+
+void ps_checkpoint_fetch(const struct ps_checkpoint *c, uint32_t table, const uint64_t *id, uint64_t n, float *out)
+{
+    const struct ps_table_spec *spec = &c->manifest.table[table];
+    for (uint64_t i = 0; i < n; i++, out += spec->width) {
+        const float *row = row_of(c, table, id[i]);
+        if (row)
+            memcpy(out, row, spec->width * sizeof *out);
+        else
+            ps_row_initial(spec, table, c->manifest.seed, id[i], out);
+    }
+}
+
+int ps_checkpoint_table(const struct ps_checkpoint *c, const char *name)
+{
+    for (uint32_t t = 0; t < c->manifest.tables; t++)
+        if (!strcmp(c->manifest.table[t].name, name))
+            return (int)t;
+    return -1;
+}

@@ -1,0 +1,199 @@
+/* commit.c - gradients land in rows; see shard.h.
+ *
+ * async and bounded: at once. sync: lane by lane, in lane order, a step's gradients are summed in `sum`; when every lane
+ * has had its turn the optimiser is applied once, and the buffer of the sums becomes the retained set: the values that
+ * the changed rows had before (docs/protocol.md).
+ */
+#include <string.h>
+
+#include "server/initial.h"
+#include "server/shard.h"
+
+/* The rows of n keys, made where they are absent. */
+static void make_rows(struct ps_shard *s, uint32_t t, const uint64_t *key, uint32_t n, float **row)
+{
+    uint32_t fresh[PS_ROWS_BATCH], width = s->spec[t].width;
+    uint32_t made = ps_rows_make(&s->rows[t], key, n, row, fresh);
+    for (uint32_t i = 0; i < made; i++) {
+        ps_row_initial(&s->spec[t], t, s->seed, key[fresh[i]], row[fresh[i]]);
+        ps_optimizer_init_state(&s->optimizer, width, row[fresh[i]] + width);
+    }
+}
+
+static void apply(struct ps_shard *s, uint32_t t, const uint64_t *key, const float *grad, uint32_t n)
+{
+    float *row[PS_ROWS_BATCH];
+    uint32_t width = s->spec[t].width;
+    for (uint32_t i = 0; i < n; i += PS_ROWS_BATCH) {
+        uint32_t count = PS_MIN(n - i, (uint32_t)PS_ROWS_BATCH);
+        make_rows(s, t, key + i, count, row);
+        ps_optimizer_apply(&s->optimizer, s->steps, width, row, grad + (size_t)i * width, count);
+    }
+}
+
+/* sum[key] += grad, and the first one is taken as it is. */
+static void fold_section(struct ps_shard *s, uint32_t t, const uint64_t *key, const float *grad, uint32_t n)
+{
+    float *row[PS_ROWS_BATCH];
+    uint32_t fresh[PS_ROWS_BATCH], width = s->spec[t].width;
+    for (uint32_t i = 0; i < n; i += PS_ROWS_BATCH) {
+        uint32_t count = PS_MIN(n - i, (uint32_t)PS_ROWS_BATCH);
+        uint32_t made = ps_rows_make(&s->sum[t], key + i, count, row, fresh), f = 0;
+        for (uint32_t k = 0; k < count; k++, grad += width) {
+            if (f < made && fresh[f] == k) {
+                memcpy(row[k], grad, width * sizeof *grad);
+                f++;
+                continue;
+            }
+            for (uint32_t j = 0; j < width; j++)
+                row[k][j] += grad[j];
+        }
+    }
+}
+
+static void fold(struct ps_shard *s, const struct ps_request *push)
+{
+    for (uint32_t i = 0; i < push->data.sections; i++)
+        fold_section(s, push->data.section[i].table, push->key[i], push->value[i], push->data.section[i].rows);
+}
+
+/* A dense optimiser moves the rows without a gradient too: theirs is zero. */
+static void fold_absent(struct ps_shard *s, uint32_t t)
+{
+    float *row[PS_ROWS_BATCH];
+    uint32_t fresh[PS_ROWS_BATCH];
+    for (uint32_t i = 0; i < s->rows[t].count; i++) {
+        uint64_t key = ps_rows_key(&s->rows[t], i);
+        if (ps_rows_make(&s->sum[t], &key, 1, row, fresh))
+            memset(row[0], 0, s->spec[t].width * sizeof *row[0]);
+    }
+}
+
+/* Applies the sums of a table. With `retain` each sum gives its place to the row's value from before. */
+static void commit_table(struct ps_shard *s, uint32_t t)
+{
+    struct ps_rows *sum = &s->sum[t];
+    uint32_t width = s->spec[t].width;
+    float *row[PS_ROWS_BATCH], *grad = s->scratch;
+    uint64_t key[PS_ROWS_BATCH];
+    if (ps_optimizer_is_dense(&s->optimizer))
+        fold_absent(s, t);
+    for (uint32_t i = 0; i < sum->count; i += PS_ROWS_BATCH) {
+        uint32_t count = PS_MIN(sum->count - i, (uint32_t)PS_ROWS_BATCH);
+        for (uint32_t k = 0; k < count; k++)
+            key[k] = ps_rows_key(sum, i + k);
+        make_rows(s, t, key, count, row);
+        for (uint32_t k = 0; k < count; k++) {
+            float *place = ps_rows_at(sum, i + k);
+            memcpy(grad + (size_t)k * width, place, width * sizeof *grad);
+            memcpy(place, row[k], width * sizeof *place);
+        }
+        ps_optimizer_apply(&s->optimizer, s->steps, width, row, grad, count);
+    }
+}
+
+/* One step of the optimiser over everything that was folded. */
+static void commit(struct ps_shard *s)
+{
+    s->steps++;
+    for (uint32_t t = 0; t < s->tables; t++) {
+        commit_table(s, t);
+        if (s->retain) {
+            struct ps_rows retained = s->sum[t];
+            s->sum[t] = s->kept[t];
+            s->kept[t] = retained;
+        }
+        ps_rows_clear(&s->sum[t]);
+    }
+}
+
+/* Folds the lanes whose turn has come; a step that is complete is committed, and the next one begins. A step to which no
+ * lane contributes is none: it closes the epoch. */
+static void advance(struct ps_shard *s)
+{
+    for (;;) {
+        while (s->folded < s->lanes) {
+            struct ps_lane_state *lane = &s->lane[s->folded];
+            struct ps_request **place = &lane->staged[s->v % PS_DEPTH];
+            if (*place && (*place)->data.position == s->v) {
+                fold(s, *place);
+                ps_request_drop(s, *place);
+                *place = NULL;
+                s->contributed = true;
+            } else if (!lane->ended) {
+                return;
+            }
+            s->folded++;
+        }
+        if (!s->contributed)
+            return;
+        commit(s);
+        s->v++;
+        s->folded = 0;
+        s->contributed = false;
+        ps_shard_release(s);
+    }
+}
+
+void ps_commit_take(struct ps_shard *s, struct ps_request *push)
+{
+    bool end = push->data.flags & PS_FLAG_END;
+    if (s->mode == PS_SYNC) {
+        if (end)
+            ps_request_drop(s, push);
+        else
+            s->lane[push->data.lane].staged[push->data.position % PS_DEPTH] = push;
+        advance(s);
+        return;
+    }
+    if (!end && ps_optimizer_is_dense(&s->optimizer)) {
+        fold(s, push);
+        commit(s);
+    } else if (!end) {
+        s->steps++;
+        for (uint32_t i = 0; i < push->data.sections; i++)
+            apply(s, push->data.section[i].table, push->key[i], push->value[i], push->data.section[i].rows);
+    }
+    ps_request_drop(s, push);
+    ps_shard_release(s);
+}
+
+void ps_commit_read(struct ps_shard *s, uint32_t t, const uint64_t *key, uint32_t n, bool previous, float *out)
+{
+    float *row[PS_ROWS_BATCH], *before[PS_ROWS_BATCH] = {NULL};
+    uint32_t width = s->spec[t].width;
+    for (uint32_t i = 0; i < n; i += PS_ROWS_BATCH, key += PS_ROWS_BATCH) {
+        uint32_t count = PS_MIN(n - i, (uint32_t)PS_ROWS_BATCH);
+        ps_rows_find(&s->rows[t], key, count, row);
+        if (previous)
+            ps_rows_find(&s->kept[t], key, count, before);
+        for (uint32_t k = 0; k < count; k++, out += width) {
+            const float *value = before[k] ? before[k] : row[k];
+            if (value)
+                memcpy(out, value, width * sizeof *out);
+            else
+                ps_row_initial(&s->spec[t], t, s->seed, key[k], out);
+        }
+    }
+}
+
+void ps_commit_begin(struct ps_shard *s)
+{
+    if (!ps_optimizer_is_dense(&s->optimizer) || !(s->optimizer.weight_decay > 0))
+        return;
+    float *row[1];
+    for (uint32_t t = 0; t < s->tables; t++)
+        for (uint64_t id = 0; id < s->spec[t].rows; id++)
+            if (s->owns[ps_slot_of(&s->spec[t], t, id)])
+                make_rows(s, t, &id, 1, row);
+}
+
+void ps_commit_reset(struct ps_shard *s)
+{
+    for (uint32_t t = 0; t < s->tables; t++) {
+        ps_rows_clear(&s->sum[t]);
+        ps_rows_clear(&s->kept[t]);
+    }
+    s->folded = 0;
+    s->contributed = false;
+}

@@ -1,0 +1,264 @@
+/* server.c - the loop of a server; see server.h.
+ *
+ * One thread owns the shard and both sockets: the ROUTER that workers talk to, and the control connection to the
+ * coordinator. Beats come from the membership's own thread, so a server that is busy loading or writing is not taken for
+ * dead. It sleeps until a message or a deadline comes.
+ */
+#include "server/server.h"
+
+#include <stdlib.h>
+
+#include "common/member.h"
+#include "server/shard.h"
+
+enum { BURST = 64 };                 /* requests taken before the coordinator is listened to again */
+static const double LOOK_AROUND = 1; /* seconds: the longest sleep */
+static const double SILENCE_LIMIT = 60, WELCOME_LIMIT = 60;
+
+struct server {
+    struct ps_membership *member;
+    struct ps_socket *data; /* owned */
+    struct ps_shard shard;
+    uint64_t bytes;   /* sent */
+    char *folder;     /* owned: where the cut under way is to be written */
+    uint64_t written; /* the last cut whose file is there: `file` */
+    struct ps_file_entry file;
+    bool stopping;
+    int code;
+    char reason[512];
+};
+
+/* The shard's answers. What cannot be sent now is lost: whoever wants it asks again. */
+static void send_data(void *ctx, uint64_t to, struct ps_data *data, struct ps_message *message)
+{
+    struct server *s = ctx;
+    uint64_t bytes = 0;
+    ps_frame_fini(&message->frame[0]);
+    ps_data_pack(data, &message->frame[0]);
+    for (int i = 0; i < message->count; i++)
+        bytes += ps_frame_size(&message->frame[i]);
+    if (ps_socket_send(s->data, to, message))
+        ps_message_fini(message);
+    else
+        s->bytes += bytes;
+}
+
+static void reply(struct server *s, const struct ps_control *question, enum ps_message_kind kind,
+                  struct ps_lane_entry *lane, uint32_t lanes)
+{
+    struct ps_control out = {.kind = kind,
+                             .era = s->shard.era,
+                             .map = s->shard.map,
+                             .epoch = s->shard.epoch,
+                             .shard = s->shard.number,
+                             .request = question->request,
+                             .first = question->first,
+                             .lane = lane,
+                             .lane_count = lanes};
+    if (kind == PS_CUT_DONE) {
+        out.file = &s->file;
+        out.file_count = 1;
+    }
+    ps_membership_send(s->member, &out, NULL);
+}
+
+static int load(struct server *s, const struct ps_control *m, struct ps_error *err)
+{
+    int status = ps_shard_load(&s->shard, m->era, m->epoch, m->text, m->lane, m->lane_count, err);
+    if (!status)
+        reply(s, m, PS_READY, NULL, 0);
+    return status;
+}
+
+static void fence(struct server *s, const struct ps_control *m)
+{
+    struct ps_lane_entry *lane = ps_calloc(m->lane_count, sizeof *lane);
+    uint32_t lanes = 0;
+    for (uint32_t i = 0; i < m->lane_count; i++) {
+        uint64_t hwm;
+        if (ps_shard_fence(&s->shard, m->lane[i].lane, m->lane[i].lease, &hwm))
+            continue;
+        lane[lanes].lane = m->lane[i].lane;
+        lane[lanes].lease = s->shard.lane[m->lane[i].lane].lease;
+        lane[lanes++].position = hwm;
+    }
+    if (lanes)
+        reply(s, m, PS_FENCE_ACK, lane, lanes);
+    free(lane);
+}
+
+/* Writes the shard's file when it is exactly at the cut, and tells so. The rows do not change meanwhile: this thread is
+ * the only one that changes them. */
+static int write_cut(struct server *s, struct ps_error *err)
+{
+    if (!ps_shard_cut_reached(&s->shard))
+        return 0;
+    struct ps_shard *shard = &s->shard;
+    struct ps_control cut = {.first = shard->cut.id};
+    if (s->written != shard->cut.id) {
+        struct ps_marks marks;
+        reply(s, &cut, PS_CUT_REACHED, NULL, 0);
+        ps_shard_marks(shard, shard->cut.id, &marks);
+        int status = ps_checkpoint_write(&marks, shard->spec, shard->tables, &shard->optimizer, shard->rows, s->folder,
+                                         &s->file, err);
+        ps_marks_fini(&marks);
+        if (status)
+            return status;
+        s->written = shard->cut.id;
+        reply(s, &cut, PS_CUT_DONE, NULL, 0);
+    }
+    ps_shard_cut_taken(shard);
+    return 0;
+}
+
+static void prepare_cut(struct server *s, const struct ps_control *m)
+{
+    uint32_t lanes = s->shard.lanes;
+    uint64_t limit[PS_MAX_LANES];
+    struct ps_lane_entry lane[PS_MAX_LANES];
+    if (!ps_shard_cut_prepare(&s->shard, m->first, m->code == 1, ps_now(), limit))
+        return;
+    free(s->folder);
+    s->folder = ps_strdup(m->text);
+    for (uint32_t l = 0; l < lanes; l++)
+        lane[l] = (struct ps_lane_entry){.lane = l, .lease = s->shard.lane[l].lease, .position = limit[l]};
+    reply(s, m, PS_CUT_LIMIT, lane, lanes);
+}
+
+static void agree_cut(struct server *s, const struct ps_control *m)
+{
+    uint64_t position[PS_MAX_LANES];
+    bool named[PS_MAX_LANES] = {false};
+    uint32_t lanes = 0;
+    if (s->written && m->first == s->written) { /* asked again: it is written already */
+        reply(s, m, PS_CUT_DONE, NULL, 0);
+        return;
+    }
+    for (uint32_t i = 0; i < m->lane_count; i++) {
+        uint32_t l = m->lane[i].lane;
+        if (l >= s->shard.lanes || named[l])
+            return;
+        named[l] = true;
+        position[l] = m->lane[i].position;
+        lanes++;
+    }
+    if (lanes == s->shard.lanes)
+        ps_shard_cut_at(&s->shard, m->first, position);
+}
+
+static int take_control(struct server *s, const struct ps_control *m, struct ps_error *err)
+{
+    switch (m->kind) {
+    case PS_LOAD:
+        return load(s, m, err);
+    case PS_EPOCH:
+        if (ps_shard_epoch(&s->shard, m->epoch))
+            reply(s, m, PS_EPOCH_ACK, NULL, 0);
+        return 0;
+    case PS_FENCE:
+        fence(s, m);
+        return 0;
+    case PS_CUT_PREPARE:
+        prepare_cut(s, m);
+        return 0;
+    case PS_CUT_AT:
+        agree_cut(s, m);
+        return 0;
+    case PS_CUT_ABORT:
+    case PS_RELEASE:
+        ps_shard_cut_end(&s->shard, m->first);
+        return 0;
+    case PS_STOP:
+        s->stopping = true;
+        s->code = (int)m->code;
+        snprintf(s->reason, sizeof s->reason, "%s", m->text);
+        return 0;
+    default:
+        return 0; /* not for a server */
+    }
+}
+
+static void take_requests(struct server *s)
+{
+    struct ps_message message;
+    struct ps_data data;
+    uint64_t from;
+    for (int i = 0; i < BURST && ps_socket_receive(s->data, &from, &message); i++) {
+        /* `from` in the header is where answers go: it must be the connection's own name */
+        if (!ps_data_unpack(&message, &data, NULL) && data.from == from)
+            ps_shard_take(&s->shard, &data, &message);
+        else
+            s->shard.counters.refused[PS_REFUSE_BAD]++;
+        ps_message_fini(&message);
+    }
+}
+
+static void report(struct server *s)
+{
+    const struct ps_shard_counters *c = &s->shard.counters;
+    struct ps_progress progress = {.rows = c->pulled + c->pushed, .bytes = s->bytes};
+    for (int i = 0; i <= PS_REFUSE_WHO; i++)
+        progress.refused += c->refused[i];
+    ps_membership_progress(s->member, &progress);
+}
+
+static int serve(struct server *s, struct ps_error *err)
+{
+    struct ps_socket *const socket[] = {s->data, ps_membership_socket(s->member)};
+    bool ready[PS_COUNT(socket)];
+    int status = 0;
+    double reported = 0, look = 0;
+    while (!status && !s->stopping) {
+        double now = ps_now(), deadline = ps_shard_tick(&s->shard, now);
+        ps_net_wait(socket, PS_COUNT(socket), deadline > 0 ? PS_MIN(deadline - now, LOOK_AROUND) : LOOK_AROUND, ready);
+        if (ready[0])
+            take_requests(s);
+        struct ps_control message;
+        while (!status && ready[1] && ps_membership_receive(s->member, &message)) {
+            status = take_control(s, &message, err);
+            ps_control_fini(&message);
+        }
+        if (!status)
+            status = write_cut(s, err);
+        now = ps_now();
+        if (now - reported > 0.2) {
+            report(s);
+            reported = now;
+        }
+        if (!status && now - look > LOOK_AROUND) {
+            look = now;
+            status = ps_membership_check(s->member, err);
+        }
+    }
+    if (!status && s->code)
+        status = ps_fail(err, s->code, "%s", s->reason);
+    return status;
+}
+
+int ps_server_run(const struct ps_server_options *o, struct ps_error *err)
+{
+    struct ps_error local;
+    err = err ? err : &local;
+    struct server *s = ps_calloc(1, sizeof *s);
+    struct ps_control welcome = {0};
+    char bound[256];
+    uint64_t incarnation = ps_net_incarnation();
+    int status = ps_net_bind(o->net, o->bind, incarnation, bound, &s->data, err);
+    if (!status)
+        status = ps_membership_join(&s->member, o->net, o->coordinator, PS_ROLE_SERVER, incarnation, bound,
+                                    o->start_timeout > 0 ? o->start_timeout : WELCOME_LIMIT,
+                                    o->coordinator_timeout > 0 ? o->coordinator_timeout : SILENCE_LIMIT, &welcome, err);
+    if (!status) {
+        status = ps_shard_init(&s->shard, &welcome, incarnation, send_data, s, err);
+        ps_control_fini(&welcome);
+        if (!status) {
+            status = serve(s, err);
+            ps_shard_fini(&s->shard);
+        }
+    }
+    ps_membership_leave(s->member, status ? -status : 0, status ? err->text : "");
+    ps_socket_close(s->data);
+    free(s->folder);
+    free(s);
+    return status;
+}

@@ -1,0 +1,20 @@
+/* server.h - a server process (or thread): joins the coordinator, serves one shard, until it is told to stop. */
+#ifndef PS_SERVER_SERVER_H
+#define PS_SERVER_SERVER_H
+
+#include "common/base.h"
+#include "common/net.h"
+
+struct ps_server_options {
+    struct ps_net *net;         /* borrowed: the roles of one process share it */
+    const char *coordinator;    /* its endpoint */
+    const char *bind;           /* where to serve: "tcp://HOST:*", "ipc://PATH" or "inproc://NAME" */
+    double start_timeout;       /* seconds to wait for WELCOME; <= 0: 60 */
+    double coordinator_timeout; /* seconds of the coordinator's silence before giving up; <= 0: 60 */
+};
+
+/* Runs until STOP; signals are the coordinator's business. Returns 0 where the run ended with code 0, otherwise a
+ * negative code and its sentence: the coordinator's, or PS_EXIT_NET where it has gone silent. */
+int ps_server_run(const struct ps_server_options *options, struct ps_error *err);
+
+#endif

@@ -1,0 +1,136 @@
+/* shard.h - a shard: the rows of a set of slots, the marks of every lane, and the rules by which requests change them.
+ *
+ * This is docs/protocol.md as code, without any network: requests come in through ps_shard_take, control messages through
+ * the functions below, answers go out through a callback. One thread owns a shard. The parts:
+ *   shard.c    who may ask for what now: checks, refusals, pulls, pushes, fences, epochs
+ *   request.c  checks of keys and values
+ *   commit.c   gradients land in rows: at once (async, bounded), or folded in lane order and committed (sync)
+ *   cut.c      one consistent cut over all shards
+ */
+#ifndef PS_SERVER_SHARD_H
+#define PS_SERVER_SHARD_H
+
+#include "common/config.h"
+#include "common/slots.h"
+#include "common/wire.h"
+#include "server/checkpoint.h"
+#include "server/optimizer.h"
+#include "server/request.h"
+#include "server/rows.h"
+
+enum {
+    PS_DEPTH = 4,     /* positions of one lane that a shard keeps at a time; a live lane needs two */
+    PS_CUT_SLACK = 2, /* sync: steps that go on while a cut's positions are agreed on */
+};
+static const uint64_t PS_NO_LIMIT = UINT64_MAX;
+
+struct ps_lane_state {
+    uint64_t lease, hwm; /* hwm: next position wanted; behind its END one more than the END's */
+    uint64_t limit;      /* pushes from here on wait for a cut */
+    bool ended;
+    struct ps_request *staged[PS_DEPTH]; /* sync: pushes of positions v ..., at position % PS_DEPTH. Owned */
+    struct ps_request *pull[PS_DEPTH];   /* parked pulls, at position % PS_DEPTH. Owned */
+    struct ps_request *held;             /* a push at or beyond the limit: not acknowledged. Owned */
+};
+
+enum ps_cut_state { PS_CUT_NONE, PS_CUT_LIMITED, PS_CUT_AGREED, PS_CUT_AT_REACHED };
+
+struct ps_cut {
+    enum ps_cut_state state;
+    uint64_t id, refused; /* cuts up to `refused` are over */
+    bool hold;
+    double deadline; /* LIMITED: dropped at this time unless CUT_AT has come */
+};
+
+struct ps_shard_counters {
+    uint64_t pulled, pushed;                /* rows */
+    uint64_t requests, repeats, not_finite; /* messages */
+    uint64_t refused[PS_REFUSE_WHO + 1];    /* by code */
+};
+
+/* Takes over the message, whose frame 0 is empty and waits for `data`. Not delivered = lost: the peer asks again. */
+typedef void ps_shard_send(void *ctx, uint64_t to, struct ps_data *data, struct ps_message *message);
+
+struct ps_shard {
+    uint64_t run, incarnation, seed;
+    uint32_t number, mode; /* enum ps_consistency: 0 async, 1 sync, 2 + s bounded */
+    uint32_t era, map, epoch, lanes, tables;
+    bool loaded;  /* the era's state is here */
+    bool retain;  /* keep the state before the last commit: not needed by the only shard */
+    bool owns[PS_SLOTS];
+    struct ps_table_spec spec[PS_MAX_TABLES];
+    struct ps_optimizer_spec optimizer;
+    struct ps_rows rows[PS_MAX_TABLES]; /* value and optimiser state */
+    struct ps_rows sum[PS_MAX_TABLES];  /* gradients of the step being folded */
+    struct ps_rows kept[PS_MAX_TABLES]; /* retained set: values before the last commit of the rows it changed */
+    struct ps_lane_state *lane;         /* owned */
+    uint64_t v;                         /* sync: committed steps of this epoch */
+    uint64_t steps;                     /* optimiser steps since the run began */
+    uint32_t folded;                    /* sync: lanes whose part of step v is in `sum`, or who have none */
+    bool contributed;                   /* one of them had a part */
+    uint32_t parked;                    /* pulls */
+    struct ps_cut cut;
+    struct ps_shard_counters counters;
+    struct ps_request *free_requests; /* owned */
+    float *scratch;                   /* owned: PS_ROWS_BATCH rows of the widest table */
+    struct ps_buffer encode;          /* values on their way into a codec */
+    ps_shard_send *send;
+    void *ctx; /* borrowed */
+};
+
+/* Sets a shard up from a WELCOME (run, seed, map, shards, shard, mode, lanes, slots, tables, optimizer), all of which is
+ * checked. It refuses everything until ps_shard_load. */
+int ps_shard_init(struct ps_shard *shard, const struct ps_control *welcome, uint64_t incarnation, ps_shard_send *send,
+                  void *ctx, struct ps_error *err);
+void ps_shard_fini(struct ps_shard *shard);
+
+/* A new era: drops all rows and requests (parked ones are refused), then takes the state of the checkpoint in `folder`, or
+ * initial rows and training epoch `epoch` where folder is "". Leases come from `lane` (lanes not named have lease 0).
+ * An era that is loaded already is left alone. On an error the shard is as before ps_shard_load, but not loaded. */
+int ps_shard_load(struct ps_shard *shard, uint32_t era, uint32_t epoch, const char *folder,
+                  const struct ps_lane_entry *lane, uint32_t lanes, struct ps_error *err);
+
+/* A PULL or PUSH; the message's frames are taken over. */
+void ps_shard_take(struct ps_shard *shard, const struct ps_data *data, struct ps_message *message);
+
+/* FENCE: the lane's lease becomes `lease` if that is higher; its parked requests are refused. *hwm is the answer. 0, or a
+ * negative code where there is no such lane. */
+int ps_shard_fence(struct ps_shard *shard, uint32_t lane, uint64_t lease, uint64_t *hwm);
+/* EPOCH: begins it where every lane has ended the one before (or none has begun). True: the shard is in `epoch`. */
+bool ps_shard_epoch(struct ps_shard *shard, uint32_t epoch);
+/* Every lane has ended. */
+bool ps_shard_closed(const struct ps_shard *shard);
+/* min of hwm over lanes that have not ended; PS_NO_LIMIT where all have. */
+uint64_t ps_shard_low(const struct ps_shard *shard);
+
+/* CUT_PREPARE: sets and tells the limits (limit[lanes]). False: this cut is over already. */
+bool ps_shard_cut_prepare(struct ps_shard *shard, uint64_t id, bool hold, double now, uint64_t *limit);
+/* CUT_AT: the positions agreed on. False: not this cut. */
+bool ps_shard_cut_at(struct ps_shard *shard, uint64_t id, const uint64_t *position);
+/* Whether the state is exactly the cut (asked after every message); it stays so until ps_shard_cut_end. */
+bool ps_shard_cut_reached(struct ps_shard *shard);
+/* The snapshot has been taken; without hold the limits fall. */
+void ps_shard_cut_taken(struct ps_shard *shard);
+/* CUT_ABORT and RELEASE: the limits fall, the cut is over and refused from now on. Other cuts are left alone. */
+void ps_shard_cut_end(struct ps_shard *shard, uint64_t id);
+/* Drops a cut whose CUT_AT is overdue. Returns the time of the next such moment, or 0. */
+double ps_shard_tick(struct ps_shard *shard, double now);
+
+/* What a checkpoint says about this shard's state. marks->lane is the caller's to free. */
+void ps_shard_marks(const struct ps_shard *shard, uint64_t cut, struct ps_marks *marks);
+
+/* ---- between the parts ---- */
+
+/* commit.c: a push of an accepted position; drops the request now or when its step is committed. */
+void ps_commit_take(struct ps_shard *shard, struct ps_request *push);
+/* commit.c: values of rows in state v, or in state v - 1 (`previous`), into out[n * width]. */
+void ps_commit_read(struct ps_shard *shard, uint32_t table, const uint64_t *key, uint32_t n, bool previous, float *out);
+/* commit.c: makes all rows of the shard's slots, where the optimiser moves rows that nobody has touched. */
+void ps_commit_begin(struct ps_shard *shard);
+void ps_commit_reset(struct ps_shard *shard); /* forgets the fold and the retained set */
+/* shard.c: takes held pushes that the limits now allow. */
+void ps_shard_take_held(struct ps_shard *shard);
+/* shard.c: answers parked pulls whose state has come. */
+void ps_shard_release(struct ps_shard *shard);
+
+#endif

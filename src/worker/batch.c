@@ -1,0 +1,251 @@
+/* batch.c - micro-batches: sampling, labels, unique ids; see batch.h. */
+#include "worker/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { REJECTIONS = 64, RADIX_BITS = 11 };
+
+/* Scratch for making ids unique: a small open-addressing table, so that memory does not grow with the number of ids. */
+struct ps_unique {
+    uint32_t mask;
+    uint32_t *slot; /* index into id[], plus one; 0 is free */
+    uint32_t *id;   /* distinct ids in order of first appearance */
+    uint32_t *order, *spare, *rank;
+    uint32_t count;
+};
+
+static struct ps_unique *unique_new(int capacity)
+{
+    struct ps_unique *u = ps_calloc(1, sizeof *u);
+    uint32_t size = 64;
+    while (size < 2u * (uint32_t)capacity)
+        size *= 2;
+    u->mask = size - 1;
+    u->slot = ps_calloc(size, sizeof *u->slot);
+    u->id = ps_calloc((size_t)capacity, sizeof *u->id);
+    u->order = ps_calloc((size_t)capacity, sizeof *u->order);
+    u->spare = ps_calloc((size_t)capacity, sizeof *u->spare);
+    u->rank = ps_calloc((size_t)capacity, sizeof *u->rank);
+    return u;
+}
+
+static void unique_free(struct ps_unique *u)
+{
+    if (!u)
+        return;
+    free(u->slot), free(u->id), free(u->order), free(u->spare), free(u->rank);
+    free(u);
+}
+
+static uint32_t unique_add(struct ps_unique *u, uint32_t id)
+{
+    uint32_t place = (id * UINT32_C(2654435769)) >> 7 & u->mask;
+    while (u->slot[place]) {
+        uint32_t index = u->slot[place] - 1;
+        if (u->id[index] == id)
+            return index;
+        place = (place + 1) & u->mask;
+    }
+    u->id[u->count] = id;
+    u->slot[place] = ++u->count;
+    return u->count - 1;
+}
+
+/* Sorts order[0, n) by ascending id: least significant digit first, only as many digits as the ids have. */
+static void sort_by_id(struct ps_unique *u, uint32_t *order, uint32_t n)
+{
+    uint32_t highest = 0;
+    for (uint32_t i = 0; i < n; i++)
+        highest |= u->id[order[i]];
+    uint32_t *from = order, *to = u->spare;
+    for (int shift = 0; shift < 32 && highest >> shift; shift += RADIX_BITS) {
+        uint32_t start[1 << RADIX_BITS] = {0}, sum = 0;
+        for (uint32_t i = 0; i < n; i++)
+            start[u->id[from[i]] >> shift & ((1 << RADIX_BITS) - 1)]++;
+        for (int d = 0; d < 1 << RADIX_BITS; d++) {
+            uint32_t count = start[d];
+            start[d] = sum;
+            sum += count;
+        }
+        for (uint32_t i = 0; i < n; i++)
+            to[start[u->id[from[i]] >> shift & ((1 << RADIX_BITS) - 1)]++] = from[i];
+        uint32_t *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != order)
+        memcpy(order, from, n * sizeof *order);
+}
+
+/* Gives the distinct ids the order of the wire and rewrites row[] (indices by first appearance) accordingly. */
+static void unique_finish(struct ps_unique *u, uint32_t route, const struct ps_slot_map *map, struct ps_keys *keys,
+                          uint32_t *row, int n)
+{
+    uint32_t place[PS_MAX_SHARDS + 1] = {0};
+    for (uint32_t i = 0; i < u->count; i++)
+        place[map->shard_of[ps_slot_hash(route, u->id[i])] + 1]++;
+    for (uint32_t s = 0; s < map->shards; s++)
+        place[s + 1] += place[s];
+    memcpy(keys->first, place, sizeof place);
+    for (uint32_t i = 0; i < u->count; i++)
+        u->order[place[map->shard_of[ps_slot_hash(route, u->id[i])]]++] = i;
+    for (uint32_t s = 0; s < map->shards; s++)
+        sort_by_id(u, u->order + keys->first[s], keys->first[s + 1] - keys->first[s]);
+    for (uint32_t i = 0; i < u->count; i++) {
+        keys->key[i] = u->id[u->order[i]];
+        u->rank[u->order[i]] = i;
+    }
+    keys->count = u->count;
+    for (int i = 0; i < n; i++)
+        row[i] = u->rank[row[i]];
+}
+
+static void unique_begin(struct ps_unique *u)
+{
+    memset(u->slot, 0, ((size_t)u->mask + 1) * sizeof *u->slot);
+    u->count = 0;
+}
+
+int ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *dataset, const struct ps_config *config,
+                    struct ps_error *err)
+{
+    uint32_t behaviours = dataset->behaviours;
+    int given = config->model.loss_weights_count;
+    if (given && given != (int)behaviours)
+        return ps_fail(err, PS_EXIT_USAGE, "model.loss_weights has %d values, but the dataset %s has %u behaviours; give "
+                       "one weight each, weakest first", given, dataset->path, behaviours);
+    *batcher = (struct ps_batcher){.dataset = dataset,
+                                   .seed = config->train.seed,
+                                   .behaviours = behaviours,
+                                   .capacity = config->train.batch,
+                                   .negatives = config->train.negatives,
+                                   .positives = config->train.batch / (1 + config->train.negatives),
+                                   .sampling = config->train.sampling};
+    double sum = 0;
+    for (uint32_t r = 0; r < behaviours; r++)
+        sum += given ? config->model.loss_weights[r] : 1;
+    uint64_t entries = ps_order_entries(dataset, config->train.sampling);
+    for (uint32_t r = 0; r < behaviours; r++) {
+        batcher->loss_weight[r] = (given ? config->model.loss_weights[r] : 1) / sum;
+        batcher->share[r] = config->train.sampling == PS_SAMPLING_UNION
+                                ? 1 : (double)dataset->train[r].interactions / (double)PS_MAX(entries, 1);
+    }
+    batcher->unique = unique_new(batcher->capacity);
+    return 0;
+}
+
+void ps_batcher_fini(struct ps_batcher *batcher)
+{
+    unique_free(batcher->unique);
+    *batcher = (struct ps_batcher){0};
+}
+
+void ps_batch_init(struct ps_batch *batch, const struct ps_batcher *batcher)
+{
+    size_t n = (size_t)batcher->capacity;
+    *batch = (struct ps_batch){0};
+    batch->user = ps_calloc(n, sizeof *batch->user);
+    batch->item = ps_calloc(n, sizeof *batch->item);
+    batch->user_row = ps_calloc(n, sizeof *batch->user_row);
+    batch->item_row = ps_calloc(n, sizeof *batch->item_row);
+    for (uint32_t r = 0; r < batcher->behaviours; r++) {
+        batch->label[r] = ps_calloc(n, sizeof(real));
+        batch->weight[r] = ps_calloc(n, sizeof(real));
+    }
+    batch->users.key = ps_calloc(n, sizeof *batch->users.key);
+    batch->items.key = ps_calloc(n, sizeof *batch->items.key);
+}
+
+void ps_batch_fini(struct ps_batch *batch)
+{
+    free(batch->user), free(batch->item), free(batch->user_row), free(batch->item_row);
+    for (int r = 0; r < PS_MAX_BEHAVIOURS; r++)
+        free(batch->label[r]), free(batch->weight[r]);
+    free(batch->users.key), free(batch->items.key);
+    *batch = (struct ps_batch){0};
+}
+
+/* An item that the user has touched under no behaviour: uniform, by rejection; for users who touched nearly everything by
+ * a scan from a random start, which ends. False where there is none. */
+static bool draw_negative(const struct ps_dataset *dataset, struct ps_random *random, uint32_t user, uint32_t *item)
+{
+    for (int i = 0; i < REJECTIONS; i++) {
+        *item = (uint32_t)ps_random_below(random, dataset->items);
+        if (!ps_dataset_seen(dataset, user, *item))
+            return true;
+    }
+    uint32_t start = (uint32_t)ps_random_below(random, dataset->items);
+    for (uint64_t i = 0; i < dataset->items; i++) {
+        *item = (uint32_t)((start + i) % dataset->items);
+        if (!ps_dataset_seen(dataset, user, *item))
+            return true;
+    }
+    return false;
+}
+
+static int strongest(uint32_t behaviours)
+{
+    return 31 - __builtin_clz(behaviours);
+}
+
+void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
+                    const struct ps_entry *entry, int count, uint32_t epoch, uint32_t lane, uint64_t position)
+{
+    struct ps_random random = ps_random_stream(batcher->seed, PS_RANDOM_SAMPLE, epoch, lane, position);
+    int behaviours = (int)batcher->behaviours, n = 0;
+    bool whole = batcher->sampling == PS_SAMPLING_UNION;
+    int level_end[PS_MAX_BEHAVIOURS] = {0}; /* samples whose strongest needed behaviour is r or above */
+
+    /* Positives of the strongest behaviour first, each followed by its negatives. */
+    for (int level = behaviours - 1; level >= 0; level--) {
+        for (int i = 0; i < count; i++) {
+            if ((whole ? behaviours - 1 : strongest(entry[i].behaviours)) != level)
+                continue;
+            for (int j = 0; j <= batcher->negatives; j++) {
+                uint32_t item = entry[i].item;
+                if (j && !draw_negative(batcher->dataset, &random, entry[i].user, &item))
+                    break;
+                batch->user[n] = entry[i].user;
+                batch->item[n] = item;
+                for (int r = 0; r <= level; r++) {
+                    batch->label[r][n] = !j && (entry[i].behaviours >> r & 1);
+                    batch->weight[r][n] = whole || r == level;
+                }
+                n++;
+            }
+        }
+        level_end[level] = n;
+    }
+    batch->n = n;
+    for (int r = 0; r < behaviours; r++) {
+        batch->need[r] = level_end[r];
+        real scale = (real)(batcher->loss_weight[r] / (batcher->share[r] * PS_MAX(n, 1)));
+        for (int i = 0; i < batch->need[r]; i++)
+            batch->weight[r][i] *= scale;
+    }
+
+    unique_begin(batcher->unique);
+    for (int i = 0; i < n; i++)
+        batch->user_row[i] = i && batch->user[i] == batch->user[i - 1] ? batch->user_row[i - 1]
+                                                                         : unique_add(batcher->unique, batch->user[i]);
+    unique_finish(batcher->unique, PS_ROUTE_USER, map, &batch->users, batch->user_row, n);
+    unique_begin(batcher->unique);
+    for (int i = 0; i < n; i++)
+        batch->item_row[i] = unique_add(batcher->unique, batch->item[i]);
+    unique_finish(batcher->unique, PS_ROUTE_ITEM, map, &batch->items, batch->item_row, n);
+}
+
+void ps_batch_tile(const struct ps_batch *batch, uint32_t behaviours, int first, int count, struct ps_tile *tile)
+{
+    tile->n = count;
+    tile->user = batch->user + first;
+    tile->item = batch->item + first;
+    tile->user_row = batch->user_row + first;
+    tile->item_row = batch->item_row + first;
+    for (uint32_t r = 0; r < behaviours; r++) {
+        tile->need[r] = PS_MIN(PS_MAX(batch->need[r] - first, 0), count);
+        tile->label[r] = batch->label[r] + first;
+        tile->weight[r] = batch->weight[r] + first;
+    }
+}

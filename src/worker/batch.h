@@ -1,0 +1,62 @@
+/* batch.h - a micro-batch: positives of a lane, their sampled negatives, labels, and the row ids made unique once.
+ *
+ * Everything in it is a pure function of (dataset, configuration, seed, epoch, lane, position, slot map), so a repeated
+ * micro-batch is the same one, on any worker.
+ */
+#ifndef PS_WORKER_BATCH_H
+#define PS_WORKER_BATCH_H
+
+#include "common/config.h"
+#include "common/slots.h"
+#include "data/dataset.h"
+#include "worker/model.h"
+#include "worker/order.h"
+
+/* Distinct ids of one kind, in the order of the wire: by shard, ascending within a shard. Owned arrays. */
+struct ps_keys {
+    uint32_t count;
+    uint64_t *key;                     /* capacity: the samples of a batch */
+    uint32_t first[PS_MAX_SHARDS + 1]; /* keys of shard s: [first[s], first[s+1]) */
+};
+
+struct ps_batch {
+    int n; /* samples: pairs of user and item */
+    uint32_t *user, *item;
+    uint32_t *user_row, *item_row; /* indices into users.key and items.key */
+    int need[PS_MAX_BEHAVIOURS];   /* see struct ps_tile: samples are ordered so that behaviour r needs the first need[r] */
+    real *label[PS_MAX_BEHAVIOURS], *weight[PS_MAX_BEHAVIOURS];
+    struct ps_keys users, items;
+};
+
+struct ps_batcher {
+    const struct ps_dataset *dataset; /* borrowed */
+    uint64_t seed;
+    uint32_t behaviours;
+    int capacity;  /* samples */
+    int positives; /* of a full micro-batch */
+    int negatives; /* for each positive */
+    enum ps_sampling sampling;
+    double loss_weight[PS_MAX_BEHAVIOURS]; /* lambda_r, summing to 1 */
+    double share[PS_MAX_BEHAVIOURS];       /* of the entries of an epoch, by behaviour; 1 under union sampling */
+    struct ps_unique *unique;              /* owned scratch */
+};
+
+/* Errors: PS_EXIT_USAGE where the number of loss weights is not the dataset's number of behaviours. */
+int ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *dataset, const struct ps_config *config,
+                    struct ps_error *err);
+void ps_batcher_fini(struct ps_batcher *batcher);
+
+void ps_batch_init(struct ps_batch *batch, const struct ps_batcher *batcher);
+void ps_batch_fini(struct ps_batch *batch);
+
+/* Fills the batch from `count` (at most batcher->positives) entries.
+ * Sampling (recommenders.md A3): under `per_behaviour` an interaction of behaviour r trains r's head alone, and its term of the loss is
+ * lambda_r times the mean over r's samples; under `union` a pair trains all heads with its vector of labels. Negatives are drawn
+ * uniformly from the items that the user has touched under no behaviour. */
+void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
+                    const struct ps_entry *entry, int count, uint32_t epoch, uint32_t lane, uint64_t position);
+
+/* Samples [first, first + count) of the batch as the model sees them; rows and param are filled by the caller. */
+void ps_batch_tile(const struct ps_batch *batch, uint32_t behaviours, int first, int count, struct ps_tile *tile);
+
+#endif

@@ -1,0 +1,531 @@
+/* client.c - pulls and pushes of micro-batches; see client.h. */
+#include "worker/client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* 0.5, 1, 2, 2, ... seconds (docs/protocol.md); soon again where nothing could be sent at all. */
+static double retry_after(int attempts)
+{
+    return attempts <= 1 ? 0.5 : attempts == 2 ? 1 : 2;
+}
+static const double RETRY_UNSENT = 0.02, RETRY_REFUSED = 0.05;
+
+static const struct ps_keys *step_keys(const struct ps_client *c, const struct ps_step *step, int table)
+{
+    switch (c->table[table].kind) {
+    case PS_TABLE_USER: return &step->batch.users;
+    case PS_TABLE_ITEM: return &step->batch.items;
+    case PS_TABLE_TENSOR: break;
+    }
+    return &c->tensor[table];
+}
+
+/* Groups a tensor's chunk numbers by shard. */
+static void tensor_keys(struct ps_client *c, int table)
+{
+    struct ps_keys *keys = &c->tensor[table];
+    uint64_t chunks = c->table[table].rows;
+    keys->key = ps_calloc(chunks, sizeof *keys->key);
+    keys->count = 0;
+    for (uint32_t s = 0; s < c->map.shards; s++) {
+        keys->first[s] = keys->count;
+        for (uint64_t id = 0; id < chunks; id++)
+            if (c->map.shard_of[ps_slot_of(&c->table[table], (uint32_t)table, id)] == s)
+                keys->key[keys->count++] = id;
+    }
+    keys->first[c->map.shards] = keys->count;
+}
+
+int ps_client_init(struct ps_client *c, struct ps_net *net, uint64_t incarnation, const struct ps_control *welcome,
+                   const struct ps_config *config, const struct ps_batcher *batcher, struct ps_error *err)
+{
+    memset(c, 0, sizeof *c);
+    c->net = net;
+    c->incarnation = incarnation;
+    c->run = welcome->run;
+    c->era = welcome->era;
+    c->batcher = batcher;
+    c->deadline = config->net.deadline;
+    c->key_codec = config->net.compression == PS_COMPRESSION_LZ4 ? PS_CODEC_LZ4 : PS_CODEC_PLAIN;
+    c->value_codec = (uint32_t)config->net.values | c->key_codec;
+    c->tables = (int)welcome->table_count;
+    memcpy(c->table, welcome->table, welcome->table_count * sizeof *c->table);
+    int status = ps_slot_map_from_entries(&c->map, welcome->map, welcome->shards, welcome->shard_count, err);
+    if (status)
+        return status;
+    for (int t = 0; t < c->tables; t++)
+        if (c->table[t].kind == PS_TABLE_TENSOR)
+            tensor_keys(c, t);
+    c->socket = ps_calloc(c->map.shards, sizeof *c->socket);
+    for (uint32_t s = 0; !status && s < c->map.shards; s++)
+        status = ps_net_connect(net, c->map.entry[s].endpoint, incarnation, &c->socket[s], err);
+    if (status)
+        ps_client_fini(c);
+    return status;
+}
+
+static void step_free(struct ps_client *c, struct ps_step *step)
+{
+    for (int t = 0; t < c->tables; t++)
+        free(step->value[t]), free(step->grad[t]);
+    for (uint32_t s = 0; s < c->map.shards; s++) {
+        ps_message_fini(&step->part[s].request);
+        ps_message_fini(&step->part[s].rows);
+        for (int t = 0; t < c->tables; t++)
+            ps_buffer_fini(&step->part[s].scratch[t]);
+    }
+    free(step->part);
+    ps_batch_fini(&step->batch);
+    free(step);
+}
+
+void ps_client_fini(struct ps_client *c)
+{
+    for (uint32_t s = 0; c->socket && s < c->map.shards; s++)
+        ps_socket_close(c->socket[s]);
+    free(c->socket);
+    for (int i = 0; i < c->steps; i++) {
+        /* What the I/O threads still send points into the step: they end with the context, soon after the sockets. */
+        ps_client_drop(c, c->step[i]);
+        double patience = ps_now() + 2;
+        while (atomic_load(&c->step[i]->borrowed) && ps_now() < patience)
+            ps_net_wait(NULL, 0, 0.001, NULL);
+        if (!atomic_load(&c->step[i]->borrowed))
+            step_free(c, c->step[i]);
+    }
+    free(c->step);
+    for (int t = 0; t < c->tables; t++)
+        free(c->tensor[t].key);
+    memset(c, 0, sizeof *c);
+}
+
+struct ps_step *ps_client_step(struct ps_client *c)
+{
+    for (int i = 0; i < c->steps; i++)
+        if (c->step[i]->state == PS_STEP_FREE && !atomic_load(&c->step[i]->borrowed))
+            return c->step[i];
+    struct ps_step *step = ps_calloc(1, sizeof *step);
+    ps_batch_init(&step->batch, c->batcher);
+    step->part = ps_calloc(c->map.shards, sizeof *step->part);
+    for (int t = 0; t < c->tables; t++) {
+        bool tensor = c->table[t].kind == PS_TABLE_TENSOR;
+        size_t rows = tensor ? c->table[t].rows : (size_t)c->batcher->capacity;
+        step->value[t] = ps_calloc(rows, sizeof *step->value[t]);
+        if (!tensor)
+            step->grad[t] = ps_malloc_aligned(rows * c->table[t].width * sizeof(real));
+    }
+    c->step = ps_realloc(c->step, (size_t)c->steps + 1, sizeof *c->step);
+    c->step[c->steps++] = step;
+    return step;
+}
+
+static void release(void *data, void *hint)
+{
+    atomic_fetch_sub(&((struct ps_step *)hint)->borrowed, 1);
+}
+
+static void borrow(struct ps_step *step, struct ps_frame *frame, const void *data, size_t size)
+{
+    atomic_fetch_add(&step->borrowed, 1);
+    ps_frame_borrow(frame, (void *)(uintptr_t)data, size, release, step);
+}
+
+/* Sends a part's request, with a fresh header around the kept frames. */
+static void send_part(struct ps_client *c, struct ps_step *step, uint32_t s, double now)
+{
+    struct ps_part *part = &step->part[s];
+    bool pushing = step->state == PS_STEP_PUSHED;
+    struct ps_data data = {.kind = pushing ? PS_PUSH : PS_PULL,
+                           .run = c->run,
+                           .from = c->incarnation,
+                           .to = c->map.entry[s].incarnation,
+                           .era = c->era,
+                           .map = c->map.version,
+                           .epoch = step->epoch,
+                           .lane = step->lane,
+                           .lease = step->lease,
+                           .position = step->position,
+                           .request = part->request_id,
+                           .sections = part->sections};
+    if (pushing && !part->sections)
+        data.flags |= step->end ? PS_FLAG_END : PS_FLAG_EMPTY;
+    memcpy(data.section, part->section, part->sections * sizeof *data.section);
+    struct ps_message message;
+    ps_message_init(&message);
+    ps_data_pack(&data, ps_message_add(&message));
+    for (int i = 0; i < part->request.count; i++)
+        ps_frame_share(ps_message_add(&message), &part->request.frame[i]);
+    bool sent = ps_socket_send(c->socket[s], 0, &message) == 0;
+    if (!sent)
+        ps_message_fini(&message);
+    part->attempts += sent;
+    part->send_at = now + (sent ? retry_after(part->attempts) : RETRY_UNSENT);
+}
+
+static void begin_part(struct ps_client *c, struct ps_step *step, uint32_t s, double now)
+{
+    struct ps_part *part = &step->part[s];
+    part->waiting = true;
+    part->request_id = ++c->next_request;
+    part->first_sent = now;
+    part->attempts = 0;
+    step->waiting++;
+    send_part(c, step, s, now);
+}
+
+/* A frame of keys: in place, or packed. */
+static void add_keys(struct ps_client *c, struct ps_step *step, struct ps_part *part, const uint64_t *key, uint32_t n)
+{
+    struct ps_frame *frame = ps_message_add(&part->request);
+    part->section[part->sections].key_codec = PS_CODEC_PLAIN;
+    if (c->key_codec == PS_CODEC_PLAIN) {
+        borrow(step, frame, key, n * sizeof *key);
+    } else {
+        part->section[part->sections].key_codec = ps_keys_encode(key, n, c->key_codec, frame);
+    }
+}
+
+void ps_client_pull(struct ps_client *c, struct ps_step *step)
+{
+    step->state = PS_STEP_PULLING;
+    step->waiting = 0;
+    double now = ps_now();
+    uint64_t rows = 0;
+    for (uint32_t s = 0; s < c->map.shards; s++) {
+        struct ps_part *part = &step->part[s];
+        ps_message_fini(&part->request);
+        ps_message_fini(&part->rows);
+        part->sections = 0;
+        for (int t = 0; t < c->tables; t++) {
+            const struct ps_keys *keys = step_keys(c, step, t);
+            uint32_t n = keys->first[s + 1] - keys->first[s];
+            if (!n)
+                continue;
+            part->section[part->sections] = (struct ps_section){.table = (uint32_t)t, .rows = n,
+                                                                .value_codec = c->value_codec};
+            add_keys(c, step, part, keys->key + keys->first[s], n);
+            ps_message_add(&part->request);
+            part->sections++;
+            rows += n;
+        }
+        if (part->sections)
+            begin_part(c, step, s, now);
+    }
+    if (!step->waiting)
+        step->state = PS_STEP_READY;
+    c->rows += rows;
+    /* While the rows are under way: */
+    for (int t = 0; t < c->tables; t++)
+        if (step->grad[t])
+            memset(step->grad[t], 0, (size_t)step_keys(c, step, t)->count * c->table[t].width * sizeof(real));
+}
+
+/* A frame of gradients: in place for plain embeddings; copied for tensors, whose chunks belong to several shards. */
+static void add_values(struct ps_client *c, struct ps_step *step, struct ps_part *part, int t, uint32_t first,
+                       uint32_t n, const real *param_grad)
+{
+    struct ps_section *section = &part->section[part->sections];
+    struct ps_frame *frame = ps_message_add(&part->request);
+    size_t width = c->table[t].width;
+    section->value_codec = c->value_codec;
+    if (step->grad[t]) {
+        const real *from = step->grad[t] + (size_t)first * width;
+        if (c->value_codec == PS_CODEC_PLAIN)
+            borrow(step, frame, from, n * width * sizeof *from);
+        else
+            section->value_codec = ps_values_encode(from, n * width, c->value_codec, frame);
+        return;
+    }
+    if (c->value_codec == PS_CODEC_PLAIN)
+        ps_frame_alloc(frame, n * width * sizeof(real));
+    real *to = c->value_codec == PS_CODEC_PLAIN ? ps_frame_data(frame) : ps_malloc(n * width * sizeof(real));
+    for (uint32_t i = 0; i < n; i++)
+        memcpy(to + i * width, param_grad + c->tensor[t].key[first + i] * width, width * sizeof(real));
+    if (c->value_codec != PS_CODEC_PLAIN) {
+        section->value_codec = ps_values_encode(to, n * width, c->value_codec, frame);
+        free(to);
+    }
+}
+
+void ps_client_push(struct ps_client *c, struct ps_step *step, real *const *param_grad)
+{
+    step->state = PS_STEP_PUSHED;
+    step->waiting = 0;
+    double now = ps_now();
+    uint64_t rows = 0;
+    for (uint32_t s = 0; s < c->map.shards; s++) {
+        struct ps_part *part = &step->part[s];
+        ps_message_fini(&part->request);
+        ps_message_fini(&part->rows);
+        part->sections = 0;
+        for (int t = 0; t < c->tables && !step->end; t++) {
+            const struct ps_keys *keys = step_keys(c, step, t);
+            uint32_t first = keys->first[s], n = keys->first[s + 1] - first;
+            if (!n)
+                continue;
+            part->section[part->sections] = (struct ps_section){.table = (uint32_t)t, .rows = n};
+            add_keys(c, step, part, keys->key + first, n);
+            add_values(c, step, part, t, first, n, param_grad ? param_grad[t] : NULL);
+            part->sections++;
+            rows += n;
+        }
+        begin_part(c, step, s, now);
+    }
+    c->rows += rows;
+}
+
+void ps_client_drop(struct ps_client *c, struct ps_step *step)
+{
+    for (uint32_t s = 0; s < c->map.shards; s++) {
+        step->part[s].waiting = false;
+        ps_message_fini(&step->part[s].request);
+        ps_message_fini(&step->part[s].rows);
+    }
+    step->waiting = 0;
+    step->state = PS_STEP_FREE;
+}
+
+/* Rows of one shard: checked against what was asked for, decoded in place, and pointed at. */
+static int take_rows(struct ps_client *c, struct ps_step *step, uint32_t s, const struct ps_data *data,
+                     struct ps_message *message, struct ps_error *err)
+{
+    struct ps_part *part = &step->part[s];
+    if (data->sections != part->sections)
+        return ps_fail(err, PS_EXIT_NET, "shard %u answered %u tables where %u were asked for", s, data->sections,
+                       part->sections);
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < part->sections; i++) {
+        uint32_t t = part->section[i].table, n = part->section[i].rows;
+        if (data->section[i].table != t || data->section[i].rows != n)
+            return ps_fail(err, PS_EXIT_NET, "shard %u answered %u rows of table %u where %u of table %u were asked for",
+                           s, data->section[i].rows, data->section[i].table, n, t);
+        const struct ps_frame *frame = &message->frame[2 + 2 * i];
+        const float *values;
+        size_t width = c->table[t].width;
+        int status = ps_values_decode(frame, n * width, data->section[i].value_codec, &part->scratch[i], &values, err);
+        if (status)
+            return status;
+        bytes += ps_frame_size(frame);
+        const struct ps_keys *keys = step_keys(c, step, (int)t);
+        const real **value = step->value[t] + keys->first[s];
+        for (uint32_t r = 0; r < n; r++)
+            value[r] = values + r * width;
+    }
+    c->bytes += bytes;
+    part->rows = *message;
+    message->count = 0;
+    part->waiting = false;
+    if (--step->waiting == 0)
+        step->state = PS_STEP_READY;
+    return 0;
+}
+
+static void take_ack(struct ps_client *c, struct ps_step *step, uint32_t s)
+{
+    step->part[s].waiting = false;
+    if (--step->waiting == 0)
+        ps_client_drop(c, step);
+}
+
+static int take_refusal(struct ps_client *c, struct ps_step *step, uint32_t s, const struct ps_data *data,
+                        uint32_t *fenced, struct ps_error *err)
+{
+    c->refused += 1;
+    switch (data->code) {
+    case PS_REFUSE_NOT_YET:
+    case PS_REFUSE_ERA:
+    case PS_REFUSE_MAP: /* the shard is still being told: again, soon */
+        if (step->part[s].waiting)
+            step->part[s].send_at = ps_now() + RETRY_REFUSED;
+        return 0;
+    case PS_REFUSE_FENCED:
+        *fenced = step->lane;
+        return 0;
+    case PS_REFUSE_TOO_OLD:
+    case PS_REFUSE_GAP:
+    default:
+        return ps_fail(err, PS_EXIT_NET, "shard %u refused %s of epoch %u, lane %u, position %llu with code %u: a broken "
+                       "invariant; please report it with both logs", s,
+                       step->state == PS_STEP_PUSHED ? "the push" : "the pull", step->epoch, step->lane,
+                       (unsigned long long)step->position, data->code);
+    }
+}
+
+static int take_message(struct ps_client *c, uint32_t s, struct ps_message *message, uint32_t *fenced,
+                        struct ps_error *err)
+{
+    struct ps_data data;
+    int status = ps_data_unpack(message, &data, err);
+    if (status)
+        return status;
+    if (data.run != c->run || data.to != c->incarnation || data.era != c->era)
+        return 0; /* an answer to somebody else, or of another time */
+    for (int i = 0; i < c->steps; i++) {
+        struct ps_step *step = c->step[i];
+        struct ps_part *part = &step->part[s];
+        if (step->state == PS_STEP_FREE || !part->waiting)
+            continue;
+        if (data.kind == PS_ACK) { /* an ACK names its push; its number says nothing */
+            if (step->state == PS_STEP_PUSHED && step->epoch == data.epoch && step->lane == data.lane &&
+                step->position == data.position) {
+                take_ack(c, step, s);
+                return 0;
+            }
+        } else if (part->request_id == data.request) {
+            if (data.kind == PS_ROWS && step->state == PS_STEP_PULLING)
+                return take_rows(c, step, s, &data, message, err);
+            if (data.kind == PS_REFUSE)
+                return take_refusal(c, step, s, &data, fenced, err);
+        }
+    }
+    return 0; /* a late copy */
+}
+
+/* Sends again what is overdue, and says once per wait who is waited for, for what and since when. */
+static void send_overdue(struct ps_client *c)
+{
+    double now = ps_now();
+    for (int i = 0; i < c->steps; i++) {
+        struct ps_step *step = c->step[i];
+        if (step->state != PS_STEP_PULLING && step->state != PS_STEP_PUSHED)
+            continue;
+        for (uint32_t s = 0; s < c->map.shards; s++) {
+            struct ps_part *part = &step->part[s];
+            if (!part->waiting || now < part->send_at)
+                continue;
+            if (now - part->first_sent > c->deadline && !c->warned) {
+                c->warned = true;
+                ps_warn("waiting for shard %u at %s to answer %s of epoch %u, lane %u, position %llu since %.0f s", s,
+                        c->map.entry[s].endpoint, step->state == PS_STEP_PUSHED ? "the push" : "the pull", step->epoch,
+                        step->lane, (unsigned long long)step->position, now - part->first_sent);
+            }
+            send_part(c, step, s, now);
+        }
+    }
+}
+
+int ps_client_progress(struct ps_client *c, uint32_t *fenced, struct ps_error *err)
+{
+    *fenced = UINT32_MAX;
+    for (uint32_t s = 0; s < c->map.shards; s++) {
+        struct ps_message message;
+        uint64_t from;
+        while (ps_socket_receive(c->socket[s], &from, &message)) {
+            int status = take_message(c, s, &message, fenced, err);
+            ps_message_fini(&message);
+            if (status)
+                return status;
+            c->warned = false;
+            if (*fenced != UINT32_MAX)
+                return 0;
+        }
+    }
+    send_overdue(c);
+    return 0;
+}
+
+double ps_client_next_retry(const struct ps_client *c)
+{
+    double next = ps_now() + 1;
+    for (int i = 0; i < c->steps; i++)
+        if (c->step[i]->state == PS_STEP_PULLING || c->step[i]->state == PS_STEP_PUSHED)
+            for (uint32_t s = 0; s < c->map.shards; s++)
+                if (c->step[i]->part[s].waiting)
+                    next = PS_MIN(next, c->step[i]->part[s].send_at);
+    return next;
+}
+
+void ps_client_tensor(const struct ps_client *c, const struct ps_step *step, int table, real *out)
+{
+    size_t width = c->table[table].width;
+    for (uint32_t i = 0; i < c->tensor[table].count; i++)
+        memcpy(out + c->tensor[table].key[i] * width, step->value[table][i], width * sizeof *out);
+}
+
+/* One shard's READ: asks until it answers or the deadline is over. */
+static int read_shard(struct ps_client *c, uint32_t s, int table, const uint64_t *key, uint32_t n,
+                      struct ps_message *answer, const float **values, struct ps_buffer *scratch, struct ps_error *err)
+{
+    double begin = ps_now(), send_at = 0;
+    uint64_t request = ++c->next_request;
+    int attempts = 0;
+    struct ps_data data = {.kind = PS_PULL, .run = c->run, .from = c->incarnation, .to = c->map.entry[s].incarnation,
+                           .era = c->era, .map = c->map.version, .epoch = c->epoch, .request = request,
+                           .flags = PS_FLAG_READ, .sections = 1};
+    data.section[0] = (struct ps_section){.table = (uint32_t)table, .rows = n, .value_codec = c->value_codec};
+    for (;;) {
+        double now = ps_now();
+        if (now - begin > c->deadline)
+            return ps_fail(err, PS_EXIT_NET, "shard %u at %s has not answered a read of %u rows of table '%s' for %.0f s",
+                           s, c->map.entry[s].endpoint, n, c->table[table].name, now - begin);
+        if (now >= send_at) {
+            struct ps_message message;
+            ps_message_init(&message);
+            struct ps_frame *header = ps_message_add(&message);
+            data.section[0].key_codec = ps_keys_encode(key, n, c->key_codec, ps_message_add(&message));
+            ps_message_add(&message);
+            ps_data_pack(&data, header);
+            bool sent = ps_socket_send(c->socket[s], 0, &message) == 0;
+            if (!sent)
+                ps_message_fini(&message);
+            attempts += sent;
+            send_at = now + (sent ? retry_after(attempts) : RETRY_UNSENT);
+        }
+        bool ready;
+        ps_net_wait(&c->socket[s], 1, send_at - now, &ready);
+        uint64_t from;
+        while (ps_socket_receive(c->socket[s], &from, answer)) {
+            struct ps_data got;
+            int status = ps_data_unpack(answer, &got, err);
+            if (status) {
+                ps_message_fini(answer);
+                return status;
+            }
+            if (got.request == request && got.kind == PS_ROWS && got.sections == 1 && got.section[0].rows == n)
+                return ps_values_decode(&answer->frame[2], (size_t)n * c->table[table].width,
+                                        got.section[0].value_codec, scratch, values, err);
+            if (got.request == request && got.kind == PS_REFUSE) {
+                if (got.code != PS_REFUSE_NOT_YET && got.code != PS_REFUSE_ERA && got.code != PS_REFUSE_MAP) {
+                    ps_message_fini(answer);
+                    return ps_fail(err, PS_EXIT_NET, "shard %u refused a read of table '%s' with code %u", s,
+                                   c->table[table].name, got.code);
+                }
+                send_at = ps_now() + RETRY_REFUSED;
+            }
+            ps_message_fini(answer);
+        }
+    }
+}
+
+int ps_client_read(struct ps_client *c, int table, const uint32_t *ids, int n, float *out, struct ps_error *err)
+{
+    uint64_t *key = ps_calloc((size_t)n, sizeof *key);
+    int *place = ps_calloc((size_t)n, sizeof *place);
+    size_t width = c->table[table].width;
+    int status = 0;
+    for (uint32_t s = 0; !status && s < c->map.shards; s++) {
+        uint32_t count = 0;
+        for (int i = 0; i < n; i++)
+            if (c->map.shard_of[ps_slot_of(&c->table[table], (uint32_t)table, ids[i])] == s) {
+                place[count] = i;
+                key[count++] = ids[i];
+            }
+        if (!count)
+            continue;
+        struct ps_message answer;
+        struct ps_buffer scratch = {0};
+        const float *values;
+        ps_message_init(&answer);
+        status = read_shard(c, s, table, key, count, &answer, &values, &scratch, err);
+        if (!status)
+            for (uint32_t i = 0; i < count; i++)
+                memcpy(out + (size_t)place[i] * width, values + i * width, width * sizeof *out);
+        ps_message_fini(&answer);
+        ps_buffer_fini(&scratch);
+    }
+    free(key);
+    free(place);
+    return status;
+}

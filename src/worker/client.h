@@ -1,0 +1,92 @@
+/* client.h - a worker's side of the data messages: PULL and PUSH for whole micro-batches, READ for evaluation.
+ *
+ * One PULL and one PUSH per shard and micro-batch, named by (epoch, lane, position). Keys and gradients are sent from the
+ * step's own memory and rows are used where they were received: nothing is copied for plain fp32. A request is kept until its
+ * answer is in and is sent again when that takes too long (docs/protocol.md); all requests are idempotent.
+ * One thread owns a client, its sockets and its steps.
+ */
+#ifndef PS_WORKER_CLIENT_H
+#define PS_WORKER_CLIENT_H
+
+#include <stdatomic.h>
+
+#include "common/net.h"
+#include "common/slots.h"
+#include "common/wire.h"
+#include "worker/batch.h"
+
+/* One shard's part of a step. `request` holds the frames behind the header, ready to be sent again. */
+struct ps_part {
+    bool waiting;
+    uint64_t request_id;
+    double first_sent, send_at; /* send_at: when to send (again) */
+    int attempts;
+    struct ps_section section[PS_MAX_TABLES];
+    uint32_t sections;
+    struct ps_message request;
+    struct ps_message rows; /* the answer, kept while its rows are in use */
+    struct ps_buffer scratch[PS_MAX_TABLES];
+};
+
+enum ps_step_state { PS_STEP_FREE, PS_STEP_PULLING, PS_STEP_READY, PS_STEP_PUSHED };
+
+/* A micro-batch on its way: pulled, computed, pushed, acknowledged. Owned by the client's pool and used again. */
+struct ps_step {
+    enum ps_step_state state;
+    uint32_t epoch, lane;
+    uint64_t lease, position;
+    bool end; /* the END of a lane: nothing in it */
+    struct ps_batch batch;
+    const real **value[PS_MAX_TABLES]; /* by table: rows as received, in the order of the batch's keys (tensors: chunks) */
+    real *grad[PS_MAX_TABLES];         /* user and item tables: keys x width; zeroed by ps_client_pull */
+    struct ps_part *part;              /* by shard */
+    int waiting;                       /* parts without an answer */
+    atomic_int borrowed;               /* frames that still point into this step */
+};
+
+struct ps_client {
+    struct ps_net *net; /* borrowed */
+    uint64_t run, incarnation, next_request;
+    uint32_t era, epoch;
+    struct ps_slot_map map;
+    int tables;
+    struct ps_table_spec table[PS_MAX_TABLES];
+    struct ps_keys tensor[PS_MAX_TABLES]; /* a tensor's chunks by shard: the same in every step */
+    struct ps_socket **socket;            /* by shard */
+    const struct ps_batcher *batcher;     /* borrowed */
+    uint32_t key_codec, value_codec;
+    double deadline;
+    struct ps_step **step; /* the pool */
+    int steps;
+    bool warned;
+    uint64_t rows, bytes, refused; /* pulled and pushed so far */
+};
+
+/* Connects to all shards of a WELCOME. */
+int ps_client_init(struct ps_client *client, struct ps_net *net, uint64_t incarnation, const struct ps_control *welcome,
+                   const struct ps_config *config, const struct ps_batcher *batcher, struct ps_error *err);
+void ps_client_fini(struct ps_client *client);
+
+/* A free step with room for a full batch. */
+struct ps_step *ps_client_step(struct ps_client *client);
+/* Asks every shard that owns wanted rows; state becomes PULLING, and READY when all have answered. */
+void ps_client_pull(struct ps_client *client, struct ps_step *step);
+/* Pushes the gradients to every shard (an EMPTY push where a shard has no rows; END where step->end). param_grad[t] is
+ * tensor t's gradient, chunks x width, copied. State becomes PUSHED, and FREE when all have acknowledged. */
+void ps_client_push(struct ps_client *client, struct ps_step *step, real *const *param_grad);
+/* Drops a step whatever its state (its lane was fenced). */
+void ps_client_drop(struct ps_client *client, struct ps_step *step);
+
+/* Takes in everything that has arrived, and sends again what is overdue. *fenced is set to a lane that a shard refused as
+ * fenced, or to UINT32_MAX. Errors: a shard that answers nonsense or sees a broken invariant. */
+int ps_client_progress(struct ps_client *client, uint32_t *fenced, struct ps_error *err);
+/* The next moment at which ps_client_progress has something to send again. */
+double ps_client_next_retry(const struct ps_client *client);
+
+/* Reads rows outside of any lane (evaluation, export): ids strictly ascending, out[n * width]. Waits with the deadline. */
+int ps_client_read(struct ps_client *client, int table, const uint32_t *ids, int n, float *out, struct ps_error *err);
+
+/* Copies a tensor's chunks, as pulled by the step, into one matrix of chunks x width. */
+void ps_client_tensor(const struct ps_client *client, const struct ps_step *step, int table, real *out);
+
+#endif

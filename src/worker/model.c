@@ -1,0 +1,91 @@
+/* model.c - finding, starting and ending a model, and the tables that it declares; see model.h. */
+#include "worker/model.h"
+
+#include "common/suggest.h"
+
+#include <string.h>
+
+const struct ps_model_class *ps_model_find(const char *name)
+{
+    for (int i = 0; ps_models[i]; i++)
+        if (strcmp(ps_models[i]->name, name) == 0)
+            return ps_models[i];
+    return NULL;
+}
+
+static int refuse_name(const char *name, struct ps_error *err)
+{
+    const char *names[64] = {NULL};
+    for (size_t i = 0; ps_models[i] && i + 1 < PS_COUNT(names); i++)
+        names[i] = ps_models[i]->name;
+    const char *near = ps_suggest(name, names);
+    return ps_fail(err, PS_EXIT_USAGE, "model.name is '%.40s', which is no model; %s%s%s'penstock models' lists them",
+                   name, near ? "did you mean '" : "", near ? near : "", near ? "'? " : "");
+}
+
+int ps_model_init(struct ps_model *model, const char *name, const struct ps_config *config,
+                  const struct ps_dataset *dataset, struct ps_error *err)
+{
+    const struct ps_model_class *class_ = ps_model_find(name);
+    if (!class_)
+        return refuse_name(name, err);
+    *model = (struct ps_model){.class_ = class_, .config = config, .dataset = dataset};
+    int status = class_->init(model, err);
+    if (status < 0)
+        ps_model_fini(model);
+    return status;
+}
+
+void ps_model_fini(struct ps_model *model)
+{
+    if (model->class_)
+        model->class_->fini(model);
+    *model = (struct ps_model){0};
+}
+
+static int add_table(struct ps_model *model, enum ps_table_kind kind, struct ps_error *err)
+{
+    if (model->tables == PS_MAX_TABLES)
+        return ps_fail(err, PS_EXIT_USAGE, "model %s needs more than %d tables; use fewer behaviours or model.layers",
+                       model->class_->name, PS_MAX_TABLES);
+    model->table[model->tables] = (struct ps_table_spec){.kind = kind};
+    return model->tables++;
+}
+
+int ps_model_add_rows(struct ps_model *model, const char *name, enum ps_table_kind kind, struct ps_error *err)
+{
+    int table = add_table(model, kind, err);
+    if (table < 0)
+        return table;
+    struct ps_table_spec *spec = &model->table[table];
+    snprintf(spec->name, sizeof spec->name, "%s", name);
+    spec->rows = kind == PS_TABLE_USER ? model->dataset->users : model->dataset->items;
+    return table;
+}
+
+int ps_model_add_field(struct ps_model *model, int table, const char *name, int width, enum ps_init init, float scale)
+{
+    struct ps_table_spec *spec = &model->table[table];
+    PS_ASSERT(spec->fields < PS_MAX_FIELDS && width > 0);
+    struct ps_field *field = &spec->field[spec->fields++];
+    *field = (struct ps_field){.first = spec->width, .width = (uint32_t)width, .init = init, .scale = scale};
+    snprintf(field->name, sizeof field->name, "%s", name);
+    spec->width += (uint32_t)width;
+    return (int)field->first;
+}
+
+int ps_model_add_tensor(struct ps_model *model, const char *name, const char *behaviour, int rows, int cols,
+                        enum ps_init init, float scale, struct ps_error *err)
+{
+    int table = add_table(model, PS_TABLE_TENSOR, err);
+    if (table < 0)
+        return table;
+    struct ps_table_spec *spec = &model->table[table];
+    snprintf(spec->name, sizeof spec->name, "%s%s%s", name, behaviour ? "." : "", behaviour ? behaviour : "");
+    spec->tensor_rows = (uint32_t)rows;
+    spec->tensor_cols = (uint32_t)cols;
+    uint64_t size = (uint64_t)rows * (uint64_t)cols;
+    spec->rows = (size + PS_CHUNK - 1) / PS_CHUNK;
+    ps_model_add_field(model, table, "value", (int)((size + spec->rows - 1) / spec->rows), init, scale);
+    return table;
+}

@@ -1,0 +1,81 @@
+/* model.h - what a recommender is: the tables it declares, a forward pass for training, a scoring pass for ranking.
+ *
+ * A model is one file in src/worker/models/ and one line in its registry (models/registry.c). It never sees the
+ * network, the learning rate or other workers: it gets rows and labels, and leaves gradients.
+ */
+#ifndef PS_WORKER_MODEL_H
+#define PS_WORKER_MODEL_H
+
+#include "common/config.h"
+#include "common/random.h"
+#include "common/table.h"
+#include "data/dataset.h"
+#include "worker/nn/nn.h"
+
+struct ps_model;
+
+/* A tile of a micro-batch, as the model sees it. Samples are ordered so that a sample which needs behaviour r (its
+ * loss, or that of a stronger behaviour through the cascade) comes before those that do not: behaviour r's unit runs on
+ * samples [0, need[r]) only, and need[0] = n >= need[1] >= ... Under `sampling: union` all are n. */
+struct ps_tile {
+    int n;
+    const uint32_t *user, *item;         /* n dense ids */
+    const uint32_t *user_row, *item_row; /* n indices into rows[] of the user and item tables */
+    int need[PS_MAX_BEHAVIOURS];
+    const real *label[PS_MAX_BEHAVIOURS];  /* need[r] labels in {0, 1} */
+    const real *weight[PS_MAX_BEHAVIOURS]; /* need[r] loss weights: loss weight of r x 1/(samples of the batch), or 0 */
+    real sample_weight;         /* 1/(samples of the batch): the share of one sample in the L2 term, the batch's mean */
+    const struct nn_rows *rows; /* by table index; unused for tensors */
+    const struct nn_tensor *param; /* by table index; unused for row tables */
+};
+
+/* Users and items to be scored: pointers to rows of the model's user and item tables, by table index. */
+struct ps_score_input {
+    int users, items;
+    const uint32_t *user_id, *item_id;
+    const real *const *const *user_rows; /* user_rows[table][u]; NULL where the table is not a user table */
+    const real *const *const *item_rows; /* item_rows[table][i] */
+    const struct nn_tensor *param;
+};
+
+struct ps_model_class {
+    const char *name, *title, *source;
+    const char *options; /* names of the model.* keys that it reads, separated by blanks */
+    /* Fills model->table[] and whatever private state is needed, from configuration and dataset counts. */
+    int (*init)(struct ps_model *model, struct ps_error *err);
+    void (*fini)(struct ps_model *model); /* frees model->state; also called after a failed init */
+    /* Builds the loss of a tile (1 x 1) on the tape; NULL for a rule, which has nothing to learn. */
+    struct nn_tensor *(*forward)(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile);
+    /* out[u * items + i] = score, higher is better. The tape is reset by the caller and used for scratch. Its
+     * arithmetic for one (user, item) must not depend on which other users and items are in the input beyond the BLAS
+     * kernel. */
+    void (*score)(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out);
+};
+
+struct ps_model {
+    const struct ps_model_class *class_;
+    const struct ps_config *config;   /* borrowed */
+    const struct ps_dataset *dataset; /* borrowed */
+    int tables;
+    struct ps_table_spec table[PS_MAX_TABLES];
+    void *state; /* owned by the class */
+};
+
+/* The registry, ended by a NULL. */
+extern const struct ps_model_class *const ps_models[];
+const struct ps_model_class *ps_model_find(const char *name);
+
+int ps_model_init(struct ps_model *model, const char *name, const struct ps_config *config,
+                  const struct ps_dataset *dataset, struct ps_error *err);
+void ps_model_fini(struct ps_model *model);
+
+/* For a model's init. They declare the next table and return its index, or a negative status (too many tables).
+ * A row table starts without fields; ps_model_add_field appends columns to it and returns the first one's number. */
+int ps_model_add_rows(struct ps_model *model, const char *name, enum ps_table_kind kind, struct ps_error *err);
+int ps_model_add_field(struct ps_model *model, int table, const char *name, int width, enum ps_init init, float scale);
+/* A tensor, rows x cols, cut into equal chunks of at most PS_CHUNK floats, the last padded with zeros; named
+ * "NAME.BEHAVIOUR" (or NAME where behaviour is NULL). */
+int ps_model_add_tensor(struct ps_model *model, const char *name, const char *behaviour, int rows, int cols,
+                        enum ps_init init, float scale, struct ps_error *err);
+
+#endif

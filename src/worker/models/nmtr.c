@@ -1,0 +1,141 @@
+/* nmtr.c - tables, loss and scores that the NMTR models share; see nmtr.h. */
+#include "worker/models/nmtr.h"
+
+#include "common/vector.h"
+#include "worker/models/cascade.h"
+#include "worker/nn/kernels.h"
+
+#include <stdlib.h>
+
+struct nmtr {
+    struct ps_units units;
+    int embeddings; /* columns of a user row, and of an item row before its biases */
+};
+
+static int set_widths(struct ps_model *model, struct ps_units *units, bool halve, struct ps_error *err)
+{
+    int width = nn_parts_width(units->parts, units->embedding);
+    for (int l = 1; l <= units->layers; l++) {
+        if (halve)
+            width /= 2;
+        if (width == 0)
+            return ps_fail(
+                err, PS_EXIT_USAGE,
+                "model.layers is %d, but with model.embedding %d layer %d of %s would be empty; use at most %d",
+                units->layers, units->embedding, l, model->class_->name, l - 1);
+        units->width[l] = width;
+    }
+    return 0;
+}
+
+int ps_nmtr_init(struct ps_model *model, struct ps_units units, bool halve, struct ps_error *err)
+{
+    const struct ps_config *config = model->config;
+    PS_ASSERT(units.layers <= PS_MAX_LAYERS);
+    units.embedding = config->model.embedding;
+    int status = set_widths(model, &units, halve, err);
+    if (status < 0)
+        return status;
+
+    /* The head and the tower have embeddings of their own where a unit has both. */
+    bool separate = units.head && units.parts;
+    int user = ps_model_add_rows(model, "user", PS_TABLE_USER, err);
+    int item = ps_model_add_rows(model, "item", PS_TABLE_ITEM, err);
+    PS_ASSERT(user == PS_USER_TABLE && item == PS_ITEM_TABLE);
+    for (int table = user; table <= item; table++) {
+        float scale = (float)config->model.init_scale;
+        units.head_first = units.tower_first = ps_model_add_field(
+            model, table, separate ? "embedding_gmf" : "embedding", units.embedding, PS_INIT_TRUNCATED, scale);
+        if (separate)
+            units.tower_first =
+                ps_model_add_field(model, table, "embedding_mlp", units.embedding, PS_INIT_TRUNCATED, scale);
+    }
+    ps_model_add_field(model, item, "bias", ps_cascade_biases(config->model.cascade, (int)model->dataset->behaviours),
+                       PS_INIT_ZERO, 0);
+    status = ps_units_declare(&units, model, err);
+    if (status < 0)
+        return status;
+    struct nmtr *nmtr = ps_malloc(sizeof *nmtr);
+    *nmtr = (struct nmtr){.units = units, .embeddings = (int)model->table[user].width};
+    model->state = nmtr;
+    return 0;
+}
+
+void ps_nmtr_fini(struct ps_model *model)
+{
+    free(model->state);
+}
+
+struct nn_tensor *ps_nmtr_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
+{
+    const struct nmtr *nmtr = model->state;
+    int behaviours = nmtr->units.behaviours;
+    struct nn_lookup p = {&tile->rows[PS_USER_TABLE], tile->user_row, 0};
+    struct nn_lookup q = {&tile->rows[PS_ITEM_TABLE], tile->item_row, 0}, bias = q;
+    bias.first = nmtr->embeddings;
+
+    struct nn_tensor *f[PS_MAX_BEHAVIOURS], *z[PS_MAX_BEHAVIOURS];
+    ps_units_forward(&nmtr->units, tape, tile, f);
+    ps_cascade_forward(tape, model->config->model.cascade, behaviours, tile->need, f, bias, z);
+    struct nn_tensor *loss = nn_bce_logits(tape, z[0], tile->label[0], tile->weight[0]);
+    for (int r = 1; r < behaviours && tile->need[r] > 0; r++)
+        loss = nn_add(tape, loss, nn_bce_logits(tape, z[r], tile->label[r], tile->weight[r]));
+    if (model->config->model.l2 > 0) {
+        real scale = (real)model->config->model.l2 * tile->sample_weight;
+        loss = nn_add(tape, loss, nn_l2_rows(tape, p, tile->n, nmtr->embeddings, scale));
+        loss = nn_add(tape, loss, nn_l2_rows(tape, q, tile->n, nmtr->embeddings, scale));
+    }
+    return loss;
+}
+
+/* out[u][i] += bias[i] */
+static void add_bias(real *out, const real *bias, int users, int items)
+{
+    for (int u = 0; u < users; u++, out += items)
+        for (int i = 0; i < items; i++)
+            out[i] += bias[i];
+}
+
+PS_VECTOR static void add_sigmoid(real *restrict out, const real *restrict carry, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        out[k] += nn_logistic(carry[k], nn_exp(-nn_abs(carry[k])));
+}
+
+void ps_nmtr_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out)
+{
+    const struct nmtr *nmtr = model->state;
+    enum ps_cascade cascade = model->config->model.cascade;
+    int behaviours = nmtr->units.behaviours, items = input->items;
+    const real *const *rows = input->item_rows[PS_ITEM_TABLE];
+    real *bias = nn_tape_alloc(tape, (size_t)items * sizeof *bias);
+
+    if (cascade != PS_CASCADE_PROB) {
+        double unit_weight[PS_MAX_BEHAVIOURS], bias_weight[PS_MAX_BEHAVIOURS];
+        ps_cascade_weights(cascade, behaviours, unit_weight, bias_weight);
+        ps_units_score(&nmtr->units, tape, input, unit_weight, out);
+        for (int i = 0; i < items; i++) {
+            double sum = 0;
+            for (int k = 0; k < ps_cascade_biases(cascade, behaviours); k++)
+                sum += bias_weight[k] * (double)rows[i][nmtr->embeddings + k];
+            bias[i] = (real)sum;
+        }
+        add_bias(out, bias, input->users, items);
+        return;
+    }
+    /* z_r = f_r + b_r + sigma(z_{r-1}): two buffers take turns, so that the last one is `out`. */
+    size_t size = (size_t)input->users * (size_t)items;
+    real *spare = nn_tape_alloc(tape, size * sizeof *spare), *carry = NULL;
+    for (int r = 0; r < behaviours; r++) {
+        real *z = (behaviours - 1 - r) % 2 == 0 ? out : spare;
+        double only[PS_MAX_BEHAVIOURS] = {0};
+        only[r] = 1;
+        ps_units_score(&nmtr->units, tape, input, only, z);
+        for (int i = 0; i < items; i++)
+            bias[i] = rows[i][nmtr->embeddings + r];
+        add_bias(z, bias, input->users, items);
+        if (carry)
+            add_sigmoid(z, carry, size);
+        carry = z;
+    }
+}

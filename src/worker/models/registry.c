@@ -1,0 +1,9 @@
+/* registry.c - all models: a new one is its file and its two lines here. */
+#include "worker/model.h"
+
+extern const struct ps_model_class ps_model_nmtr_gmf, ps_model_nmtr_mlp, ps_model_nmtr_neumf;
+extern const struct ps_model_class ps_model_popularity, ps_model_carted_first;
+
+const struct ps_model_class *const ps_models[] = {
+    &ps_model_nmtr_gmf, &ps_model_nmtr_mlp, &ps_model_nmtr_neumf, &ps_model_popularity, &ps_model_carted_first, NULL,
+};

@@ -1,0 +1,45 @@
+/* units.h - what one behaviour's unit says about a (user, item) pair: GMF, MLP and NeuMF (He et al., WWW 2017), as NMTR
+ * uses them, one copy of the weights a behaviour over embeddings that all behaviours share.
+ *
+ * With p and q the embeddings (E wide) and * elementwise, a unit is the sum of at most two parts:
+ *   head on the product    h . (p*q)
+ *   tower                  h . z_L,  z_l = relu(z_{l-1} W_l + b_l),  z_0 one of [p; q], p*q, [p; q; p*q]
+ *
+ *              unit: paper                         unit: code (the authors')                unit: default
+ *   GMF        head                                tower on p*q, E wide, no bias, L = 1     paper
+ *   MLP        tower on [p; q], 2E / 2^l wide      the same                                 the same
+ *   NeuMF      head + tower on [p; q], each        tower on [p; q; p*q], 3E / 2^l wide      code
+ *              with embeddings of its own
+ */
+#ifndef PS_MODELS_UNITS_H
+#define PS_MODELS_UNITS_H
+
+#include "worker/model.h"
+
+enum { PS_MAX_LAYERS = 8, PS_USER_TABLE = 0, PS_ITEM_TABLE = 1 };
+
+struct ps_units {
+    int behaviours, embedding;
+    bool head;                            /* has the head on the product */
+    int parts;                            /* enum nn_parts: the tower's input; 0: no tower */
+    bool biased;                          /* the tower's layers have biases */
+    int layers, width[PS_MAX_LAYERS + 1]; /* width[0] is the input's */
+    int head_first, tower_first;          /* columns where the two parts' embeddings begin, in user and item rows */
+    /* Tables of the parameters, by behaviour. */
+    int head_h[PS_MAX_BEHAVIOURS], tower_h[PS_MAX_BEHAVIOURS];
+    int tower_w[PS_MAX_BEHAVIOURS][PS_MAX_LAYERS], tower_b[PS_MAX_BEHAVIOURS][PS_MAX_LAYERS];
+};
+
+/* Declares the parameters of all behaviours. The caller has set embedding, head, parts, biased, layers, width[1 ..] and
+ * the first columns. W, h ~ U(-sqrt(3 / fan in), sqrt(3 / fan in)), biases 0 (recommenders of the authors' code). */
+int ps_units_declare(struct ps_units *units, struct ps_model *model, struct ps_error *err);
+
+/* f[r] (need[r] x 1) for r = 0 and all r with need[r] > 0. */
+void ps_units_forward(const struct ps_units *units, struct nn_tape *tape, const struct ps_tile *tile,
+                      struct nn_tensor **f);
+
+/* out[u * items + i] = sum_r weight[r] f_r(u, i); behaviours with weight 0 are not computed. Overwrites out. */
+void ps_units_score(const struct ps_units *units, struct nn_tape *tape, const struct ps_score_input *input,
+                    const double *weight, real *out);
+
+#endif

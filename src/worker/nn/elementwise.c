@@ -1,0 +1,193 @@
+/* elementwise.c - operations that work on one element, or one row, at a time; see nn.h. */
+#include "common/vector.h"
+#include "worker/nn/kernels.h"
+#include "worker/nn/tape.h"
+
+#include <string.h>
+
+/* One node for all of them: y from a and, for the binary ones, b. */
+struct elementwise {
+    struct nn_node node;
+    const struct nn_tensor *a, *b, *y;
+    real factor;
+};
+
+static struct nn_tensor *output_of(struct nn_tape *tape, int rows, int cols, const struct nn_tensor *a,
+                                   const struct nn_tensor *b)
+{
+    return nn_output(tape, rows, cols, a->grad || (b && b->grad));
+}
+
+static struct nn_tensor *record(struct nn_tape *tape, struct nn_tensor *y, const struct nn_tensor *a,
+                                const struct nn_tensor *b, real factor,
+                                void (*backward)(struct nn_tape *, struct nn_node *))
+{
+    if (y->grad) {
+        struct elementwise *e = nn_tape_alloc(tape, sizeof *e);
+        *e = (struct elementwise){.a = a, .b = b, .y = y, .factor = factor};
+        nn_record(tape, &e->node, backward);
+    }
+    return y;
+}
+
+static void assert_same_shape(const struct nn_tensor *a, const struct nn_tensor *b)
+{
+    PS_ASSERT(a->rows == b->rows && a->cols == b->cols);
+}
+
+PS_VECTOR static void axpy(real *to, real factor, const real *x, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        to[k] += factor * x[k];
+}
+
+PS_VECTOR static void multiply_add(real *to, const real *x, const real *y, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        to[k] += x[k] * y[k];
+}
+
+static void add_backward(struct nn_tape *tape, struct nn_node *node)
+{
+    struct elementwise *e = (struct elementwise *)node;
+    if (e->a->grad)
+        axpy(e->a->grad, 1, e->y->grad, nn_size(e->y));
+    if (e->b->grad)
+        axpy(e->b->grad, 1, e->y->grad, nn_size(e->y));
+}
+
+struct nn_tensor *nn_add(struct nn_tape *tape, const struct nn_tensor *a, const struct nn_tensor *b)
+{
+    assert_same_shape(a, b);
+    struct nn_tensor *y = output_of(tape, a->rows, a->cols, a, b);
+    real *out = nn_fill(y);
+    for (size_t k = 0; k < nn_size(y); k++)
+        out[k] = a->value[k] + b->value[k];
+    return record(tape, y, a, b, 0, add_backward);
+}
+
+static void mul_backward(struct nn_tape *tape, struct nn_node *node)
+{
+    struct elementwise *e = (struct elementwise *)node;
+    if (e->a->grad)
+        multiply_add(e->a->grad, e->y->grad, e->b->value, nn_size(e->y));
+    if (e->b->grad)
+        multiply_add(e->b->grad, e->y->grad, e->a->value, nn_size(e->y));
+}
+
+struct nn_tensor *nn_mul(struct nn_tape *tape, const struct nn_tensor *a, const struct nn_tensor *b)
+{
+    assert_same_shape(a, b);
+    struct nn_tensor *y = output_of(tape, a->rows, a->cols, a, b);
+    real *out = nn_fill(y);
+    for (size_t k = 0; k < nn_size(y); k++)
+        out[k] = a->value[k] * b->value[k];
+    return record(tape, y, a, b, 0, mul_backward);
+}
+
+static void scale_backward(struct nn_tape *tape, struct nn_node *node)
+{
+    struct elementwise *e = (struct elementwise *)node;
+    axpy(e->a->grad, e->factor, e->y->grad, nn_size(e->y));
+}
+
+struct nn_tensor *nn_scale(struct nn_tape *tape, const struct nn_tensor *x, real factor)
+{
+    struct nn_tensor *y = output_of(tape, x->rows, x->cols, x, NULL);
+    real *out = nn_fill(y);
+    for (size_t k = 0; k < nn_size(y); k++)
+        out[k] = factor * x->value[k];
+    return record(tape, y, x, NULL, factor, scale_backward);
+}
+
+PS_VECTOR static void relu_backward(struct nn_tape *tape, struct nn_node *node)
+{
+    struct elementwise *e = (struct elementwise *)node;
+    const real *y = e->y->value, *grad = e->y->grad;
+    real *to = e->a->grad;
+    for (size_t k = 0; k < nn_size(e->y); k++)
+        to[k] += y[k] > 0 ? grad[k] : 0;
+}
+
+struct nn_tensor *nn_relu(struct nn_tape *tape, const struct nn_tensor *x)
+{
+    struct nn_tensor *y = output_of(tape, x->rows, x->cols, x, NULL);
+    real *out = nn_fill(y);
+    for (size_t k = 0; k < nn_size(y); k++)
+        out[k] = x->value[k] < 0 ? 0 : x->value[k];
+    return record(tape, y, x, NULL, 0, relu_backward);
+}
+
+PS_VECTOR static void sigmoid_forward(real *y, const real *x, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        y[k] = nn_logistic(x[k], nn_exp(-nn_abs(x[k])));
+}
+
+PS_VECTOR static void sigmoid_backward(struct nn_tape *tape, struct nn_node *node)
+{
+    struct elementwise *e = (struct elementwise *)node;
+    const real *y = e->y->value, *grad = e->y->grad;
+    real *to = e->a->grad;
+    for (size_t k = 0; k < nn_size(e->y); k++)
+        to[k] += grad[k] * (y[k] * (1 - y[k]));
+}
+
+struct nn_tensor *nn_sigmoid(struct nn_tape *tape, const struct nn_tensor *x)
+{
+    struct nn_tensor *y = output_of(tape, x->rows, x->cols, x, NULL);
+    sigmoid_forward(nn_fill(y), x->value, nn_size(x));
+    return record(tape, y, x, NULL, 0, sigmoid_backward);
+}
+
+static void concat_backward(struct nn_tape *tape, struct nn_node *node)
+{
+    struct elementwise *e = (struct elementwise *)node;
+    size_t a = (size_t)e->a->cols, b = (size_t)e->b->cols;
+    const real *grad = e->y->grad;
+    for (size_t row = 0; row < (size_t)e->y->rows; row++, grad += a + b) {
+        if (e->a->grad)
+            axpy(e->a->grad + row * a, 1, grad, a);
+        if (e->b->grad)
+            axpy(e->b->grad + row * b, 1, grad + a, b);
+    }
+}
+
+struct nn_tensor *nn_concat(struct nn_tape *tape, const struct nn_tensor *a, const struct nn_tensor *b)
+{
+    PS_ASSERT(a->rows == b->rows);
+    struct nn_tensor *y = output_of(tape, a->rows, a->cols + b->cols, a, b);
+    real *out = nn_fill(y);
+    size_t width_a = (size_t)a->cols, width_b = (size_t)b->cols;
+    for (size_t row = 0; row < (size_t)y->rows; row++, out += width_a + width_b) {
+        memcpy(out, a->value + row * width_a, width_a * sizeof *out);
+        memcpy(out + width_a, b->value + row * width_b, width_b * sizeof *out);
+    }
+    return record(tape, y, a, b, 0, concat_backward);
+}
+
+static void row_dot_backward(struct nn_tape *tape, struct nn_node *node)
+{
+    struct elementwise *e = (struct elementwise *)node;
+    size_t width = (size_t)e->a->cols;
+    for (size_t row = 0; row < (size_t)e->y->rows; row++) {
+        if (e->a->grad)
+            axpy(e->a->grad + row * width, e->y->grad[row], e->b->value + row * width, width);
+        if (e->b->grad)
+            axpy(e->b->grad + row * width, e->y->grad[row], e->a->value + row * width, width);
+    }
+}
+
+PS_VECTOR static void row_dot_forward(real *y, const real *a, const real *b, int rows, int width)
+{
+    for (int row = 0; row < rows; row++)
+        y[row] = nn_dot(a + (size_t)row * width, b + (size_t)row * width, width);
+}
+
+struct nn_tensor *nn_row_dot(struct nn_tape *tape, const struct nn_tensor *a, const struct nn_tensor *b)
+{
+    assert_same_shape(a, b);
+    struct nn_tensor *y = output_of(tape, a->rows, 1, a, b);
+    row_dot_forward(nn_fill(y), a->value, b->value, a->rows, a->cols);
+    return record(tape, y, a, b, 0, row_dot_backward);
+}

@@ -1,0 +1,109 @@
+/* kernels.h - the arithmetic inside vector loops: exponential, logarithm, dot product.
+ *
+ * They are our own in float because the C library picks its exponential by the processor it runs on, and a training
+ * step must give the same bits on every machine; and because a loop over them becomes vector code. In double (the
+ * gradient checks) they are the C library's.
+ */
+#ifndef PS_NN_KERNELS_H
+#define PS_NN_KERNELS_H
+
+#include "worker/nn/nn.h"
+
+#include <math.h>
+#include <string.h>
+
+#ifdef NN_DOUBLE
+static inline double nn_exp(double x)
+{
+    return exp(x);
+}
+
+static inline double nn_log1p(double x)
+{
+    return log1p(x);
+}
+#else
+/* e^x for x in [-87, 88], clamped outside; NaN stays NaN. Relative error below 2^-22.
+ * x = n log 2 + r with |r| <= log(2)/2; e^r by the minimax polynomial of the Cephes library (Moshier), times 2^n. */
+static inline float nn_exp(float x)
+{
+    x = x > 88.0f ? 88.0f : x;
+    x = x < -87.0f ? -87.0f : x;
+    const float magic = 12582912.0f; /* 1.5 x 2^23: adding it rounds to a whole number, kept in the low bits */
+    float shifted = x * 1.44269504088896341f + magic;
+    float n = shifted - magic;
+    float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1.0f;
+    int32_t bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    bits = (int32_t)((uint32_t)bits << 23) + 0x3f800000; /* 2^n: the low bits of `shifted` are n */
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return p * power;
+}
+
+/* log(1 + x) for x in [0, 1]: 2 artanh(s) with s = x / (2 + x) <= 1/3, eight terms. Relative error below 2^-22. */
+static inline float nn_log1p(float x)
+{
+    float s = x / (2.0f + x), t = s * s;
+    float p = 1.0f / 15;
+    p = p * t + 1.0f / 13;
+    p = p * t + 1.0f / 11;
+    p = p * t + 1.0f / 9;
+    p = p * t + 1.0f / 7;
+    p = p * t + 1.0f / 5;
+    p = p * t + 1.0f / 3;
+    return 2.0f * (s + s * t * p);
+}
+#endif
+
+/* 1 / (1 + e^-z), from e = e^-|z|. */
+static inline real nn_logistic(real z, real e)
+{
+    return (z < 0 ? e : (real)1) / (1 + e);
+}
+
+static inline real nn_abs(real x)
+{
+    return x < 0 ? -x : x;
+}
+
+/* a . b with 16 partial sums, added pairwise: the same for any width of vector registers. */
+static inline real nn_dot(const real *a, const real *b, int n)
+{
+    real sum[16] = {0};
+    int i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int k = 0; k < 16; k++)
+            sum[k] += a[i + k] * b[i + k];
+    for (int k = 0; i + k < n; k++)
+        sum[k] += a[i + k] * b[i + k];
+    for (int half = 8; half > 0; half /= 2)
+        for (int k = 0; k < half; k++)
+            sum[k] += sum[k + half];
+    return sum[0];
+}
+
+/* a . (p * q), in the same way. */
+static inline real nn_dot3(const real *a, const real *p, const real *q, int n)
+{
+    real sum[16] = {0};
+    int i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int k = 0; k < 16; k++)
+            sum[k] += a[i + k] * (p[i + k] * q[i + k]);
+    for (int k = 0; i + k < n; k++)
+        sum[k] += a[i + k] * (p[i + k] * q[i + k]);
+    for (int half = 8; half > 0; half /= 2)
+        for (int k = 0; k < half; k++)
+            sum[k] += sum[k + half];
+    return sum[0];
+}
+
+#endif

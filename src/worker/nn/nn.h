@@ -1,0 +1,107 @@
+/* nn.h - a small reverse-mode differentiator over batched matrices, on a tape in an arena.
+ *
+ * A forward operation computes its output at once and writes a node on the tape; nn_backward walks the nodes backward.
+ * All matrices are row-major. Memory comes from the tape's arena, which grows to its high-water mark and is reset for
+ * every tile, so that the training loop allocates nothing. `real` is float in production and double in the gradient
+ * checks (compiled with -DNN_DOUBLE).
+ *
+ * Gradients are always ACCUMULATED (+=) into the inputs' grad; leaves bring their own grad memory (zeroed by their
+ * owner), so gradients of several tiles, and of rows or tensors that are used twice, add up by themselves.
+ *
+ * Below, B is a number of samples, E the width of an embedding, x' the gradient of the loss by x. A shape that does not
+ * fit is our own mistake and aborts. Every tensor and struct nn_lookup stays valid until the tape is reset; operations
+ * borrow what they are given until then.
+ */
+#ifndef PS_NN_H
+#define PS_NN_H
+
+#include "common/base.h"
+
+#ifdef NN_DOUBLE
+typedef double real;
+#else
+typedef float real;
+#endif
+
+struct nn_tensor {
+    int rows, cols;
+    const real *value;
+    real *grad; /* same shape; NULL for a constant: nothing flows into it */
+};
+
+/* The unique rows of one table that a micro-batch uses. value[r] is row r (width reals, wherever it lies: usually in
+ * the received message, not copied); grad + r * width is its summed gradient; grad is NULL where the rows are
+ * constants. */
+struct nn_rows {
+    int count, width;
+    const real *const *value;
+    real *grad;
+};
+
+/* A look-up: sample b reads columns [first, first + E) of rows->value[index[b]]; E is the operation's. */
+struct nn_lookup {
+    const struct nn_rows *rows;
+    const uint32_t *index;
+    int first;
+};
+
+struct nn_tape;
+struct nn_tape *nn_tape_new(void);
+void nn_tape_free(struct nn_tape *tape);
+void nn_tape_reset(struct nn_tape *tape);
+/* Scratch from the arena, 64-byte aligned, valid until the next reset; not cleared. */
+void *nn_tape_alloc(struct nn_tape *tape, size_t bytes);
+/* Runs backward from the 1 x 1 tensor `loss` (its gradient is set to 1). */
+void nn_backward(struct nn_tape *tape, const struct nn_tensor *loss);
+
+/* A leaf: memory of the caller, grad may be NULL. */
+struct nn_tensor *nn_leaf(struct nn_tape *tape, int rows, int cols, const real *value, real *grad);
+/* The first `rows` rows of x, sharing its memory: no copy, no node. */
+struct nn_tensor *nn_head(struct nn_tape *tape, const struct nn_tensor *x, int rows);
+
+/* dense.c: y = x w + 1 bias, then relu where asked; x: B x n, w: n x m, bias: 1 x m or NULL, y: B x m.
+ *   a' = y' [y > 0] (relu) or y';   x' += a' w^T;   w' += x^T a';   bias' += column sums of a'. */
+struct nn_tensor *nn_affine(struct nn_tape *tape, const struct nn_tensor *x, const struct nn_tensor *w,
+                            const struct nn_tensor *bias, bool relu);
+/* nn_affine without bias and relu. */
+struct nn_tensor *nn_matmul(struct nn_tape *tape, const struct nn_tensor *x, const struct nn_tensor *w);
+
+/* lookup.c: the looked-up rows as a B x E matrix; backward adds every sample's gradient to its row. */
+struct nn_tensor *nn_lookup(struct nn_tape *tape, struct nn_lookup from, int samples, int width);
+/* The input of a tower over two look-ups p and q, written straight into one matrix: [p; q], p*q or [p; q; p*q]. */
+enum nn_parts { NN_PAIR = 1, NN_PRODUCT = 2 };
+static inline int nn_parts_width(int parts, int width)
+{
+    return (parts & NN_PAIR ? 2 * width : 0) + (parts & NN_PRODUCT ? width : 0);
+}
+struct nn_tensor *nn_lookup_pair(struct nn_tape *tape, struct nn_lookup p, struct nn_lookup q, int samples, int width,
+                                 int parts);
+
+/* gmf.c: several heads over the elementwise product of two look-ups, which is never written down:
+ *   out[r][b] = h_r . (p_b * q_b) for the first samples[r] samples, samples[0] >= samples[1] >= ...; h_r: E x 1.
+ *   With c_b = sum_r out[r]'_b h_r:  p_b' += c_b * q_b;  q_b' += c_b * p_b;  h_r' += sum_b out[r]'_b (p_b * q_b). */
+enum { NN_MAX_HEADS = 8 };
+void nn_gmf(struct nn_tape *tape, struct nn_lookup p, struct nn_lookup q, int width, int heads,
+            const struct nn_tensor *const *h, const int *samples, struct nn_tensor **out);
+
+/* elementwise.c */
+struct nn_tensor *nn_add(struct nn_tape *tape, const struct nn_tensor *a, const struct nn_tensor *b);
+struct nn_tensor *nn_mul(struct nn_tape *tape, const struct nn_tensor *a, const struct nn_tensor *b);
+struct nn_tensor *nn_scale(struct nn_tape *tape, const struct nn_tensor *x, real factor);
+struct nn_tensor *nn_relu(struct nn_tape *tape, const struct nn_tensor *x);
+struct nn_tensor *nn_sigmoid(struct nn_tape *tape, const struct nn_tensor *x);
+/* [a; b]: columns of a, then columns of b. */
+struct nn_tensor *nn_concat(struct nn_tape *tape, const struct nn_tensor *a, const struct nn_tensor *b);
+/* y_b = a_b . b_b, B x 1. */
+struct nn_tensor *nn_row_dot(struct nn_tape *tape, const struct nn_tensor *a, const struct nn_tensor *b);
+
+/* losses.c: scalars (1 x 1), summed over the samples. label and weight: B constants each.
+ * BCE on logits z (B x 1), in the form that overflows nowhere: sum_b weight_b (max(z, 0) - z y + log(1 + e^-|z|)).
+ * BCE on probabilities p (B x 1): sum_b -weight_b (y log(p + 1e-7) + (1 - y) log(1 - p + 1e-7)), as TensorFlow's
+ * log_loss. */
+struct nn_tensor *nn_bce_logits(struct nn_tape *tape, const struct nn_tensor *z, const real *label, const real *weight);
+struct nn_tensor *nn_bce(struct nn_tape *tape, const struct nn_tensor *p, const real *label, const real *weight);
+/* scale/2 times the squared norm of all looked-up rows, a row that is looked up twice counting twice. */
+struct nn_tensor *nn_l2_rows(struct nn_tape *tape, struct nn_lookup from, int samples, int width, real scale);
+
+#endif

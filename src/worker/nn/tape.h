@@ -1,0 +1,32 @@
+/* tape.h - for the files that define operations: how a node is written on the tape.
+ *
+ * An operation's node is a structure of its own that begins with a struct nn_node and lies in the tape's arena.
+ */
+#ifndef PS_NN_TAPE_H
+#define PS_NN_TAPE_H
+
+#include "worker/nn/nn.h"
+
+struct nn_node {
+    void (*backward)(struct nn_tape *tape, struct nn_node *node); /* may alloc scratch, must not record */
+    struct nn_node *previous;
+};
+
+/* A tensor of the tape for an operation's output. Its value is to be written by the operation; its gradient is zeroed,
+ * or NULL where `differentiable` is false. */
+struct nn_tensor *nn_output(struct nn_tape *tape, int rows, int cols, bool differentiable);
+/* Puts the node on the tape. Operations whose inputs are all constants record nothing. */
+void nn_record(struct nn_tape *tape, struct nn_node *node, void (*backward)(struct nn_tape *, struct nn_node *));
+
+/* The value of an output, for the operation that computes it. */
+static inline real *nn_fill(const struct nn_tensor *output)
+{
+    return (real *)output->value;
+}
+
+static inline size_t nn_size(const struct nn_tensor *x)
+{
+    return (size_t)x->rows * (size_t)x->cols;
+}
+
+#endif

@@ -1,0 +1,179 @@
+/* order.c - windows over shuffled blocks, dealt out to lanes; see order.h. */
+#include "worker/order.h"
+
+#include <stdlib.h>
+
+#include "common/random.h"
+
+uint64_t ps_order_entries(const struct ps_dataset *dataset, enum ps_sampling sampling)
+{
+    if (sampling == PS_SAMPLING_UNION)
+        return dataset->union_pairs;
+    uint64_t total = 0;
+    for (uint32_t b = 0; b < dataset->behaviours; b++)
+        total += dataset->train[b].interactions;
+    return total;
+}
+
+static uint64_t block_entries(const struct ps_order *order, uint32_t block)
+{
+    const struct ps_dataset *d = order->dataset;
+    uint32_t first = d->block_user[block], end = d->block_user[block + 1];
+    if (order->sampling == PS_SAMPLING_UNION)
+        return d->union_offset[end] - d->union_offset[first];
+    uint64_t total = 0;
+    for (uint32_t b = 0; b < d->behaviours; b++)
+        total += d->train[b].offset[end] - d->train[b].offset[first];
+    return total;
+}
+
+void ps_order_init(struct ps_order *order, const struct ps_dataset *dataset, const struct ps_config *config)
+{
+    *order = (struct ps_order){.dataset = dataset,
+                               .seed = config->train.seed,
+                               .window_size = config->data.shuffle_window ? config->data.shuffle_window : UINT64_MAX,
+                               .lanes = (uint32_t)config->train.lanes,
+                               .sampling = config->train.sampling};
+    order->block = ps_calloc(dataset->blocks, sizeof *order->block);
+    order->window_first = ps_calloc(dataset->blocks + 1, sizeof *order->window_first);
+    order->window_count = ps_calloc(dataset->blocks, sizeof *order->window_count);
+}
+
+void ps_order_fini(struct ps_order *order)
+{
+    free(order->block);
+    free(order->window_first);
+    free(order->window_count);
+    for (int i = 0; i < PS_WINDOWS_KEPT; i++)
+        free(order->kept[i].entry);
+    *order = (struct ps_order){0};
+}
+
+/* The epoch's permutation of blocks, and where each window begins in it. */
+static void begin_epoch(struct ps_order *order, uint32_t epoch)
+{
+    if (order->epoch == epoch)
+        return;
+    uint64_t blocks = order->dataset->blocks;
+    struct ps_random random = ps_random_stream(order->seed, PS_RANDOM_ORDER, epoch, 0, 0);
+    for (uint64_t i = 0; i < blocks; i++) {
+        uint64_t j = ps_random_below(&random, i + 1);
+        order->block[i] = order->block[j];
+        order->block[j] = (uint32_t)i;
+    }
+    order->windows = 0;
+    uint64_t count = 0;
+    for (uint64_t i = 0; i < blocks; i++) {
+        if (!count)
+            order->window_first[order->windows] = i;
+        count += block_entries(order, order->block[i]);
+        if (count >= order->window_size || i + 1 == blocks) {
+            order->window_count[order->windows++] = count;
+            count = 0;
+        }
+    }
+    order->window_first[order->windows] = blocks;
+    order->epoch = epoch;
+}
+
+static uint64_t lane_share(const struct ps_order *order, uint64_t window, uint32_t lane)
+{
+    uint64_t count = order->window_count[window];
+    return count > lane ? (count - lane + order->lanes - 1) / order->lanes : 0;
+}
+
+void ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t entry, struct ps_cursor *cursor)
+{
+    begin_epoch(order, epoch);
+    uint64_t window = 0;
+    while (window < order->windows && entry >= lane_share(order, window, lane))
+        entry -= lane_share(order, window++, lane);
+    *cursor = (struct ps_cursor){window, window < order->windows ? entry : 0};
+}
+
+/* Appends a block's entries, user by user. */
+static void append_block(const struct ps_order *order, uint32_t block, struct ps_window *w, uint32_t **item,
+                         uint32_t **mask, size_t *capacity)
+{
+    const struct ps_dataset *d = order->dataset;
+    for (uint32_t user = d->block_user[block]; user < d->block_user[block + 1]; user++) {
+        if (order->sampling == PS_SAMPLING_PER_BEHAVIOUR) {
+            for (uint32_t b = 0; b < d->behaviours; b++)
+                for (uint64_t i = d->train[b].offset[user]; i < d->train[b].offset[user + 1]; i++)
+                    w->entry[w->count++] = (struct ps_entry){user, d->train[b].item[i], 1u << b};
+            continue;
+        }
+        uint64_t pairs = d->union_offset[user + 1] - d->union_offset[user];
+        if (pairs > *capacity) {
+            *capacity = pairs;
+            *item = ps_realloc(*item, pairs, sizeof **item);
+            *mask = ps_realloc(*mask, pairs, sizeof **mask);
+        }
+        uint64_t found = ps_dataset_union(d, user, *item, *mask, pairs);
+        for (uint64_t i = 0; i < PS_MIN(found, pairs); i++)
+            w->entry[w->count++] = (struct ps_entry){user, (*item)[i], (*mask)[i]};
+    }
+}
+
+/* The window, from the ones kept or read and shuffled anew. NULL where the dataset is damaged. */
+static const struct ps_window *window_get(struct ps_order *order, uint32_t epoch, uint64_t number,
+                                          struct ps_error *err)
+{
+    struct ps_window *oldest = &order->kept[0];
+    for (int i = 0; i < PS_WINDOWS_KEPT; i++) {
+        struct ps_window *w = &order->kept[i];
+        if (w->epoch == epoch && w->number == number) {
+            w->last_use = ++order->clock;
+            return w;
+        }
+        if (w->last_use < oldest->last_use)
+            oldest = w;
+    }
+    struct ps_window *w = oldest;
+    w->epoch = 0;
+    w->count = 0;
+    PS_GROW(w->entry, w->capacity, order->window_count[number]);
+    uint32_t *item = NULL, *mask = NULL;
+    size_t capacity = 0;
+    int status = 0;
+    for (uint64_t i = order->window_first[number]; !status && i < order->window_first[number + 1]; i++) {
+        status = ps_dataset_check_block(order->dataset, order->block[i], err);
+        if (!status)
+            append_block(order, order->block[i], w, &item, &mask, &capacity);
+    }
+    free(item);
+    free(mask);
+    if (status)
+        return NULL;
+    struct ps_random random = ps_random_stream(order->seed, PS_RANDOM_ORDER, epoch, number + 1, 0);
+    for (uint64_t i = w->count; i > 1; i--) {
+        uint64_t j = ps_random_below(&random, i);
+        struct ps_entry swap = w->entry[i - 1];
+        w->entry[i - 1] = w->entry[j];
+        w->entry[j] = swap;
+    }
+    w->epoch = epoch;
+    w->number = number;
+    w->last_use = ++order->clock;
+    return w;
+}
+
+int ps_order_next(struct ps_order *order, uint32_t epoch, uint32_t lane, struct ps_cursor *cursor, int count,
+                  struct ps_entry *out, struct ps_error *err)
+{
+    begin_epoch(order, epoch);
+    int taken = 0;
+    while (taken < count && cursor->window < order->windows) {
+        uint64_t share = lane_share(order, cursor->window, lane);
+        if (cursor->offset >= share) {
+            *cursor = (struct ps_cursor){cursor->window + 1, 0};
+            continue;
+        }
+        const struct ps_window *w = window_get(order, epoch, cursor->window, err);
+        if (!w)
+            return -err->code;
+        while (taken < count && cursor->offset < share)
+            out[taken++] = w->entry[lane + order->lanes * cursor->offset++];
+    }
+    return taken;
+}

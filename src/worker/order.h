@@ -1,0 +1,59 @@
+/* order.h - the order in which training interactions are seen: windows over shuffled blocks, dealt out to lanes.
+ *
+ * An epoch is a permutation of the dataset's blocks. Consecutive blocks of it are gathered until they hold
+ * `data.shuffle_window` interactions; this window is shuffled as a whole and its entries are dealt to the lanes in turn
+ * (entry j to lane j mod lanes). A lane is thus an ordered stream of entries that depends on (dataset, seed, epoch, window
+ * size, lanes) and on nothing else: any worker can begin it at any position. Memory: two windows, whatever the dataset's size.
+ */
+#ifndef PS_WORKER_ORDER_H
+#define PS_WORKER_ORDER_H
+
+#include "common/config.h"
+#include "data/dataset.h"
+
+/* One positive: under `per_behaviour` an interaction with one bit of behaviour, under `union` a pair with all its bits. */
+struct ps_entry {
+    uint32_t user, item, behaviours;
+};
+
+enum { PS_WINDOWS_KEPT = 2 };
+
+struct ps_window {
+    uint32_t epoch; /* 0: nothing is loaded (training epochs begin at 1) */
+    uint64_t number, last_use;
+    uint64_t count, capacity;
+    struct ps_entry *entry; /* owned */
+};
+
+struct ps_order {
+    const struct ps_dataset *dataset; /* borrowed */
+    uint64_t seed, window_size;
+    uint32_t lanes;
+    enum ps_sampling sampling;
+    uint32_t epoch;         /* whose permutation the following two describe; 0: none yet */
+    uint32_t *block;        /* owned: blocks in this epoch's order */
+    uint64_t *window_first; /* owned: windows + 1 positions in `block` */
+    uint64_t *window_count; /* owned: entries of each window */
+    uint64_t windows;
+    struct ps_window kept[PS_WINDOWS_KEPT];
+    uint64_t clock;
+};
+
+/* Where a lane is in its stream: advanced by ps_order_next, found for any position by ps_order_seek. */
+struct ps_cursor {
+    uint64_t window; /* number */
+    uint64_t offset; /* of the lane's entries in that window */
+};
+
+void ps_order_init(struct ps_order *order, const struct ps_dataset *dataset, const struct ps_config *config);
+void ps_order_fini(struct ps_order *order);
+/* Puts the cursor of `lane` before entry number `entry` of its stream in `epoch` (beyond the end: at the end). */
+void ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t entry, struct ps_cursor *cursor);
+/* Takes up to `count` entries; fewer only at the lane's end. Returns how many, or a negative code where a block's checksum
+ * is wrong. */
+int ps_order_next(struct ps_order *order, uint32_t epoch, uint32_t lane, struct ps_cursor *cursor, int count,
+                  struct ps_entry *out, struct ps_error *err);
+/* Entries of an epoch over all lanes. */
+uint64_t ps_order_entries(const struct ps_dataset *dataset, enum ps_sampling sampling);
+
+#endif

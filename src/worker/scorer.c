@@ -1,0 +1,188 @@
+/* scorer.c - see scorer.h. */
+#include "worker/scorer.h"
+
+#include "common/vector.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(sizeof(real) == sizeof(float), "ranking is for production: rows and scores are floats");
+
+static void row_set_init(struct ps_row_set *set, const struct ps_model *model, enum ps_table_kind kind, size_t capacity)
+{
+    *set = (struct ps_row_set){.id = ps_calloc(capacity, sizeof *set->id)};
+    for (int t = 0; t < model->tables; t++) {
+        if (model->table[t].kind != kind)
+            continue;
+        uint32_t width = model->table[t].width;
+        set->row[t] = ps_calloc(capacity * width, sizeof *set->row[t]);
+        set->pointer[t] = ps_calloc(capacity, sizeof *set->pointer[t]);
+        for (size_t k = 0; k < capacity; k++)
+            set->pointer[t][k] = set->row[t] + k * width;
+    }
+}
+
+static void row_set_fini(struct ps_row_set *set)
+{
+    free(set->id);
+    for (int t = 0; t < PS_MAX_TABLES; t++) {
+        free(set->row[t]);
+        free(set->pointer[t]);
+    }
+}
+
+static int fetch_params(struct ps_scorer *s, struct ps_error *err)
+{
+    for (int t = 0; t < s->model->tables; t++) {
+        const struct ps_table_spec *spec = &s->model->table[t];
+        if (spec->kind != PS_TABLE_TENSOR)
+            continue;
+        uint32_t *id = ps_calloc(spec->rows, sizeof *id);
+        for (uint32_t k = 0; k < spec->rows; k++)
+            id[k] = k;
+        s->param[t] = ps_calloc(spec->rows * spec->width, sizeof *s->param[t]);
+        int status = s->source->fetch(s->source->ctx, t, id, (int)spec->rows, s->param[t], err);
+        free(id);
+        if (status < 0)
+            return status;
+        s->tensor[t] = (struct nn_tensor){(int)spec->tensor_rows, (int)spec->tensor_cols, s->param[t], NULL};
+    }
+    return 0;
+}
+
+void ps_scorer_fini(struct ps_scorer *s)
+{
+    nn_tape_free(s->tape);
+    for (int t = 0; t < PS_MAX_TABLES; t++)
+        free(s->param[t]);
+    row_set_fini(&s->users);
+    row_set_fini(&s->items);
+    free(s->order), free(s->distinct), free(s->fetched), free(s->score);
+}
+
+int ps_scorer_init(struct ps_scorer *s, struct ps_model *model, const struct ps_row_source *source, size_t users,
+                   struct ps_error *err)
+{
+    size_t blocks = (users + PS_BLOCK_USERS - 1) / PS_BLOCK_USERS;
+    size_t group = PS_MIN(PS_MAX(blocks, (size_t)1) * PS_BLOCK_USERS, (size_t)PS_GROUP_USERS);
+    *s = (struct ps_scorer){.model = model, .source = source, .group = group, .tape = nn_tape_new()};
+    row_set_init(&s->users, model, PS_TABLE_USER, group);
+    row_set_init(&s->items, model, PS_TABLE_ITEM, PS_BLOCK_ITEMS);
+    size_t most = PS_MAX(group, (size_t)PS_BLOCK_ITEMS);
+    s->order = ps_calloc(most, sizeof *s->order);
+    s->distinct = ps_calloc(most, sizeof *s->distinct);
+    s->score = ps_malloc_aligned((size_t)PS_BLOCK_USERS * PS_BLOCK_ITEMS * sizeof *s->score);
+    int status = fetch_params(s, err);
+    if (status < 0)
+        ps_scorer_fini(s);
+    return status;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+int ps_scorer_fetch(struct ps_scorer *s, struct ps_row_set *set, size_t n, struct ps_error *err)
+{
+    for (size_t k = 0; k < n; k++)
+        s->order[k] = (uint64_t)set->id[k] << 32 | k;
+    qsort(s->order, n, sizeof *s->order, compare_u64);
+    int distinct = 0;
+    for (size_t k = 0; k < n; k++) {
+        uint32_t id = (uint32_t)(s->order[k] >> 32);
+        if (distinct == 0 || s->distinct[distinct - 1] != id)
+            s->distinct[distinct++] = id;
+    }
+    for (int t = 0; t < s->model->tables; t++) {
+        if (!set->row[t])
+            continue;
+        size_t width = s->model->table[t].width;
+        PS_GROW(s->fetched, s->fetched_capacity, (size_t)distinct * width);
+        int status = s->source->fetch(s->source->ctx, t, s->distinct, distinct, s->fetched, err);
+        if (status < 0)
+            return status;
+        size_t from = 0;
+        for (size_t k = 0; k < n; k++) {
+            from += k > 0 && s->order[k] >> 32 != s->order[k - 1] >> 32;
+            memcpy(set->row[t] + (uint32_t)s->order[k] * width, s->fetched + from * width, width * sizeof(float));
+        }
+    }
+    return 0;
+}
+
+void ps_scorer_run(struct ps_scorer *s, size_t first, int users)
+{
+    const real *const *user_rows[PS_MAX_TABLES] = {NULL}, *const * item_rows[PS_MAX_TABLES] = {NULL};
+    for (int t = 0; t < s->model->tables; t++) {
+        if (s->users.pointer[t])
+            user_rows[t] = s->users.pointer[t] + first;
+        item_rows[t] = s->items.pointer[t];
+    }
+    struct ps_score_input input = {.users = users,
+                                   .items = PS_BLOCK_ITEMS,
+                                   .user_id = s->users.id + first,
+                                   .item_id = s->items.id,
+                                   .user_rows = user_rows,
+                                   .item_rows = item_rows,
+                                   .param = s->tensor};
+    nn_tape_reset(s->tape);
+    s->model->class_->score(s->model, s->tape, &input, s->score);
+}
+
+int ps_scorer_fetch_block(struct ps_scorer *s, uint64_t first, struct ps_error *err)
+{
+    int count = (int)PS_MIN(s->model->dataset->items - first, (uint64_t)PS_BLOCK_ITEMS);
+    for (int i = 0; i < PS_BLOCK_ITEMS; i++)
+        s->items.id[i] = (uint32_t)(first + (uint64_t)PS_MIN(i, count - 1));
+    int status = ps_scorer_fetch(s, &s->items, PS_BLOCK_ITEMS, err);
+    return status < 0 ? status : count;
+}
+
+PS_VECTOR bool ps_scorer_has_nan(const float *score, int n)
+{
+    int unordered = 0;
+    for (int i = 0; i < n; i++)
+        unordered += score[i] != score[i];
+    return unordered > 0;
+}
+
+int ps_scorer_refuse_nan(const struct ps_scorer *s, uint32_t user, struct ps_error *err)
+{
+    return ps_fail(err, PS_EXIT_FAIL,
+                   "model %s gives a score that is not a number (user number %u): the training has diverged; "
+                   "lower optimizer.lr",
+                   s->model->class_->name, user);
+}
+
+int ps_scorer_strike(float *score, uint32_t item, uint64_t first, int count)
+{
+    if (item < first || item >= first + (uint64_t)count || isnan(score[item - first]))
+        return 0;
+    score[item - first] = NAN;
+    return 1;
+}
+
+int ps_scorer_strike_masked(const struct ps_dataset *dataset, enum ps_mask mask, uint32_t user, uint64_t first,
+                            int count, float *score)
+{
+    if (mask == PS_MASK_NONE)
+        return 0;
+    int struck = 0;
+    for (uint32_t b = mask == PS_MASK_TARGET ? dataset->behaviours - 1 : 0; b < dataset->behaviours; b++) {
+        const struct ps_history *h = &dataset->train[b];
+        uint64_t low = h->offset[user], high = h->offset[user + 1], end = high;
+        while (low < high) {
+            uint64_t middle = low + (high - low) / 2;
+            if (h->item[middle] < first)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        for (; low < end && h->item[low] < first + (uint64_t)count; low++)
+            struck += ps_scorer_strike(score, h->item[low], first, count);
+    }
+    return struck;
+}

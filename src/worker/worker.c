@@ -1,0 +1,394 @@
+/* worker.c - the worker's loop: control messages, pulls ahead, one micro-batch at a time through the model; see lane.h. */
+#include "worker/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/member.h"
+#include "worker/evaluate.h"
+#include "worker/lane.h"
+#include "worker/model.h"
+
+struct ps_worker {
+    struct ps_membership *member;
+    struct ps_config config;
+    struct ps_dataset dataset;
+    struct ps_model model;
+    struct ps_order order;
+    struct ps_batcher batcher;
+    struct ps_client client;
+    struct nn_tape *tape;
+    struct ps_entry *entry;           /* positives of one micro-batch */
+    real *param_value[PS_MAX_TABLES]; /* tensors, assembled for the micro-batch being computed */
+    real *param_grad[PS_MAX_TABLES];
+    struct ps_lane *lane; /* by number */
+    uint32_t lanes, epoch;
+    int ahead; /* steps pulled and not yet computed */
+    uint64_t samples;
+    double loss; /* of this epoch, for the progress shown */
+};
+
+/* ---- control messages ---- */
+
+static void send(struct ps_worker *w, struct ps_control *control)
+{
+    control->era = w->client.era;
+    ps_membership_send(w->member, control, NULL);
+}
+
+static void lane_forget(struct ps_worker *w, uint32_t l)
+{
+    struct ps_lane *lane = &w->lane[l];
+    for (int i = 0; i < PS_AHEAD; i++)
+        if (lane->ahead[i]) {
+            w->ahead--;
+            ps_client_drop(&w->client, lane->ahead[i]);
+        }
+    if (lane->pushed)
+        ps_client_drop(&w->client, lane->pushed);
+    memset(lane, 0, sizeof *lane);
+}
+
+static void forget_all(struct ps_worker *w)
+{
+    for (uint32_t l = 0; l < w->lanes; l++)
+        lane_forget(w, l);
+}
+
+static void granted(struct ps_worker *w, const struct ps_control *message)
+{
+    if (message->epoch != w->epoch) { /* a new training epoch: nothing of the last one is left */
+        forget_all(w);
+        w->epoch = w->client.epoch = message->epoch;
+        w->samples = 0;
+        w->loss = 0;
+    }
+    for (uint32_t i = 0; i < message->lane_count; i++) {
+        const struct ps_lane_entry *entry = &message->lane[i];
+        if (entry->lane >= w->lanes || w->lane[entry->lane].lease >= entry->lease)
+            continue; /* a repeat */
+        lane_forget(w, entry->lane);
+        struct ps_lane *lane = &w->lane[entry->lane];
+        *lane = (struct ps_lane){.held = true, .epoch = message->epoch, .lease = entry->lease,
+                                 .next_pull = entry->position, .next_push = entry->position};
+        ps_order_seek(&w->order, lane->epoch, entry->lane, entry->position * (uint64_t)w->batcher.positives,
+                      &lane->cursor);
+    }
+    struct ps_control ack = {.kind = PS_GRANT_ACK, .epoch = message->epoch, .lane = message->lane,
+                             .lane_count = message->lane_count};
+    send(w, &ack);
+}
+
+static int evaluate(struct ps_worker *w, const struct ps_control *message, struct ps_error *err)
+{
+    struct ps_frame ranks;
+    int status = ps_evaluate_targets(&w->client, &w->config, &w->dataset, &w->model, message, &ranks, err);
+    if (status)
+        return status;
+    struct ps_control done = {.kind = PS_EVAL_DONE, .request = message->request, .first = message->first,
+                              .count = message->count, .era = w->client.era};
+    ps_membership_send(w->member, &done, &ranks);
+    return 0;
+}
+
+/* Returns 1 when the run is over. */
+static int handle(struct ps_worker *w, const struct ps_control *message, struct ps_error *err)
+{
+    if (message->era > w->client.era) { /* the servers hold other rows now: everything of the old era is void */
+        forget_all(w);
+        w->client.era = message->era;
+    }
+    switch (message->kind) {
+    case PS_GRANT: granted(w, message); return 0;
+    case PS_REVOKE:
+        for (uint32_t i = 0; i < message->lane_count; i++)
+            if (message->lane[i].lane < w->lanes && w->lane[message->lane[i].lane].lease == message->lane[i].lease)
+                w->lane[message->lane[i].lane].revoked = true;
+        return 0;
+    case PS_LANE_DONE_ACK:
+        if (message->lane_count == 1 && message->lane[0].lane < w->lanes &&
+            w->lane[message->lane[0].lane].lease == message->lane[0].lease)
+            w->lane[message->lane[0].lane].held = false;
+        return 0;
+    case PS_EVAL: return evaluate(w, message, err);
+    case PS_STOP:
+        if (!message->code)
+            return 1;
+        return ps_fail(err, (int)message->code, "the coordinator ended the run: %s", message->text);
+    default: return 0;
+    }
+}
+
+/* ---- lanes ---- */
+
+static struct ps_step *begin_step(struct ps_worker *w, uint32_t l, uint64_t position)
+{
+    struct ps_step *step = ps_client_step(&w->client);
+    step->epoch = w->lane[l].epoch;
+    step->lane = l;
+    step->lease = w->lane[l].lease;
+    step->position = position;
+    step->end = false;
+    return step;
+}
+
+/* Reads the lane's next micro-batch and pulls its rows; at the end of the lane marks it as drained. */
+static int pull_next(struct ps_worker *w, uint32_t l, struct ps_error *err)
+{
+    struct ps_lane *lane = &w->lane[l];
+    int count = ps_order_next(&w->order, lane->epoch, l, &lane->cursor, w->batcher.positives, w->entry, err);
+    if (count < 0)
+        return count;
+    if (!count) {
+        lane->drained = true;
+        return 0;
+    }
+    struct ps_step *step = begin_step(w, l, lane->next_pull);
+    ps_batch_build(&step->batch, &w->batcher, &w->client.map, w->entry, count, lane->epoch, l, lane->next_pull);
+    lane->ahead[lane->next_pull - lane->next_push] = step;
+    lane->next_pull++;
+    w->ahead++;
+    ps_client_pull(&w->client, step);
+    return 0;
+}
+
+/* Pulls ahead: always for the lane with the lowest position that may pull. */
+static int pull_ahead(struct ps_worker *w, struct ps_error *err)
+{
+    for (;;) {
+        uint32_t best = UINT32_MAX;
+        uint64_t lowest_ahead = UINT64_MAX;
+        for (uint32_t l = 0; l < w->lanes; l++) {
+            struct ps_lane *lane = &w->lane[l];
+            if (!lane->held)
+                continue;
+            if (lane->next_pull > lane->next_push)
+                lowest_ahead = PS_MIN(lowest_ahead, lane->next_push);
+            if (!lane->drained && !lane->revoked && lane->next_pull - lane->next_push < PS_AHEAD &&
+                (best == UINT32_MAX || lane->next_pull < w->lane[best].next_pull))
+                best = l;
+        }
+        if (best == UINT32_MAX || (w->ahead >= PS_WINDOW && w->lane[best].next_pull >= lowest_ahead))
+            return 0;
+        int status = pull_next(w, best, err);
+        if (status)
+            return status;
+    }
+}
+
+/* Forward and backward over the micro-batch, tile by tile; gradients land in step->grad and param_grad. */
+static void compute(struct ps_worker *w, struct ps_step *step)
+{
+    struct ps_client *client = &w->client;
+    struct nn_rows rows[PS_MAX_TABLES];
+    struct nn_tensor param[PS_MAX_TABLES];
+    for (int t = 0; t < client->tables; t++) {
+        const struct ps_table_spec *table = &client->table[t];
+        if (table->kind == PS_TABLE_TENSOR) {
+            ps_client_tensor(client, step, t, w->param_value[t]);
+            memset(w->param_grad[t], 0, table->rows * table->width * sizeof(real));
+            param[t] = (struct nn_tensor){(int)table->tensor_rows, (int)table->tensor_cols, w->param_value[t],
+                                          w->param_grad[t]};
+        } else {
+            const struct ps_keys *keys = table->kind == PS_TABLE_USER ? &step->batch.users : &step->batch.items;
+            rows[t] = (struct nn_rows){(int)keys->count, (int)table->width, step->value[t], step->grad[t]};
+        }
+    }
+    double loss = 0;
+    struct ps_tile tile = {.rows = rows, .param = param, .sample_weight = (real)(1.0 / PS_MAX(step->batch.n, 1))};
+    for (int first = 0; first < step->batch.n; first += w->config.train.tile) {
+        int count = PS_MIN(w->config.train.tile, step->batch.n - first);
+        ps_batch_tile(&step->batch, w->batcher.behaviours, first, count, &tile);
+        nn_tape_reset(w->tape);
+        struct nn_tensor *tile_loss = w->model.class_->forward(&w->model, w->tape, &tile);
+        loss += (double)tile_loss->value[0];
+        nn_backward(w->tape, tile_loss);
+    }
+    struct ps_lane *lane = &w->lane[step->lane];
+    lane->samples += (uint64_t)step->batch.n;
+    lane->loss += loss * step->batch.n;
+    w->samples += (uint64_t)step->batch.n;
+    w->loss += loss * step->batch.n;
+}
+
+/* Steps that every shard has acknowledged: for all lanes before any step is used again. */
+static void settle(struct ps_worker *w)
+{
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        struct ps_lane *lane = &w->lane[l];
+        if (lane->held && lane->pushed && lane->pushed->state == PS_STEP_FREE) {
+            lane->pushed = NULL;
+            lane->done = lane->end_pushed;
+        }
+    }
+}
+
+/* What a lane can do without computing: end, report its end, be handed back. */
+static void advance(struct ps_worker *w, uint32_t l)
+{
+    struct ps_lane *lane = &w->lane[l];
+    if (!lane->held)
+        return;
+    if (lane->pushed)
+        return;
+    if (lane->done) {
+        if (ps_now() >= lane->done_at) {
+            struct ps_lane_entry entry = {l, lane->lease, lane->next_push};
+            struct ps_control done = {.kind = PS_LANE_DONE, .epoch = lane->epoch, .lane = &entry, .lane_count = 1,
+                                      .progress = {.samples = lane->samples, .loss = lane->loss}};
+            send(w, &done);
+            lane->done_at = ps_now() + 0.5;
+        }
+        return;
+    }
+    if (lane->revoked && lane->next_pull == lane->next_push) {
+        struct ps_lane_entry entry = {l, lane->lease, lane->next_push};
+        struct ps_control back = {.kind = PS_RETURN, .epoch = lane->epoch, .lane = &entry, .lane_count = 1};
+        send(w, &back);
+        lane->held = false;
+        return;
+    }
+    if (lane->drained && lane->next_pull == lane->next_push) {
+        struct ps_step *step = begin_step(w, l, lane->next_push);
+        step->end = true;
+        lane->pushed = step;
+        lane->next_push++;
+        lane->next_pull++;
+        lane->end_pushed = true;
+        ps_client_push(&w->client, step, NULL);
+    }
+}
+
+/* The ready step with the lowest position whose predecessor is acknowledged by all shards: it may be pushed as soon as it is
+ * computed (the ack rule). A worker with one lane waits here for a round trip; with two or more it never does. */
+static struct ps_step *next_ready(struct ps_worker *w)
+{
+    struct ps_step *best = NULL;
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        struct ps_step *step = w->lane[l].held ? w->lane[l].ahead[0] : NULL;
+        if (step && step->state == PS_STEP_READY && !w->lane[l].pushed &&
+            (!best || step->position < best->position))
+            best = step;
+    }
+    return best;
+}
+
+static void compute_and_push(struct ps_worker *w, struct ps_step *step)
+{
+    struct ps_lane *lane = &w->lane[step->lane];
+    compute(w, step);
+    w->ahead--;
+    lane->ahead[0] = lane->ahead[1];
+    lane->ahead[1] = NULL;
+    lane->pushed = step;
+    lane->next_push++;
+    ps_client_push(&w->client, step, w->param_grad);
+}
+
+static double next_deadline(const struct ps_worker *w)
+{
+    double next = ps_client_next_retry(&w->client);
+    for (uint32_t l = 0; l < w->lanes; l++)
+        if (w->lane[l].held && w->lane[l].done)
+            next = PS_MIN(next, w->lane[l].done_at);
+    return next;
+}
+
+static int loop(struct ps_worker *w, struct ps_error *err)
+{
+    uint32_t sockets = w->client.map.shards + 1;
+    struct ps_socket **socket = ps_calloc(sockets, sizeof *socket);
+    bool *readable = ps_calloc(sockets, sizeof *readable);
+    memcpy(socket, w->client.socket, w->client.map.shards * sizeof *socket);
+    socket[sockets - 1] = ps_membership_socket(w->member);
+    int status = 0;
+    while (!status) {
+        struct ps_control message;
+        while (!status && ps_membership_receive(w->member, &message)) {
+            status = handle(w, &message, err);
+            ps_control_fini(&message);
+        }
+        uint32_t fenced;
+        if (!status)
+            status = ps_client_progress(&w->client, &fenced, err);
+        if (!status && fenced != UINT32_MAX) {
+            lane_forget(w, fenced);
+            continue;
+        }
+        if (status)
+            break;
+        settle(w);
+        for (uint32_t l = 0; l < w->lanes; l++)
+            advance(w, l);
+        status = pull_ahead(w, err);
+        if (status)
+            break;
+        struct ps_step *step = next_ready(w);
+        if (step)
+            compute_and_push(w, step);
+        else
+            ps_net_wait(socket, (int)sockets, next_deadline(w) - ps_now(), readable);
+        struct ps_progress progress = {.samples = w->samples, .loss = w->loss, .rows = w->client.rows,
+                                       .bytes = w->client.bytes, .refused = w->client.refused};
+        ps_membership_progress(w->member, &progress);
+        status = ps_membership_check(w->member, err);
+    }
+    free(socket);
+    free(readable);
+    return status == 1 ? 0 : status;
+}
+
+static int prepare(struct ps_worker *w, const struct ps_worker_options *options, uint64_t incarnation,
+                   const struct ps_control *welcome, struct ps_error *err)
+{
+    int status = ps_config_load_text(&w->config, welcome->text, "the coordinator's configuration", err);
+    if (!status)
+        status = ps_dataset_open(w->config.data.path, &w->dataset, err);
+    if (!status)
+        status = ps_model_init(&w->model, w->config.model.name, &w->config, &w->dataset, err);
+    if (!status)
+        status = ps_batcher_init(&w->batcher, &w->dataset, &w->config, err);
+    if (!status)
+        status = ps_client_init(&w->client, options->net, incarnation, welcome, &w->config, &w->batcher, err);
+    if (status)
+        return status;
+    ps_order_init(&w->order, &w->dataset, &w->config);
+    w->tape = nn_tape_new();
+    w->entry = ps_calloc((size_t)w->batcher.positives, sizeof *w->entry);
+    w->lanes = welcome->lanes;
+    w->lane = ps_calloc(w->lanes, sizeof *w->lane);
+    for (int t = 0; t < w->client.tables; t++)
+        if (w->client.table[t].kind == PS_TABLE_TENSOR) {
+            size_t size = w->client.table[t].rows * w->client.table[t].width * sizeof(real);
+            w->param_value[t] = ps_malloc_aligned(size);
+            w->param_grad[t] = ps_malloc_aligned(size);
+        }
+    return 0;
+}
+
+int ps_worker_run(const struct ps_worker_options *options, struct ps_error *err)
+{
+    struct ps_worker *w = ps_calloc(1, sizeof *w);
+    struct ps_control welcome = {0};
+    uint64_t incarnation = ps_net_incarnation();
+    int status = ps_membership_join(&w->member, options->net, options->coordinator, PS_ROLE_WORKER, incarnation, "",
+                                    options->start_timeout, options->coordinator_timeout, &welcome, err);
+    if (!status)
+        status = prepare(w, options, incarnation, &welcome, err);
+    if (!status)
+        status = loop(w, err);
+    if (w->member)
+        ps_membership_leave(w->member, status ? err->code : 0, status ? err->text : "");
+    ps_client_fini(&w->client);
+    ps_order_fini(&w->order);
+    ps_batcher_fini(&w->batcher);
+    ps_model_fini(&w->model);
+    nn_tape_free(w->tape);
+    ps_dataset_close(&w->dataset);
+    for (int t = 0; t < PS_MAX_TABLES; t++)
+        free(w->param_value[t]), free(w->param_grad[t]);
+    free(w->lane), free(w->entry);
+    ps_control_fini(&welcome);
+    free(w);
+    return status;
+}

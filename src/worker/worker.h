@@ -1,0 +1,19 @@
+/* worker.h - a worker: holds lanes, streams their micro-batches, computes gradients; ranks held-out targets when asked. */
+#ifndef PS_WORKER_H
+#define PS_WORKER_H
+
+#include "common/base.h"
+#include "common/net.h"
+
+struct ps_worker_options {
+    struct ps_net *net;      /* borrowed */
+    const char *coordinator; /* its endpoint */
+    double start_timeout;    /* seconds to wait for a WELCOME */
+    double coordinator_timeout; /* seconds of its silence after which the worker ends */
+};
+
+/* Joins the run, works until it is told to stop. Returns 0 after a STOP with code 0; otherwise the error says what ended it (also
+ * sent to the coordinator in a BYE). */
+int ps_worker_run(const struct ps_worker_options *options, struct ps_error *err);
+
+#endif

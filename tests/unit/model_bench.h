@@ -1,0 +1,116 @@
+/* model_bench.h - a model of the registry with memory for its rows, parameters and gradients, in either precision. */
+#ifndef PS_TEST_MODEL_BENCH_H
+#define PS_TEST_MODEL_BENCH_H
+
+#include "worker/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Values and gradients of table t: rows x width, or rows x cols of the tensor and its padding. All owned. */
+struct model_bench {
+    struct ps_model model;
+    struct nn_tape *tape;
+    real *value[PS_MAX_TABLES], *grad[PS_MAX_TABLES];
+    const real **pointer[PS_MAX_TABLES];
+    struct nn_rows rows[PS_MAX_TABLES];
+    struct nn_tensor param[PS_MAX_TABLES];
+};
+
+static inline size_t model_bench_size(const struct model_bench *b, int t)
+{
+    return (size_t)b->model.table[t].rows * b->model.table[t].width;
+}
+
+/* Values ~ N(0, 0.5^2), gradients 0. */
+static inline void model_bench_draw(struct model_bench *b, uint64_t seed)
+{
+    for (int t = 0; t < b->model.tables; t++) {
+        struct ps_random r = ps_random_stream(seed, PS_RANDOM_TEST, 3, (uint64_t)t, 0);
+        for (size_t k = 0; k < model_bench_size(b, t); k++)
+            b->value[t][k] = (real)(0.5 * ps_random_normal(&r));
+        memset(b->grad[t], 0, model_bench_size(b, t) * sizeof(real));
+    }
+}
+
+static inline int model_bench_init(struct model_bench *b, const char *name, const struct ps_config *config,
+                                   const struct ps_dataset *dataset)
+{
+    struct ps_error err;
+    memset(b, 0, sizeof *b);
+    if (ps_model_init(&b->model, name, config, dataset, &err) < 0) {
+        fprintf(stderr, "%s\n", err.text);
+        return -1;
+    }
+    b->tape = nn_tape_new();
+    for (int t = 0; t < b->model.tables; t++) {
+        const struct ps_table_spec *spec = &b->model.table[t];
+        size_t size = model_bench_size(b, t);
+        b->value[t] = ps_calloc(size, sizeof(real));
+        b->grad[t] = ps_calloc(size, sizeof(real));
+        b->pointer[t] = ps_calloc(spec->rows, sizeof *b->pointer[t]);
+        for (size_t r = 0; r < spec->rows; r++)
+            b->pointer[t][r] = b->value[t] + r * spec->width;
+        b->rows[t] = (struct nn_rows){(int)spec->rows, (int)spec->width, b->pointer[t], b->grad[t]};
+        b->param[t] = (struct nn_tensor){(int)spec->tensor_rows, (int)spec->tensor_cols, b->value[t], b->grad[t]};
+    }
+    return 0;
+}
+
+static inline void model_bench_fini(struct model_bench *b)
+{
+    for (int t = 0; t < b->model.tables; t++) {
+        free(b->value[t]);
+        free(b->grad[t]);
+        free(b->pointer[t]);
+    }
+    nn_tape_free(b->tape);
+    ps_model_fini(&b->model);
+}
+
+/* The target's logit of one pair, out of forward: with label 0 and weight 1 on the target alone, loss = log(1 + e^z).
+ */
+static inline double model_bench_logit(struct model_bench *b, uint32_t user, uint32_t item)
+{
+    static const real zero = 0, one = 1;
+    uint32_t behaviours = b->model.dataset->behaviours;
+    struct ps_tile tile = {.n = 1,
+                           .user = &user,
+                           .item = &item,
+                           .user_row = &user,
+                           .item_row = &item,
+                           .sample_weight = 0,
+                           .rows = b->rows,
+                           .param = b->param};
+    for (uint32_t r = 0; r < behaviours; r++) {
+        tile.need[r] = 1;
+        tile.label[r] = &zero;
+        tile.weight[r] = r + 1 == behaviours ? &one : &zero;
+    }
+    nn_tape_reset(b->tape);
+    return log(expm1((double)b->model.class_->forward(&b->model, b->tape, &tile)->value[0]));
+}
+
+/* Scores of the given users and items. */
+static inline void model_bench_score(struct model_bench *b, const uint32_t *user, int users, const uint32_t *item,
+                                     int items, real *out)
+{
+    const real *user_row[PS_MAX_TABLES][64], *item_row[PS_MAX_TABLES][64];
+    const real *const *user_rows[PS_MAX_TABLES] = {NULL}, *const * item_rows[PS_MAX_TABLES] = {NULL};
+    for (int t = 0; t < b->model.tables; t++) {
+        if (b->model.table[t].kind == PS_TABLE_USER)
+            user_rows[t] = user_row[t];
+        if (b->model.table[t].kind == PS_TABLE_ITEM)
+            item_rows[t] = item_row[t];
+        for (int u = 0; u < users && user_rows[t]; u++)
+            user_row[t][u] = b->pointer[t][user[u]];
+        for (int i = 0; i < items && item_rows[t]; i++)
+            item_row[t][i] = b->pointer[t][item[i]];
+    }
+    struct ps_score_input input = {users, items, user, item, user_rows, item_rows, b->param};
+    nn_tape_reset(b->tape);
+    b->model.class_->score(&b->model, b->tape, &input, out);
+}
+
+#endif

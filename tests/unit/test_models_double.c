@@ -1,0 +1,183 @@
+/* test_models_double.c - every model of the registry that learns, under every cascade, unit and number of behaviours:
+ * gradients against central differences, and scores against the logits of the training pass. A new model is tested by
+ * being in the registry.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "worker/models/cascade.h"
+
+#include "gradient.h"
+#include "model_bench.h"
+#include "toy.h"
+
+enum { SAMPLES = 9 };
+
+/* Duplicate users, items and pairs; every user and item appears. */
+static const uint32_t sample_user[SAMPLES] = {0, 1, 0, 4, 2, 1, 3, 0, 4};
+static const uint32_t sample_item[SAMPLES] = {5, 2, 5, 0, 6, 1, 3, 4, 5};
+
+struct objective {
+    struct model_bench *bench;
+    struct ps_tile tile;
+    real label[PS_MAX_BEHAVIOURS][SAMPLES], weight[PS_MAX_BEHAVIOURS][SAMPLES];
+};
+
+static double run(void *ctx, bool backward)
+{
+    struct objective *o = ctx;
+    struct model_bench *b = o->bench;
+    nn_tape_reset(b->tape);
+    struct nn_tensor *loss = b->model.class_->forward(&b->model, b->tape, &o->tile);
+    if (backward)
+        nn_backward(b->tape, loss);
+    return loss->value[0];
+}
+
+static void objective_init(struct objective *o, struct model_bench *b)
+{
+    struct ps_random r = ps_random_stream(1, PS_RANDOM_TEST, 4, 0, 0);
+    *o = (struct objective){.bench = b};
+    o->tile = (struct ps_tile){.n = SAMPLES,
+                               .user = sample_user,
+                               .item = sample_item,
+                               .user_row = sample_user,
+                               .item_row = sample_item,
+                               .sample_weight = 1.0 / SAMPLES,
+                               .rows = b->rows,
+                               .param = b->param};
+    for (uint32_t k = 0; k < b->model.dataset->behaviours; k++) {
+        o->tile.need[k] = SAMPLES - 2 * (int)k;
+        o->tile.label[k] = o->label[k];
+        o->tile.weight[k] = o->weight[k];
+        for (int s = 0; s < SAMPLES; s++) {
+            o->label[k][s] = (real)ps_random_below(&r, 2);
+            o->weight[k][s] = 0.1 + ps_random_unit(&r);
+        }
+    }
+}
+
+static void check_gradients(struct model_bench *b, const char *what)
+{
+    struct objective o;
+    objective_init(&o, b);
+    struct gradient_input input[PS_MAX_TABLES];
+    char names[PS_MAX_TABLES][160];
+    for (int t = 0; t < b->model.tables; t++) {
+        snprintf(names[t], sizeof names[t], "%s: %s", what, b->model.table[t].name);
+        input[t] = (struct gradient_input){names[t], b->value[t], b->grad[t], model_bench_size(b, t)};
+    }
+    enum gradient_result result = GRADIENT_KINK;
+    for (uint64_t attempt = 0; result == GRADIENT_KINK && attempt < 20; attempt++) {
+        model_bench_draw(b, attempt);
+        result = gradient_check(input, b->model.tables, run, &o, false);
+    }
+    if (result != GRADIENT_RIGHT)
+        print_message("%s\n", what);
+    assert_int_equal(result, GRADIENT_RIGHT);
+    assert_int_equal(gradient_check(input, b->model.tables, run, &o, true), GRADIENT_WRONG);
+}
+
+static void check_scores(struct model_bench *b, const char *what)
+{
+    static const uint32_t user[] = {3, 0, 4, 1, 2}, item[] = {6, 0, 3, 3, 1, 5};
+    real score[PS_COUNT(user) * PS_COUNT(item)];
+    model_bench_score(b, user, PS_COUNT(user), item, PS_COUNT(item), score);
+    for (size_t u = 0; u < PS_COUNT(user); u++)
+        for (size_t i = 0; i < PS_COUNT(item); i++) {
+            double logit = model_bench_logit(b, user[u], item[i]), found = score[u * PS_COUNT(item) + i];
+            if (!(fabs(logit - found) < 1e-9 * (1 + fabs(logit))))
+                print_message("%s: user %u, item %u: score %.12g, logit %.12g\n", what, user[u], item[i], found, logit);
+            assert_true(fabs(logit - found) < 1e-9 * (1 + fabs(logit)));
+        }
+}
+
+/* Calls check with every model that learns, in every form. */
+static void for_all_forms(void (*check)(struct model_bench *, const char *))
+{
+    for (int m = 0; ps_models[m]; m++)
+        for (uint32_t behaviours = 1; ps_models[m]->forward && behaviours <= 3; behaviours++)
+            for (int form = 0; form < 4 * 3 * 2; form++) {
+                struct ps_config config = toy_config(8);
+                struct ps_dataset dataset = toy_dataset(behaviours);
+                config.model.cascade = (enum ps_cascade)(form % 4);
+                config.model.unit = (enum ps_unit)(form / 4 % 3);
+                config.model.layers = form / 12 ? 2 : 0;
+                config.model.l2 = 0.02;
+                char what[120];
+                snprintf(what, sizeof what, "%s, %u behaviours, cascade %d, unit %d, layers %d", ps_models[m]->name,
+                         behaviours, config.model.cascade, config.model.unit, config.model.layers);
+                struct model_bench bench;
+                assert_int_equal(model_bench_init(&bench, ps_models[m]->name, &config, &dataset), 0);
+                model_bench_draw(&bench, 1);
+                check(&bench, what);
+                model_bench_fini(&bench);
+            }
+}
+
+static void test_gradients(void **state)
+{
+    for_all_forms(check_gradients);
+}
+
+static void test_scores(void **state)
+{
+    for_all_forms(check_scores);
+}
+
+/* recommenders.md F2: with one behaviour every cascade is f + b; with f_2 = f_3 = 0, logit_avg gives f_1/4 + 7b/4. */
+static double cascade_of(enum ps_cascade cascade, int behaviours, const real *f, const real *bias)
+{
+    struct nn_tape *tape = nn_tape_new();
+    struct nn_tensor *unit[3], *z[3];
+    uint32_t row = 0;
+    struct nn_rows rows = {1, 3, &bias, NULL};
+    for (int r = 0; r < behaviours; r++)
+        unit[r] = nn_leaf(tape, 1, 1, &f[r], NULL);
+    ps_cascade_forward(tape, cascade, behaviours, (const int[]){1, 1, 1}, unit, (struct nn_lookup){&rows, &row, 0}, z);
+    double result = z[behaviours - 1]->value[0];
+    nn_tape_free(tape);
+    return result;
+}
+
+static double sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+static void test_cascades(void **state)
+{
+    const real f[3] = {0.8, -1.3, 0.4}, first_only[3] = {0.8, 0, 0}, b[3] = {0.3, -0.2, 0.7};
+    for (int cascade = PS_CASCADE_PROB; cascade <= PS_CASCADE_NONE; cascade++)
+        assert_true(fabs(cascade_of((enum ps_cascade)cascade, 1, f, b) - (f[0] + b[0])) < 1e-15);
+    assert_true(fabs(cascade_of(PS_CASCADE_LOGIT_AVG, 3, first_only, b) - (0.8 / 4 + 7 * 0.3 / 4)) < 1e-15);
+    double z = sigmoid(sigmoid(f[0] + b[0]) + f[1] + b[1]) + f[2] + b[2];
+    assert_true(fabs(cascade_of(PS_CASCADE_PROB, 3, f, b) - z) < 1e-15);
+    z = f[0] + b[0] + f[1] + b[1] + f[2] + b[2];
+    assert_true(fabs(cascade_of(PS_CASCADE_LOGIT_SUM, 3, f, b) - z) < 1e-15);
+    assert_true(fabs(cascade_of(PS_CASCADE_NONE, 3, f, b) - (f[2] + b[2])) < 1e-15);
+
+    for (int cascade = PS_CASCADE_LOGIT_AVG; cascade <= PS_CASCADE_NONE; cascade++) {
+        double unit_weight[3], bias_weight[3], linear = 0;
+        ps_cascade_weights((enum ps_cascade)cascade, 3, unit_weight, bias_weight);
+        for (int r = 0; r < 3; r++)
+            linear += unit_weight[r] * f[r];
+        for (int k = 0; k < ps_cascade_biases((enum ps_cascade)cascade, 3); k++)
+            linear += bias_weight[k] * b[k];
+        assert_true(fabs(cascade_of((enum ps_cascade)cascade, 3, f, b) - linear) < 1e-15);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_cascades),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,300 @@
+/* test_nn_double.c - every operation of nn.h against central differences, each with its negative control. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "worker/nn/kernels.h"
+#include "worker/nn/tape.h"
+
+#include "gradient.h"
+
+enum { MAX_INPUTS = 6, MAX_OUTPUTS = 3, SAMPLES = 6 };
+
+/* An operation under test: the shapes of its inputs, and how it is applied to them. Rows tables are inputs too. */
+struct operation {
+    const char *name;
+    int shape[MAX_INPUTS][2];                                                          /* ended by 0 rows */
+    int (*apply)(struct nn_tape *tape, struct nn_tensor **in, struct nn_tensor **out); /* returns how many outputs */
+    double low, high;                                                                  /* the inputs' range */
+};
+
+/* Duplicate ids, within and across the samples; every row of a table of 4 is used. */
+static const uint32_t index_p[SAMPLES] = {0, 2, 2, 1, 0, 3}, index_q[SAMPLES] = {3, 1, 1, 0, 3, 2};
+static const double label[SAMPLES] = {1, 0, 0, 1, 1, 0}, weight[SAMPLES] = {0.5, 0.25, 1, 0.75, 2, 1.5};
+
+static struct nn_lookup lookup_of(struct nn_tape *tape, const struct nn_tensor *table, const uint32_t *index, int first)
+{
+    const real **value = nn_tape_alloc(tape, (size_t)table->rows * sizeof *value);
+    for (int r = 0; r < table->rows; r++)
+        value[r] = table->value + (size_t)r * table->cols;
+    struct nn_rows *rows = nn_tape_alloc(tape, sizeof *rows);
+    *rows = (struct nn_rows){table->rows, table->cols, value, table->grad};
+    return (struct nn_lookup){rows, index, first};
+}
+
+#define ONE(expression)                                                                                                \
+    do {                                                                                                               \
+        out[0] = (expression);                                                                                         \
+        return 1;                                                                                                      \
+    } while (0)
+#define OPERATION(name) static int name(struct nn_tape *tape, struct nn_tensor **in, struct nn_tensor **out)
+
+/* clang-format off */
+OPERATION(op_matmul) { ONE(nn_matmul(tape, in[0], in[1])); }
+OPERATION(op_matmul_column) { ONE(nn_matmul(tape, in[0], in[1])); }
+OPERATION(op_affine) { ONE(nn_affine(tape, in[0], in[1], in[2], false)); }
+OPERATION(op_affine_relu) { ONE(nn_affine(tape, in[0], in[1], in[2], true)); }
+OPERATION(op_affine_relu_unbiased) { ONE(nn_affine(tape, in[0], in[1], NULL, true)); }
+OPERATION(op_affine_column) { ONE(nn_affine(tape, in[0], in[1], in[2], true)); }
+OPERATION(op_add) { ONE(nn_add(tape, in[0], in[1])); }
+OPERATION(op_add_self) { ONE(nn_add(tape, in[0], in[0])); }
+OPERATION(op_mul) { ONE(nn_mul(tape, in[0], in[1])); }
+OPERATION(op_mul_self) { ONE(nn_mul(tape, in[0], in[0])); }
+OPERATION(op_scale) { ONE(nn_scale(tape, in[0], -0.7)); }
+OPERATION(op_relu) { ONE(nn_relu(tape, in[0])); }
+OPERATION(op_sigmoid) { ONE(nn_sigmoid(tape, in[0])); }
+OPERATION(op_concat) { ONE(nn_concat(tape, in[0], in[1])); }
+OPERATION(op_row_dot) { ONE(nn_row_dot(tape, in[0], in[1])); }
+OPERATION(op_head) { ONE(nn_sigmoid(tape, nn_head(tape, nn_mul(tape, in[0], in[0]), 2))); }
+OPERATION(op_lookup) { ONE(nn_lookup(tape, lookup_of(tape, in[0], index_p, 1), SAMPLES, 3)); }
+OPERATION(op_l2_rows) { ONE(nn_l2_rows(tape, lookup_of(tape, in[0], index_p, 1), SAMPLES, 3, 0.3)); }
+OPERATION(op_bce_logits) { ONE(nn_bce_logits(tape, in[0], label, weight)); }
+OPERATION(op_bce) { ONE(nn_bce(tape, in[0], label, weight)); }
+/* clang-format on */
+
+static struct nn_tensor *pair_of(struct nn_tape *tape, struct nn_tensor **in, int parts)
+{
+    return nn_lookup_pair(tape, lookup_of(tape, in[0], index_p, 1), lookup_of(tape, in[1], index_q, 0), SAMPLES, 3,
+                          parts);
+}
+/* clang-format off */
+OPERATION(op_pair) { ONE(pair_of(tape, in, NN_PAIR)); }
+OPERATION(op_product) { ONE(pair_of(tape, in, NN_PRODUCT)); }
+OPERATION(op_pair_product) { ONE(pair_of(tape, in, NN_PAIR | NN_PRODUCT)); }
+/* clang-format on */
+
+OPERATION(op_gmf)
+{
+    const struct nn_tensor *h[] = {in[2], in[3], in[4]};
+    nn_gmf(tape, lookup_of(tape, in[0], index_p, 1), lookup_of(tape, in[1], index_q, 2), 19, 3, h,
+           (const int[]){SAMPLES, 4, 2}, out);
+    return 3;
+}
+
+/* Both sides from one table, with the same row on both sides of a sample. */
+OPERATION(op_gmf_one_table)
+{
+    static const uint32_t same[SAMPLES] = {0, 1, 2, 1, 3, 3};
+    const struct nn_tensor *h[] = {in[1]};
+    struct nn_lookup p = lookup_of(tape, in[0], index_p, 0), q = p;
+    q.index = same;
+    nn_gmf(tape, p, q, 3, 1, h, (const int[]){SAMPLES}, out);
+    return 1;
+}
+
+static const struct operation operations[] = {
+    {"matmul", {{5, 4}, {4, 3}}, op_matmul, -1, 1},
+    {"matmul, one column", {{5, 19}, {19, 1}}, op_matmul_column, -1, 1},
+    {"affine", {{5, 4}, {4, 3}, {1, 3}}, op_affine, -1, 1},
+    {"affine, relu", {{5, 4}, {4, 3}, {1, 3}}, op_affine_relu, -1, 1},
+    {"affine, relu, no bias", {{5, 4}, {4, 3}}, op_affine_relu_unbiased, -1, 1},
+    {"affine, relu, one column", {{5, 4}, {4, 1}, {1, 1}}, op_affine_column, -1, 1},
+    {"add", {{3, 4}, {3, 4}}, op_add, -1, 1},
+    {"add, to itself", {{3, 4}}, op_add_self, -1, 1},
+    {"mul", {{3, 4}, {3, 4}}, op_mul, -1, 1},
+    {"mul, by itself", {{3, 4}}, op_mul_self, -1, 1},
+    {"scale", {{3, 4}}, op_scale, -1, 1},
+    {"relu", {{3, 4}}, op_relu, -1, 1},
+    {"sigmoid", {{3, 4}}, op_sigmoid, -4, 4},
+    {"concat", {{3, 4}, {3, 2}}, op_concat, -1, 1},
+    {"row_dot", {{3, 19}, {3, 19}}, op_row_dot, -1, 1},
+    {"head", {{3, 4}}, op_head, -1, 1},
+    {"lookup", {{4, 5}}, op_lookup, -1, 1},
+    {"l2_rows", {{4, 5}}, op_l2_rows, -1, 1},
+    {"lookup_pair, pair", {{4, 5}, {4, 3}}, op_pair, -1, 1},
+    {"lookup_pair, product", {{4, 5}, {4, 3}}, op_product, -1, 1},
+    {"lookup_pair, both", {{4, 5}, {4, 3}}, op_pair_product, -1, 1},
+    {"gmf", {{4, 21}, {4, 21}, {19, 1}, {19, 1}, {19, 1}}, op_gmf, -1, 1},
+    {"gmf, one table", {{4, 3}, {3, 1}}, op_gmf_one_table, -1, 1},
+    {"bce_logits", {{SAMPLES, 1}}, op_bce_logits, -6, 6},
+    {"bce", {{SAMPLES, 1}}, op_bce, 0.05, 0.95},
+};
+
+/* The objective: a random projection of all outputs, by a node of the test's own. */
+struct project {
+    struct nn_node node;
+    struct nn_tensor *out[MAX_OUTPUTS], *y;
+    const double *factor;
+    int outputs;
+};
+
+static void project_backward(struct nn_tape *tape, struct nn_node *node)
+{
+    struct project *p = (struct project *)node;
+    const double *factor = p->factor;
+    for (int o = 0; o < p->outputs; o++)
+        for (size_t k = 0; k < nn_size(p->out[o]); k++)
+            if (p->out[o]->grad)
+                p->out[o]->grad[k] += *factor++ * p->y->grad[0];
+}
+
+struct bench {
+    const struct operation *operation;
+    struct nn_tape *tape;
+    struct gradient_input input[MAX_INPUTS];
+    int inputs, constant; /* the input whose gradient is not wanted, or -1 */
+    double factor[256];
+};
+
+static double objective(void *ctx, bool backward)
+{
+    struct bench *b = ctx;
+    struct nn_tensor *in[MAX_INPUTS];
+    nn_tape_reset(b->tape);
+    for (int k = 0; k < b->inputs; k++)
+        in[k] = nn_leaf(b->tape, b->operation->shape[k][0], b->operation->shape[k][1], b->input[k].value,
+                        k == b->constant ? NULL : b->input[k].grad);
+    struct project *p = nn_tape_alloc(b->tape, sizeof *p);
+    *p = (struct project){.factor = b->factor};
+    p->outputs = b->operation->apply(b->tape, in, p->out);
+    double sum = 0;
+    const double *factor = b->factor;
+    for (int o = 0; o < p->outputs; o++)
+        for (size_t k = 0; k < nn_size(p->out[o]); k++)
+            sum += *factor++ * p->out[o]->value[k];
+    p->y = nn_leaf(b->tape, 1, 1, &sum, nn_tape_alloc(b->tape, sizeof(real)));
+    nn_record(b->tape, &p->node, project_backward);
+    if (backward)
+        nn_backward(b->tape, p->y);
+    return sum;
+}
+
+static void draw(struct bench *b, uint64_t attempt)
+{
+    struct ps_random r = ps_random_stream(attempt, PS_RANDOM_TEST, 1, 0, 0);
+    double low = b->operation->low, high = b->operation->high;
+    for (int k = 0; k < b->inputs; k++)
+        for (size_t i = 0; i < b->input[k].n; i++)
+            b->input[k].value[i] = low + (high - low) * ps_random_unit(&r);
+    for (size_t i = 0; i < PS_COUNT(b->factor); i++)
+        b->factor[i] = ps_random_normal(&r);
+}
+
+/* An input that is declared constant gets nothing, and the others get the same as before. */
+static void check_constants(struct bench *b)
+{
+    double *grad[MAX_INPUTS];
+    for (int k = 0; k < b->inputs; k++) {
+        grad[k] = calloc(b->input[k].n, sizeof *grad[k]);
+        memset(b->input[k].grad, 0, b->input[k].n * sizeof(double));
+    }
+    objective(b, true);
+    for (int k = 0; k < b->inputs; k++)
+        memcpy(grad[k], b->input[k].grad, b->input[k].n * sizeof(double));
+    for (b->constant = 0; b->constant < b->inputs; b->constant++) {
+        for (int k = 0; k < b->inputs; k++)
+            memset(b->input[k].grad, 0, b->input[k].n * sizeof(double));
+        objective(b, true);
+        for (int k = 0; k < b->inputs; k++)
+            for (size_t i = 0; i < b->input[k].n; i++)
+                assert_true(b->input[k].grad[i] == (k == b->constant ? 0 : grad[k][i]));
+    }
+    for (int k = 0; k < b->inputs; k++)
+        free(grad[k]);
+}
+
+static void check_operation(const struct operation *operation)
+{
+    struct bench b = {.operation = operation, .tape = nn_tape_new(), .constant = -1};
+    char names[MAX_INPUTS][80];
+    for (; b.inputs < MAX_INPUTS && operation->shape[b.inputs][0] > 0; b.inputs++) {
+        int k = b.inputs;
+        snprintf(names[k], sizeof names[k], "%s: input %d", operation->name, k);
+        b.input[k].name = names[k];
+        b.input[k].n = (size_t)operation->shape[k][0] * (size_t)operation->shape[k][1];
+        b.input[k].value = calloc(b.input[k].n, sizeof(double));
+        b.input[k].grad = calloc(b.input[k].n, sizeof(double));
+    }
+    enum gradient_result result = GRADIENT_KINK;
+    for (uint64_t attempt = 0; result == GRADIENT_KINK && attempt < 20; attempt++) {
+        draw(&b, attempt);
+        result = gradient_check(b.input, b.inputs, objective, &b, false);
+    }
+    assert_int_equal(result, GRADIENT_RIGHT);
+    assert_int_equal(gradient_check(b.input, b.inputs, objective, &b, true), GRADIENT_WRONG);
+    check_constants(&b);
+    for (int k = 0; k < b.inputs; k++) {
+        free(b.input[k].value);
+        free(b.input[k].grad);
+    }
+    nn_tape_free(b.tape);
+}
+
+static void test_operations(void **state)
+{
+    for (size_t i = 0; i < PS_COUNT(operations); i++)
+        check_operation(&operations[i]);
+}
+
+/* The fused operations say what their parts say. */
+static void test_fused(void **state)
+{
+    struct nn_tape *tape = nn_tape_new();
+    struct ps_random r = ps_random_stream(1, PS_RANDOM_TEST, 2, 0, 0);
+    double p[4 * 5], q[4 * 5], h[5];
+    for (int k = 0; k < 20; k++)
+        p[k] = ps_random_normal(&r), q[k] = ps_random_normal(&r), h[k % 5] = ps_random_normal(&r);
+    struct nn_lookup from_p = lookup_of(tape, nn_leaf(tape, 4, 5, p, NULL), index_p, 0);
+    struct nn_lookup from_q = lookup_of(tape, nn_leaf(tape, 4, 5, q, NULL), index_q, 0);
+    struct nn_tensor *rows_p = nn_lookup(tape, from_p, SAMPLES, 5), *rows_q = nn_lookup(tape, from_q, SAMPLES, 5);
+    struct nn_tensor *product = nn_mul(tape, rows_p, rows_q);
+    struct nn_tensor *all = nn_concat(tape, nn_concat(tape, rows_p, rows_q), product);
+    struct nn_tensor *fused = nn_lookup_pair(tape, from_p, from_q, SAMPLES, 5, NN_PAIR | NN_PRODUCT);
+    assert_memory_equal(all->value, fused->value, nn_size(all) * sizeof(real));
+
+    const struct nn_tensor *head = nn_leaf(tape, 5, 1, h, NULL);
+    struct nn_tensor *gmf, *plain = nn_matmul(tape, product, head);
+    nn_gmf(tape, from_p, from_q, 5, 1, &head, (const int[]){SAMPLES}, &gmf);
+    for (int b = 0; b < SAMPLES; b++)
+        assert_true(fabs(gmf->value[b] - plain->value[b]) < 1e-14);
+
+    struct nn_tensor *on_logit = nn_bce_logits(tape, gmf, label, weight);
+    struct nn_tensor *on_probability = nn_bce(tape, nn_sigmoid(tape, gmf), label, weight);
+    assert_true(fabs(on_logit->value[0] - on_probability->value[0]) < 1e-5);
+    nn_tape_free(tape);
+}
+
+/* A NaN gradient must not pass, nor one that is zero everywhere. */
+static double nan_objective(void *ctx, bool backward)
+{
+    struct gradient_input *input = ctx;
+    if (backward)
+        input->grad[0] += NAN;
+    return input->value[0];
+}
+
+static double flat_objective(void *ctx, bool backward)
+{
+    return 3;
+}
+
+static void test_check_rejects(void **state)
+{
+    double value = 1, grad = 0;
+    struct gradient_input input = {"x", &value, &grad, 1};
+    assert_int_equal(gradient_check(&input, 1, nan_objective, &input, true), GRADIENT_WRONG);
+    assert_int_equal(gradient_check(&input, 1, flat_objective, &input, false), GRADIENT_ZERO);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_operations),
+        cmocka_unit_test(test_fused),
+        cmocka_unit_test(test_check_rejects),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

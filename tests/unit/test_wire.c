@@ -1,0 +1,283 @@
+/* test_wire.c - headers, bulk frames and sockets: what is packed comes back, and nothing that a peer sends can hurt. */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/random.h"
+#include "common/slots.h"
+#include "common/wire.h"
+
+static void data_header_comes_back(void **state)
+{
+    struct ps_data in = {.kind = PS_PUSH, .run = 1, .from = UINT64_MAX, .to = 3, .era = 4, .map = 5, .epoch = 6, .lane = 7,
+                         .lease = UINT64_C(1) << 40, .position = 9, .request = 10, .flags = PS_FLAG_END, .code = 11,
+                         .state = 12, .sections = 2, .section = {{0, 5, 16, 1}, {3, 1, 0, 2}}};
+    struct ps_data out;
+    struct ps_error err;
+    struct ps_message message;
+    ps_message_init(&message);
+    ps_data_pack(&in, ps_message_add(&message));
+    assert_int_not_equal(ps_data_unpack(&message, &out, &err), 0); /* two sections need four more frames */
+    for (int i = 0; i < 4; i++)
+        ps_message_add(&message);
+    memset(&out, 0, sizeof out);
+    assert_int_equal(ps_data_unpack(&message, &out, &err), 0);
+    assert_memory_equal(&in, &out, sizeof in);
+    ps_message_fini(&message);
+}
+
+static void control_header_comes_back(void **state)
+{
+    struct ps_lane_entry lane[2] = {{1, 2, 3}, {4, UINT64_C(5) << 32, 6}};
+    struct ps_table_spec table = {.name = "item", .kind = PS_TABLE_ITEM, .rows = 1000, .width = 66, .fields = 2};
+    table.field[0] = (struct ps_field){"embedding", 0, 64, PS_INIT_TRUNCATED, 0.01f};
+    table.field[1] = (struct ps_field){"bias", 64, 2, PS_INIT_ZERO, 0};
+    struct ps_slot_map map;
+    ps_slot_map_init(&map, 3);
+    struct ps_control in = {.kind = PS_WELCOME, .term = 2, .text = "a: 1\n", .lane = lane, .lane_count = 2, .table = &table,
+                            .table_count = 1, .optimizer = {.kind = PS_OPT_ADAGRAD, .lr = 0.05f}, .shards = map.entry,
+                            .shard_count = 3, .mode = 1, .seed = 99};
+    struct ps_control out;
+    struct ps_error err;
+    struct ps_message message;
+    ps_message_init(&message);
+    ps_control_pack(&in, ps_message_add(&message));
+    assert_int_equal(ps_control_unpack(&message, &out, &err), 0);
+    assert_int_equal(out.kind, PS_WELCOME);
+    assert_string_equal(out.text, "a: 1\n");
+    assert_string_equal(out.host, "");
+    assert_memory_equal(out.lane, lane, sizeof lane);
+    assert_string_equal(out.table[0].field[1].name, "bias");
+    assert_int_equal(out.table[0].field[1].first, 64);
+    assert_true(out.optimizer.lr == 0.05f);
+    assert_memory_equal(out.shards[2].slots, map.entry[2].slots, sizeof map.entry[2].slots);
+    ps_control_fini(&out);
+    ps_message_fini(&message);
+}
+
+/* Every byte of a real header flipped, every length cut short, and plain noise: an error or a value, never a crash. */
+static void broken_headers_are_refused(void **state)
+{
+    struct ps_data data = {.kind = PS_ROWS, .run = 1, .sections = 0};
+    struct ps_lane_entry lane = {1, 2, 3};
+    struct ps_control control = {.kind = PS_FENCE, .lane = &lane, .lane_count = 1, .text = "text"};
+    struct ps_random random = ps_random_stream(1, PS_RANDOM_TEST, 0, 0, 0);
+    int refused = 0;
+    for (int which = 0; which < 3; which++) {
+        struct ps_frame header;
+        if (which)
+            ps_control_pack(&control, &header);
+        else
+            ps_data_pack(&data, &header);
+        size_t size = ps_frame_size(&header);
+        for (int round = 0; round < 4000; round++) {
+            struct ps_message message;
+            ps_message_init(&message);
+            struct ps_frame *frame = ps_message_add(&message);
+            size_t cut = which == 2 || round % 2 ? ps_random_below(&random, size + 1) : size;
+            ps_frame_alloc(frame, cut);
+            memcpy(ps_frame_data(frame), ps_frame_data(&header), cut);
+            unsigned char *bytes = ps_frame_data(frame);
+            for (size_t i = 0; i < cut; i++)
+                if (which == 2 || ps_random_below(&random, size) == 0)
+                    bytes[i] = (unsigned char)ps_random_next(&random);
+            struct ps_error err;
+            struct ps_data d;
+            struct ps_control c;
+            refused += ps_data_unpack(&message, &d, &err) != 0;
+            if (ps_control_unpack(&message, &c, &err) == 0)
+                ps_control_fini(&c);
+            ps_message_fini(&message);
+        }
+        ps_frame_fini(&header);
+    }
+    assert_true(refused > 1000);
+}
+
+static void keys_come_back(void **state)
+{
+    enum { N = 1000 };
+    uint64_t key[N];
+    for (uint64_t i = 0; i < N; i++)
+        key[i] = 3 * i + 7;
+    struct ps_error err;
+    struct ps_buffer scratch = {0};
+    const uint64_t *back;
+    for (uint32_t codec = 0; codec <= PS_CODEC_LZ4; codec += PS_CODEC_LZ4) {
+        struct ps_frame frame;
+        uint32_t used = ps_keys_encode(key, N, codec, &frame);
+        assert_int_equal(used, codec);
+        if (codec)
+            assert_true(ps_frame_size(&frame) < N * sizeof *key * 7 / 8);
+        assert_int_equal(ps_keys_decode(&frame, N, used, &scratch, &back, &err), 0);
+        assert_memory_equal(back, key, sizeof key);
+        assert_int_not_equal(ps_keys_decode(&frame, N - 1, used, &scratch, &back, &err), 0);
+        assert_int_not_equal(ps_keys_decode(&frame, N + 1, used, &scratch, &back, &err), 0);
+        assert_int_not_equal(ps_keys_decode(&frame, N, 5, &scratch, &back, &err), 0);
+        ps_frame_fini(&frame);
+    }
+    key[500] = key[499]; /* twice the same: not strictly ascending */
+    struct ps_frame frame;
+    ps_keys_encode(key, N, PS_CODEC_PLAIN, &frame);
+    assert_int_not_equal(ps_keys_decode(&frame, N, PS_CODEC_PLAIN, &scratch, &back, &err), 0);
+    ps_frame_fini(&frame);
+    ps_buffer_fini(&scratch);
+}
+
+static void values_come_back(void **state)
+{
+    enum { N = 4096 };
+    static float value[N];
+    struct ps_random random = ps_random_stream(2, PS_RANDOM_TEST, 0, 0, 0);
+    for (int i = 0; i < N; i++)
+        value[i] = i % 4 ? (float)ps_random_normal(&random) : 0.0f;
+    static const struct {
+        uint32_t codec;
+        float precision;
+    } cases[] = {{PS_CODEC_PLAIN, 0}, {PS_CODEC_LZ4, 0}, {PS_CODEC_FP16, 0x1p-11f}, {PS_CODEC_BF16, 0x1p-8f},
+                 {PS_CODEC_BF16 | PS_CODEC_LZ4, 0x1p-8f}};
+    for (size_t c = 0; c < PS_COUNT(cases); c++) {
+        struct ps_frame frame;
+        struct ps_buffer scratch = {0};
+        struct ps_error err;
+        const float *back;
+        uint32_t used = ps_values_encode(value, N, cases[c].codec, &frame);
+        assert_int_equal(used & ~(uint32_t)PS_CODEC_LZ4, cases[c].codec & ~(uint32_t)PS_CODEC_LZ4);
+        assert_int_equal(ps_values_decode(&frame, N, used, &scratch, &back, &err), 0);
+        float worst = 0;
+        for (int i = 0; i < N; i++)
+            worst = fmaxf(worst, fabsf(back[i] - value[i]) / fmaxf(fabsf(value[i]), 1e-3f));
+        assert_true(worst <= cases[c].precision);
+        assert_true(cases[c].precision == 0 || worst > 0); /* it did round */
+        assert_int_not_equal(ps_values_decode(&frame, N + 1, used, &scratch, &back, &err), 0);
+        ps_frame_fini(&frame);
+        ps_buffer_fini(&scratch);
+    }
+}
+
+/* Rounding of single values: ties to even, infinities and NaN kept. */
+static void half_precision_rounds_to_even(void **state)
+{
+    const float in[] = {1.0f + 0x1p-11f, 1.0f + 3 * 0x1p-11f, 65520.0f, -INFINITY, NAN, 0x1p-24f};
+    struct ps_frame frame;
+    struct ps_buffer scratch = {0};
+    struct ps_error err;
+    const float *back;
+    ps_values_encode(in, PS_COUNT(in), PS_CODEC_FP16, &frame);
+    assert_int_equal(ps_values_decode(&frame, PS_COUNT(in), PS_CODEC_FP16, &scratch, &back, &err), 0);
+    assert_true(back[0] == 1.0f && back[1] == 1.0f + 0x1p-9f && isinf(back[2]) && back[3] == -INFINITY && isnan(back[4]) &&
+                back[5] == 0x1p-24f);
+    ps_frame_fini(&frame);
+    const float in2[] = {1.0f + 0x1p-8f, 1.0f + 3 * 0x1p-8f, -INFINITY, NAN};
+    ps_values_encode(in2, PS_COUNT(in2), PS_CODEC_BF16, &frame);
+    assert_int_equal(ps_values_decode(&frame, PS_COUNT(in2), PS_CODEC_BF16, &scratch, &back, &err), 0);
+    assert_true(back[0] == 1.0f && back[1] == 1.0f + 0x1p-6f && back[2] == -INFINITY && isnan(back[3]));
+    ps_frame_fini(&frame);
+    ps_buffer_fini(&scratch);
+}
+
+static bool receive_within(struct ps_socket *socket, double seconds, uint64_t *from, struct ps_message *message)
+{
+    double end = ps_now() + seconds;
+    bool ready;
+    while (ps_now() < end) {
+        if (ps_socket_receive(socket, from, message))
+            return true;
+        ps_net_wait(&socket, 1, 0.05, &ready);
+    }
+    return false;
+}
+
+static void released(void *data, void *hint)
+{
+    (*(int *)hint)++;
+}
+
+static void sockets_carry_messages(void **state)
+{
+    char path[64], ipc[80], bound[256];
+    snprintf(path, sizeof path, "%s", "penstock-test.sock");
+    snprintf(ipc, sizeof ipc, "ipc://%s", path);
+    const char *const endpoint[] = {"inproc://test", ipc, "tcp://127.0.0.1:*"};
+    for (size_t e = 0; e < PS_COUNT(endpoint); e++) {
+        struct ps_net *net = ps_net_new(1);
+        struct ps_socket *server, *client;
+        struct ps_error err;
+        uint64_t me = ps_net_incarnation(), from;
+        assert_int_equal(ps_net_bind(net, endpoint[e], ps_net_incarnation(), bound, &server, &err), 0);
+        assert_int_equal(ps_net_connect(net, bound, me, &client, &err), 0);
+        static char bulk[1 << 20];
+        int times = 0;
+        struct ps_message message, got;
+        ps_message_init(&message);
+        ps_frame_alloc(ps_message_add(&message), 3);
+        memcpy(ps_frame_data(&message.frame[0]), "abc", 3);
+        ps_frame_borrow(ps_message_add(&message), bulk, sizeof bulk, released, &times);
+        double end = ps_now() + 5;
+        bool ready;
+        while (ps_socket_send(client, 0, &message) && ps_now() < end)
+            ps_net_wait(&client, 1, 0.01, &ready);
+        assert_true(receive_within(server, 5, &from, &got));
+        assert_true(from == me);
+        assert_int_equal(got.count, 2);
+        assert_memory_equal(ps_frame_data(&got.frame[0]), "abc", 3);
+        assert_int_equal(ps_frame_size(&got.frame[1]), sizeof bulk);
+        /* Back, to a peer that is known, and to one that is not: told, and the message is still ours. */
+        assert_int_equal(ps_socket_send(server, me + 2, &got), -EHOSTUNREACH);
+        assert_int_equal(got.count, 2);
+        assert_int_equal(ps_socket_send(server, me, &got), 0);
+        assert_true(receive_within(client, 5, &from, &got));
+        assert_int_equal(got.count, 2);
+        ps_message_fini(&got);
+        ps_socket_close(client);
+        ps_socket_close(server);
+        ps_net_free(net);
+        assert_int_equal(times, 1);
+    }
+    unlink(path);
+}
+
+static void taken_port_is_told(void **state)
+{
+    struct ps_net *net = ps_net_new(1);
+    struct ps_socket *one, *two;
+    struct ps_error err;
+    char bound[256], again[256];
+    assert_int_equal(ps_net_bind(net, "tcp://127.0.0.1:*", ps_net_incarnation(), bound, &one, &err), 0);
+    assert_int_equal(ps_net_bind(net, bound, ps_net_incarnation(), again, &two, &err), -PS_EXIT_NET);
+    assert_non_null(strstr(err.text, "the port is taken"));
+    assert_int_equal(ps_net_bind(net, "tcp://203.0.113.7:*", ps_net_incarnation(), again, &two, &err), -PS_EXIT_NET);
+    ps_socket_close(one);
+    ps_net_free(net);
+}
+
+static void permutation_is_one(void **state)
+{
+    for (uint64_t n = 1; n < 300; n += 7) {
+        bool seen[300] = {false};
+        for (uint64_t i = 0; i < n; i++) {
+            uint64_t j = ps_random_permute(n, n, i);
+            assert_true(j < n && !seen[j]);
+            seen[j] = true;
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(data_header_comes_back),   cmocka_unit_test(control_header_comes_back),
+        cmocka_unit_test(broken_headers_are_refused), cmocka_unit_test(keys_come_back),
+        cmocka_unit_test(values_come_back),         cmocka_unit_test(half_precision_rounds_to_even),
+        cmocka_unit_test(sockets_carry_messages),   cmocka_unit_test(taken_port_is_told),
+        cmocka_unit_test(permutation_is_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
