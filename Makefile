@@ -26,6 +26,10 @@ COMPILE = $(CC) $(CFLAGS_BASE) $(CFLAGS) $(CPPFLAGS) -MMD -MP
 
 SRC := $(sort $(shell find src -name '*.c'))
 OBJ := $(SRC:src/%.c=$(O)/%.o) $(O)/proto/penstock.pb-c.o
+ifeq ($(SAN),thread)
+OBJ += $(O)/tsan_zmq.o
+LDFLAGS += -Wl,--wrap=zmq_msg_send,--wrap=zmq_msg_recv,--wrap=zmq_msg_close
+endif
 LIBOBJ := $(filter-out $(O)/cli/main.o,$(OBJ))
 DOUBLE := $(patsubst src/%.c,$(O)/double/%.o,$(filter src/worker/nn/% src/worker/models/%,$(SRC)))
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
@@ -63,6 +67,10 @@ $(O)/%.o: src/%.c | build/proto/penstock.pb-c.c
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(COMPILE) -c -o $@ $<
+$(O)/tsan_zmq.o: tests/tsan_zmq.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE) -c -o $@ $<
 $(O)/libpenstock.a: $(LIBOBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
 # Gradient checks compute in double precision: tests named test_*_double get the model code compiled for it. Its objects
@@ -74,7 +82,7 @@ $(O)/double/%.o: src/%.c | build/proto/penstock.pb-c.c
 $(O)/tests/%_double: tests/unit/%_double.c $(DOUBLE) $(O)/libpenstock.a
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(COMPILE) -DNN_DOUBLE -MF $@.d -Itests/unit $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+	$(Q)$(COMPILE) -DNN_DOUBLE -MF $@.d -Itests/unit $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(LDLIBS) -lcmocka
 $(O)/tests/%: tests/unit/%.c $(O)/libpenstock.a
 	@mkdir -p $(@D)
 	$(call say,CC)

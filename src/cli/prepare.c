@@ -10,11 +10,13 @@
 
 static const char doc[] =
     "Turns logs of users' behaviour into a dataset that 'penstock train' reads.\v"
-    "An INPUT is a TSV, a CSV or a RecBole .inter file with a header, plain or packed with gzip, xz or zstd ('-' is the "
+    "An INPUT is a TSV, a CSV or a RecBole .inter file with a header, plain or packed with gzip, xz or zstd ('-' is "
+    "the "
     "standard input). With columns user, item, behaviour and perhaps timestamp it may hold several behaviours; "
     "BEHAVIOUR=FILE says that all of its lines are of one.\n\n"
     "--test and --valid take a FILE of (user, item) pairs of the target behaviour, or a rule: last-by-time, "
-    "last-by-position, none, and for --valid also random. Without --test the rule is last-by-time. Without --valid it is "
+    "last-by-position, none, and for --valid also random. Without --test the rule is last-by-time. Without --valid it "
+    "is "
     "the rule of --test, or random where --test is a file or none. A held-out pair is never in the target's training "
     "data.\n\nExamples:\n"
     "  penstock prepare --out shop --behaviours view,cart,buy log.tsv.gz\n"

@@ -9,11 +9,19 @@
 #include <string.h>
 
 static const char doc[] =
-    "Writes a made log of views, carts and purchases with a known structure: tastes of users and items, popularity, and a "
+    "Writes a made log of views, carts and purchases with a known structure: tastes of users and items, popularity, "
+    "and a "
     "cascade with gaps. The log is a TSV for 'penstock prepare'; docs/data.md tells what is planted.";
 
-enum { KEY_OUT = 'o', KEY_USERS = 'u', KEY_ITEMS = 'i', KEY_INTERACTIONS = 'n', KEY_SEED = 's', KEY_TASTES = 1000,
-       KEY_NOISE };
+enum {
+    KEY_OUT = 'o',
+    KEY_USERS = 'u',
+    KEY_ITEMS = 'i',
+    KEY_INTERACTIONS = 'n',
+    KEY_SEED = 's',
+    KEY_TASTES = 1000,
+    KEY_NOISE
+};
 
 static const struct argp_option options[] = {
     {"out", KEY_OUT, "FILE", 0, "File to write", 0},

@@ -61,18 +61,19 @@ static void print_manifest(FILE *out, const struct ps_manifest *m)
     ps_timestamp(time);
     fprintf(out, "# A checkpoint of Penstock: the files below are whole when their sizes and XXH64 are these.\n");
     fprintf(out, "version: 1\nwritten: '%s'\n", time);
-    fprintf(out, "run: %" PRIu64 "\nera: %u\nterm: %u\ncut: %" PRIu64 "\nepoch: %u\nstep: %" PRIu64 "\nmode: %u\n", m->run,
-            m->era, m->term, m->cut, m->epoch, m->step, m->mode);
+    fprintf(out, "run: %" PRIu64 "\nera: %u\nterm: %u\ncut: %" PRIu64 "\nepoch: %u\nstep: %" PRIu64 "\nmode: %u\n",
+            m->run, m->era, m->term, m->cut, m->epoch, m->step, m->mode);
     fprintf(out, "seed: %" PRIu64 "\nslots: %u\ndataset: %" PRIu64 "\nblas: ", m->seed, m->slots, m->dataset);
     print_text(out, m->blas);
     fputs("\nmetric: ", out);
     print_text(out, m->metric);
     fprintf(out, "\nvalue: %.17g\nbest: %.17g\nbest_epoch: %u\n", m->value, m->best, m->best_epoch);
     const struct ps_optimizer_spec *o = &m->optimizer;
-    fprintf(out, "optimizer: {kind: %d, lr: %.9g, momentum: %.9g, initial_accumulator: %.9g, beta1: %.9g, beta2: %.9g, "
-            "epsilon: %.9g, weight_decay: %.9g}\n", o->kind, (double)o->lr, (double)o->momentum,
-            (double)o->initial_accumulator, (double)o->beta1, (double)o->beta2, (double)o->epsilon,
-            (double)o->weight_decay);
+    fprintf(out,
+            "optimizer: {kind: %d, lr: %.9g, momentum: %.9g, initial_accumulator: %.9g, beta1: %.9g, beta2: %.9g, "
+            "epsilon: %.9g, weight_decay: %.9g}\n",
+            o->kind, (double)o->lr, (double)o->momentum, (double)o->initial_accumulator, (double)o->beta1,
+            (double)o->beta2, (double)o->epsilon, (double)o->weight_decay);
     fputs("files:\n", out);
     for (uint32_t i = 0; i < m->files; i++) {
         fputs("  - {name: ", out);
@@ -113,7 +114,8 @@ struct reading {
     int status;
 };
 
-static const struct ps_yaml *child(struct reading *r, const struct ps_yaml *map, const char *key, enum ps_yaml_kind kind)
+static const struct ps_yaml *child(struct reading *r, const struct ps_yaml *map, const char *key,
+                                   enum ps_yaml_kind kind)
 {
     const struct ps_yaml *node = r->status ? NULL : ps_yaml_get(map, key);
     /* "key:" with nothing behind it is an empty list */
@@ -131,8 +133,8 @@ static uint64_t parse_whole(struct reading *r, const struct ps_yaml *node, uint6
     errno = 0;
     uint64_t value = node ? strtoull(node->text, &end, 10) : 0;
     if (node && (errno || end == node->text || *end || *node->text == '-' || value > most))
-        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: '%s' is '%s', but must be a whole number up to %" PRIu64, r->path,
-                            key, node->text, most);
+        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: '%s' is '%s', but must be a whole number up to %" PRIu64,
+                            r->path, key, node->text, most);
     return value;
 }
 
@@ -180,7 +182,8 @@ static void read_table(struct reading *r, const struct ps_yaml *map, struct ps_t
     t->kind = (enum ps_table_kind)whole(r, map, "kind", PS_TABLE_TENSOR);
     t->rows = whole(r, map, "rows", UINT64_MAX);
     t->width = (uint32_t)whole(r, map, "width", 1 << 20);
-    const struct ps_yaml *tensor = child(r, map, "tensor", PS_YAML_LIST), *fields = child(r, map, "fields", PS_YAML_LIST);
+    const struct ps_yaml *tensor = child(r, map, "tensor", PS_YAML_LIST),
+                         *fields = child(r, map, "fields", PS_YAML_LIST);
     if (r->status)
         return;
     if (!t->kind || !t->width || tensor->count != 2 || tensor->child[0].kind != PS_YAML_SCALAR ||
@@ -216,7 +219,8 @@ static void read_lane(struct reading *r, const struct ps_yaml *node, struct ps_m
 
 static void read_arrays(struct reading *r, const struct ps_yaml *root, struct ps_manifest *m)
 {
-    const struct ps_yaml *files = child(r, root, "files", PS_YAML_LIST), *tables = child(r, root, "tables", PS_YAML_LIST),
+    const struct ps_yaml *files = child(r, root, "files", PS_YAML_LIST),
+                         *tables = child(r, root, "tables", PS_YAML_LIST),
                          *lanes = child(r, root, "lanes", PS_YAML_LIST);
     if (!r->status && (files->count > PS_MAX_SHARDS || tables->count > PS_MAX_TABLES || lanes->count > PS_MAX_LANES))
         r->status = ps_fail(r->err, PS_EXIT_DATA, "%s has more files, tables or lanes than are possible", r->path);
@@ -277,8 +281,10 @@ static int check_sum(const char *text, size_t size, const char *path, struct ps_
         if (!memcmp(text + size - SUM_LINE, line, SUM_LINE))
             return 0;
     }
-    return ps_fail(err, PS_EXIT_DATA, "%s is damaged or was edited: its last line is not the checksum of its text; use an "
-                   "older checkpoint", path);
+    return ps_fail(err, PS_EXIT_DATA,
+                   "%s is damaged or was edited: its last line is not the checksum of its text; use an "
+                   "older checkpoint",
+                   path);
 }
 
 int ps_manifest_read(struct ps_manifest *manifest, const char *folder, struct ps_error *err)
@@ -321,8 +327,10 @@ int ps_manifest_check_files(const struct ps_manifest *m, const char *folder, str
         if (stat(path, &info))
             status = ps_fail_errno(err, PS_EXIT_DATA, "checkpoint %s misses its file %s", folder, m->file[i].name);
         else if ((uint64_t)info.st_size != m->file[i].bytes)
-            status = ps_fail(err, PS_EXIT_DATA, "%s has %" PRIu64 " bytes, its manifest says %" PRIu64
-                             ": it is truncated or of another checkpoint", path, (uint64_t)info.st_size, m->file[i].bytes);
+            status = ps_fail(err, PS_EXIT_DATA,
+                             "%s has %" PRIu64 " bytes, its manifest says %" PRIu64
+                             ": it is truncated or of another checkpoint",
+                             path, (uint64_t)info.st_size, m->file[i].bytes);
         free(path);
         if (status)
             return status;

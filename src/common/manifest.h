@@ -1,7 +1,7 @@
 /* manifest.h - the file that makes a checkpoint one: manifest.yaml, written last, by the coordinator.
  *
- * A folder of row files without a manifest is no checkpoint. The manifest says what the cut was, what the tables are and
- * how large every file is, and ends with a checksum of its own text.
+ * A folder of row files without a manifest is no checkpoint. The manifest says what the cut was, what the tables are
+ * and how large every file is, and ends with a checksum of its own text.
  */
 #ifndef PS_COMMON_MANIFEST_H
 #define PS_COMMON_MANIFEST_H

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-_Static_assert(PS_SLOTS <= 8 * sizeof((struct ps_shard_entry *)0)->slots,
-               "a shard entry has a bit for every slot");
+_Static_assert(PS_SLOTS <= 8 * sizeof((struct ps_shard_entry *)0)->slots, "a shard entry has a bit for every slot");
 
 void ps_slot_map_init(struct ps_slot_map *map, uint32_t shards)
 {

@@ -16,6 +16,7 @@ struct ps_member {
     char host[64], endpoint[256];
     uint32_t pid, shard;
     bool alive, welcomed;
+    bool left; /* it said goodbye: a beat that arrives late does not bring it back */
     double last_beat;
     struct ps_progress progress; /* entry is always NULL here */
     bool answered;               /* the question of the current phase */

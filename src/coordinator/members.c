@@ -95,9 +95,6 @@ static void hello(struct ps_coordinator *c, uint64_t routing_id, const struct ps
                   m->host, m->pid);
     }
     m->last_beat = ps_now();
-    if (!m->alive) { /* taken for dead: its lanes are gone, it begins anew */
-        m->alive = m->role == PS_ROLE_WORKER;
-    }
     if (c->map.version)
         welcome(c, m);
 }
@@ -105,8 +102,12 @@ static void hello(struct ps_coordinator *c, uint64_t routing_id, const struct ps
 static void beat(struct ps_coordinator *c, uint64_t routing_id, const struct ps_control *message)
 {
     struct ps_member *m = ps_member_find(c, message->from);
-    if (!m || !m->alive)
+    if (!m || m->left)
         return;
+    if (!m->alive && m->role == PS_ROLE_WORKER) { /* it only hung: its lanes are fenced, it may be granted others */
+        m->alive = true;
+        ps_runlog(c->options.log, "{\"event\":\"back\",\"role\":\"worker\",\"host\":\"%s\",\"pid\":%u}", m->host, m->pid);
+    }
     m->last_beat = ps_now();
     m->progress = message->progress;
     m->progress.entry = NULL;
@@ -134,6 +135,7 @@ static void lose(struct ps_coordinator *c, struct ps_member *m, const char *why)
 
 static void bye(struct ps_coordinator *c, struct ps_member *m, const struct ps_control *message)
 {
+    m->left = true;
     if (!m->alive)
         return;
     if (c->stopping) {

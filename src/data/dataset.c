@@ -38,7 +38,8 @@ struct ps_dataset_private {
 
 static int damaged(const struct ps_dataset *d, const char *file, const char *what, struct ps_error *err)
 {
-    return ps_fail(err, PS_EXIT_DATA, "%s/%s is damaged (%s); prepare the dataset again", d->path, file, what);
+    ps_fail(err, PS_EXIT_DATA, "%s/%s is damaged (%s); prepare the dataset again", d->path, file, what);
+    return -PS_EXIT_DATA;
 }
 
 /* ---- dataset.yaml ---- */
@@ -47,16 +48,14 @@ static int description_number(const struct ps_dataset *d, const struct ps_yaml *
                               uint64_t limit, uint64_t *value, struct ps_error *err)
 {
     const struct ps_yaml *node = ps_yaml_get(map, key);
-    char *end = NULL;
-    if (!node || node->kind != PS_YAML_SCALAR || !node->text[0] || node->text[0] == '-')
-        return ps_fail(err, PS_EXIT_DATA, "%s/dataset.yaml:%d: no number '%s'; prepare the dataset again", d->path,
-                       map->line, key);
+    char what[96], *end = NULL;
+    bool number = node && node->kind == PS_YAML_SCALAR && node->text[0] && node->text[0] != '-';
     errno = 0;
-    *value = strtoull(node->text, &end, base);
-    if (errno || *end || *value > limit)
-        return ps_fail(err, PS_EXIT_DATA, "%s/dataset.yaml:%d: '%s' is not a possible number; prepare the dataset again",
-                       d->path, node->line, key);
-    return 0;
+    *value = number ? strtoull(node->text, &end, base) : 0;
+    if (number && !errno && !*end && *value <= limit)
+        return 0;
+    snprintf(what, sizeof what, "line %d: no possible number '%.40s'", node ? node->line : map->line, key);
+    return damaged(d, "dataset.yaml", what, err);
 }
 
 static int description_behaviours(struct ps_dataset *d, const struct ps_yaml *root, bool *times, struct ps_error *err)
@@ -98,23 +97,24 @@ static int load_description(struct ps_dataset *d, struct ps_yaml **root, bool *t
     size_t size = 0;
     int status = ps_file_read(path, DESCRIPTION_BYTES, &text, &size, err);
     if (status && access(path, F_OK) != 0)
-        ps_fail(err, PS_EXIT_DATA, "%s holds no prepared dataset: there is no dataset.yaml; make one with "
-                "'penstock prepare'", d->path);
+        ps_fail(err, PS_EXIT_DATA, "%s holds no prepared dataset (no dataset.yaml); make one with 'penstock prepare'",
+                d->path);
     if (!status)
         status = ps_yaml_load_text(text, size, path, PS_EXIT_DATA, root, err);
     if (status)
         goto out;
     const struct ps_yaml *format = ps_yaml_get(*root, "format");
-    uint64_t version;
+    uint64_t version = 0;
     if (!format || !format->text || strcmp(format->text, PS_DATASET_FORMAT) != 0) {
         status = ps_fail(err, PS_EXIT_DATA, "%s does not describe a prepared dataset", path);
         goto out;
     }
     status = description_number(d, *root, "version", 10, UINT32_MAX, &version, err);
     if (!status && version != PS_DATASET_VERSION)
-        status = ps_fail(err, PS_EXIT_DATA,
-                         "%s has format version %" PRIu64 ", and this penstock reads version %d; prepare the data again",
-                         d->path, version, PS_DATASET_VERSION);
+        status =
+            ps_fail(err, PS_EXIT_DATA,
+                    "%s has format version %" PRIu64 ", and this penstock reads version %d; prepare the data again",
+                    d->path, version, PS_DATASET_VERSION);
     if (!status && !description_is_whole(text, size))
         status = damaged(d, "dataset.yaml", "its checksum is wrong", err);
     if (!status)
@@ -150,8 +150,7 @@ static int map_file(struct ps_dataset *d, const struct ps_yaml *files, const cha
     snprintf(f->name, sizeof f->name, "%s.%s", first, second);
     const struct ps_yaml *entry = files ? ps_yaml_get(files, f->name) : NULL;
     if (!entry)
-        return ps_fail(err, PS_EXIT_DATA, "%s/dataset.yaml does not name the file %s; prepare the dataset again",
-                       d->path, f->name);
+        return damaged(d, f->name, "dataset.yaml does not name it", err);
     int status = description_number(d, entry, "bytes", 10, INT64_MAX, &noted, err);
     if (!status)
         status = description_number(d, entry, "xxh64", 16, UINT64_MAX, &f->sum, err);
@@ -269,7 +268,8 @@ static int map_all(struct ps_dataset *d, const struct ps_yaml *root, const bool 
     for (uint32_t b = 0; !status && b < d->behaviours; b++)
         status = map_behaviour(d, files, b, times[b], err);
     if (!status)
-        status = map_file(d, files, "union", "offset", (d->users + 1) * sizeof *d->union_offset, true, &data, NULL, err);
+        status =
+            map_file(d, files, "union", "offset", (d->users + 1) * sizeof *d->union_offset, true, &data, NULL, err);
     d->union_offset = data;
     if (!status && !is_ascending(d->union_offset, d->users, d->union_pairs))
         status = damaged(d, "union.offset", "its offsets do not ascend", err);

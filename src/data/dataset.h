@@ -26,7 +26,8 @@ struct ps_pair {
 enum ps_split { PS_SPLIT_VALID = 1, PS_SPLIT_TEST = 2 };
 enum ps_entity { PS_USERS = 0, PS_ITEMS = 1 };
 
-/* One behaviour's training interactions. Items of user u: item[offset[u]] .. item[offset[u+1]-1], strictly ascending. */
+/* One behaviour's training interactions. Items of user u: item[offset[u]] up to item[offset[u+1]], strictly ascending.
+ */
 struct ps_history {
     const uint64_t *offset;
     const uint32_t *item;
@@ -47,7 +48,7 @@ struct ps_dataset {
     const uint32_t *block_user; /* blocks + 1: block b holds users [block_user[b], block_user[b+1]) */
     const struct ps_pair *valid, *test;
     uint64_t valid_count, test_count;
-    uint64_t fingerprint; /* XXH64 over dataset.yaml: goes into configuration and checkpoints */
+    uint64_t fingerprint;                /* XXH64 over dataset.yaml: goes into configuration and checkpoints */
     struct ps_dataset_private *private_; /* owned; mappings and names */
 };
 
@@ -65,19 +66,21 @@ const char *ps_dataset_name(const struct ps_dataset *dataset, enum ps_entity ent
 int ps_dataset_find(const struct ps_dataset *dataset, enum ps_entity entity, const char *name, size_t length,
                     uint64_t *id);
 
-/* Whether (user, item) is in training behaviour b: a binary search in the user's list. */
+/* Whether (user, item) is in training behaviour b: a binary search in the user's list, without branches that depend on
+ * the data (which way it goes is a coin toss, and samplers ask this millions of times a second). */
 static inline bool ps_dataset_has(const struct ps_dataset *dataset, uint32_t b, uint32_t user, uint32_t item)
 {
     const struct ps_history *h = &dataset->train[b];
-    uint64_t low = h->offset[user], high = h->offset[user + 1];
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        if (h->item[middle] < item)
-            low = middle + 1;
-        else
-            high = middle;
+    const uint32_t *base = h->item + h->offset[user];
+    uint64_t n = h->offset[user + 1] - h->offset[user];
+    if (!n)
+        return false;
+    while (n > 1) {
+        uint64_t half = n / 2;
+        base += half & -(uint64_t)(base[half - 1] < item);
+        n -= half;
     }
-    return low < h->offset[user + 1] && h->item[low] == item;
+    return *base == item;
 }
 
 /* Bit b set: the pair is in training behaviour b. */

@@ -179,10 +179,11 @@ static uint64_t count_union(struct ps_dataset_writer *w, const struct ps_user_li
     uint64_t all = 0, distinct = 0;
     for (uint32_t b = 0; b < w->shape.behaviours; b++) {
         PS_GROW(w->merged, w->merged_capacity, all + lists->count[b]);
-        memcpy(w->merged + all, lists->item[b], lists->count[b] * sizeof *w->merged);
-        all += lists->count[b];
+        for (uint64_t i = 0; i < lists->count[b]; i++)
+            w->merged[all++] = lists->item[b][i];
     }
-    qsort(w->merged, all, sizeof *w->merged, compare_items);
+    if (all) /* without any, there is no array to sort */
+        qsort(w->merged, all, sizeof *w->merged, compare_items);
     for (uint64_t i = 0; i < all; i++)
         distinct += i == 0 || w->merged[i] != w->merged[i - 1];
     return distinct;

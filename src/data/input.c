@@ -108,8 +108,8 @@ static int no_column(const struct ps_input *in, int role, const char *wanted, co
     size_t used = 0;
     for (int c = 0; c < count && used < sizeof list - 80; c++) {
         struct slice shown = {name[c].text, PS_MIN(name[c].length, (size_t)40)};
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s'%.*s'", c ? ", " : "", (int)shown.length,
-                                 shown.text);
+        used +=
+            (size_t)snprintf(list + used, sizeof list - used, "%s'%.*s'", c ? ", " : "", (int)shown.length, shown.text);
     }
     for (char *c = list; *c; c++)
         if ((unsigned char)*c < ' ')

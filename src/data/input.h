@@ -31,8 +31,8 @@ enum ps_input_result { PS_INPUT_END = 0, PS_INPUT_EVENT = 1, PS_INPUT_BAD = 2 };
 
 struct ps_input;
 
-/* Opens a file ("-": standard input) and finds its columns: user, item and those named by the caller must be there. `stop` as in lines.h.
- * Errors: PS_EXIT_DATA, naming the file and the columns that it has. */
+/* Opens a file ("-": standard input) and finds its columns: user, item and those named by the caller must be there.
+ * `stop` as in lines.h. Errors: PS_EXIT_DATA, naming the file and the columns that it has. */
 int ps_input_open(struct ps_input **input, const char *path, const struct ps_input_format *format,
                   const volatile sig_atomic_t *stop, struct ps_error *err);
 void ps_input_close(struct ps_input *input);

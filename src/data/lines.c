@@ -20,8 +20,8 @@ enum { RAW_BYTES = 128 << 10, TEXT_BYTES = PS_LINE_MAX + (256 << 10), MAGIC_BYTE
 static const uint64_t xz_memory_limit = UINT64_C(512) << 20; /* xz -9 needs 65 MiB */
 
 struct ps_lines {
-    char *path; /* owned; as shown in errors */
-    int fd;     /* owned, except for the standard input */
+    char *path;                        /* owned; as shown in errors */
+    int fd;                            /* owned, except for the standard input */
     const volatile sig_atomic_t *stop; /* borrowed, or NULL */
     const struct decoder *decoder;
     union {
@@ -39,8 +39,8 @@ struct ps_lines {
     uint64_t number, consumed;
 };
 
-/* One way of packing. decode: from raw into `room` bytes at `out`; returns how many came out (0: more raw bytes are needed,
- * or it is the end), or a negative status. */
+/* One way of packing. decode: from raw into `room` bytes at `out`; returns how many came out (0: more raw bytes are
+ * needed, or it is the end), or a negative status. */
 struct decoder {
     const char *name;
     const char *magic;
@@ -158,8 +158,9 @@ static void zstd_close(struct ps_lines *l)
 /* The last one takes every file. */
 static const struct decoder decoders[] = {
     {"gzip", "\x1f\x8b", 2, gzip_open, gzip_decode, gzip_close},
-    {"xz", "\xfd"
-           "7zXZ\0",
+    {"xz",
+     "\xfd"
+     "7zXZ\0",
      6, xz_open, xz_decode, xz_close},
     {"zstd", "\x28\xb5\x2f\xfd", 4, zstd_open, zstd_decode, zstd_close},
     {"plain", "", 0, NULL, plain_decode, NULL},

@@ -23,8 +23,8 @@ struct ps_names {
 void ps_names_init(struct ps_names *names);
 void ps_names_fini(struct ps_names *names);
 
-/* Whether bytes can be a name: 1 to PS_NAME_BYTES_MAX of them, without control characters, which no table of results could
- * hold. */
+/* Whether bytes can be a name: 1 to PS_NAME_BYTES_MAX of them, without control characters, which no table of results
+ * could hold. */
 bool ps_names_allow(const char *name, size_t length);
 /* The provisional number of a name that is allowed, given now if it is new. */
 uint32_t ps_names_add(struct ps_names *names, const char *name, size_t length);

@@ -62,7 +62,8 @@ static int check_place(const char *path, bool overwrite, struct ps_error *err)
     if (empty)
         return 0;
     if (!is_dataset(path))
-        return ps_fail(err, PS_EXIT_USAGE, "%s exists and is no prepared dataset; choose another folder with --out", path);
+        return ps_fail(err, PS_EXIT_USAGE, "%s exists and is no prepared dataset; choose another folder with --out",
+                       path);
     if (!overwrite)
         return ps_fail(err, PS_EXIT_USAGE, "%s holds a dataset; choose another folder, or replace it with --overwrite",
                        path);

@@ -1,11 +1,11 @@
 /* prepare.h - from tables of events to a prepared dataset, with input larger than memory.
  *
- *   read    every event becomes a record of 16 bytes with provisional numbers, spilled to an unnamed file; only the names
- *           of users and items are kept in memory                                               (prepare_read.c)
- *   order   dense ids are given, when all names are known                                       (names.c)
+ *   read    every event becomes a record of 16 bytes with provisional numbers, in an unnamed file; only the names of
+ *           users and items are kept in memory (prepare_read.c)
+ *   order   dense ids are given, when all names are known (names.c)
  *   sort    records go to buckets of users that fit into memory; each bucket is put into order by user, split, and
- *           appended to the columns                                                             (prepare_sort.c, split.c)
- *   place   everything was written into OUT.tmp-PID, which is now renamed to OUT                (prepare.c)
+ *           appended to the columns (prepare_sort.c, split.c)
+ *   place   everything was written into OUT.tmp-PID, which is now renamed to OUT (prepare.c)
  *
  * Nothing is left behind by a failure, a full disk, or a signal that sets `stop`.
  */
@@ -33,11 +33,11 @@ struct ps_prepare_options {
     struct ps_split_rules rules;
     char behaviour[PS_MAX_BEHAVIOURS][32]; /* rules.behaviours of them; letters, digits, '-' and '_' */
     uint64_t id_seed;
-    const char *dictionary; /* folder of a prepared dataset whose names keep their ids; NULL: none */
-    uint64_t memory;        /* bytes that may be used in all, as far as the names leave room */
-    uint64_t max_bad;       /* bad lines allowed */
-    bool strict;            /* an unknown behaviour makes a bad line; otherwise it is passed over */
-    bool quiet;             /* no progress */
+    const char *dictionary;            /* folder of a prepared dataset whose names keep their ids; NULL: none */
+    uint64_t memory;                   /* bytes that may be used in all, as far as the names leave room */
+    uint64_t max_bad;                  /* bad lines allowed */
+    bool strict;                       /* an unknown behaviour makes a bad line; otherwise it is passed over */
+    bool quiet;                        /* no progress */
     const volatile sig_atomic_t *stop; /* or NULL */
 };
 
@@ -48,7 +48,7 @@ struct ps_prepare_stats {
     uint64_t lines, bad;
     uint64_t events[PS_MAX_BEHAVIOURS]; /* before merging */
     uint64_t kept[2];                   /* users and items that the dictionary brought, by enum ps_entity */
-    uint64_t unknown, not_target;       /* lines passed over: of unknown behaviours; of others than the target, held out */
+    uint64_t unknown, not_target; /* lines passed over: of unknown behaviours; of others than the target, held out */
     struct {
         char name[32];
         uint64_t lines;
@@ -57,11 +57,11 @@ struct ps_prepare_stats {
     double seconds;
 };
 
-/* Prepares a dataset. *stats is set as far as the work came. Errors: PS_EXIT_DATA for the input, PS_EXIT_STORAGE for the
- * disk, PS_EXIT_INTERRUPTED. */
+/* Prepares a dataset. *stats is set as far as the work came. Errors: PS_EXIT_DATA for the input, PS_EXIT_STORAGE for
+ * the disk, PS_EXIT_INTERRUPTED. */
 int ps_prepare(const struct ps_prepare_options *options, struct ps_prepare_stats *stats, struct ps_error *err);
 
-/* The statistics for people, and as YAML for dataset.yaml together with how it was prepared; the caller frees the text. */
+/* The statistics for people, and, with how it was prepared, as YAML for dataset.yaml (the caller frees the text). */
 void ps_prepare_print(const struct ps_prepare_options *options, const struct ps_prepare_stats *stats, FILE *to);
 char *ps_prepare_yaml(const struct ps_prepare_options *options, const struct ps_prepare_stats *stats);
 

@@ -1,8 +1,8 @@
 /* prepare_sort.c - the second pass: records go to buckets of users, and from there, user by user, to the columns.
  *
- * A bucket is a run of dense user ids whose records fit into the memory that is left beside the names. How many events a user
- * has is known from the first pass, so a bucket is read into its final order: no sort across users is needed, and
- * within a user the order of the input is kept.
+ * A bucket is a run of dense user ids whose records fit into the memory that is left beside the names. How many events
+ * a user has is known from the first pass, so a bucket is read into its final order: no sort across users is needed,
+ * and within a user the order of the input is kept.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* fread_unlocked, fwrite_unlocked */
@@ -24,9 +24,9 @@ struct bucket {
 struct sorting {
     struct ps_preparation *p;
     uint64_t users, items;
-    uint32_t *number;   /* owned; provisional number by dense user id */
-    uint64_t *item_key; /* owned; hash of an item's name by dense id */
-    uint16_t *bucket_of; /* owned; by dense user id */
+    uint32_t *number;                      /* owned; provisional number by dense user id */
+    uint64_t *item_key;                    /* owned; hash of an item's name by dense id */
+    uint16_t *bucket_of;                   /* owned; by dense user id */
     struct bucket bucket[MAX_BUCKETS + 1]; /* and one that ends the last */
     int buckets;
     struct ps_record *record; /* owned; one bucket's, user by user */
@@ -55,8 +55,8 @@ static int plan_buckets(struct sorting *s, struct ps_error *err)
         struct bucket *last = &s->bucket[s->buckets - (s->buckets > 0)];
         if (!s->buckets || last->records + events > most) {
             if (s->buckets == MAX_BUCKETS)
-                return ps_fail(err, PS_EXIT_DATA, "the input needs more than %d buckets; give more memory with --memory",
-                               MAX_BUCKETS);
+                return ps_fail(err, PS_EXIT_DATA,
+                               "the input needs more than %d buckets; give more memory with --memory", MAX_BUCKETS);
             last = &s->bucket[s->buckets++];
             *last = (struct bucket){.first_user = u};
         }

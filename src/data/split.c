@@ -153,8 +153,8 @@ static struct ps_record take(struct ps_record *target, uint64_t *count, uint64_t
 
 /* Training list of a behaviour: items within the horizon, without the ones that are to be left out. */
 static void list_behaviour(const struct ps_split_rules *rules, uint32_t b, const struct ps_record *record,
-                           uint64_t count, const struct horizon *horizon, const uint32_t *hidden,
-                           uint64_t hidden_count, struct ps_user_lists *lists, struct ps_split_counts *counts)
+                           uint64_t count, const struct horizon *horizon, const uint32_t *hidden, uint64_t hidden_count,
+                           struct ps_user_lists *lists, struct ps_split_counts *counts)
 {
     bool target = b == rules->behaviours - 1;
     if (count > lists->capacity[b]) {
@@ -213,8 +213,8 @@ void ps_split_user(const struct ps_split_rules *rules, struct ps_record *record,
     lists->valid_count = lists->test_count = 0;
     take_given(record + first[PS_KIND_VALID], first[PS_KIND_VALID + 1] - first[PS_KIND_VALID],
                record + first[PS_KIND_TEST], first[PS_KIND_TEST + 1] - first[PS_KIND_TEST], lists, counts);
-    uint64_t targets = merge_targets(rules, record + first[target_kind], first[target_kind + 1] - first[target_kind],
-                                     lists, counts);
+    uint64_t targets =
+        merge_targets(rules, record + first[target_kind], first[target_kind + 1] - first[target_kind], lists, counts);
     const enum ps_holdout rule[2] = {rules->test, rules->valid}; /* the test's pair is chosen first */
     for (int s = 0; s < 2; s++) {
         uint64_t chosen = choose(rules, rule[s], lists->target, targets, user_key, item_key);

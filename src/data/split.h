@@ -1,7 +1,7 @@
 /* split.h - what becomes of one user's events: merged, held out, or left for training.
  *
- * Pure functions of one user's records and of seeded draws that are named by the user's and the items' names, so a split
- * depends neither on dense ids nor on how the work is cut. docs/data.md tells the rules to users.
+ * Pure functions of one user's records and of seeded draws that are named by the user's and the items' names, so a
+ * split depends neither on dense ids nor on how the work is cut. docs/data.md tells the rules to users.
  */
 #ifndef PS_DATA_SPLIT_H
 #define PS_DATA_SPLIT_H

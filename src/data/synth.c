@@ -12,9 +12,9 @@ enum { USER_TASTES = 3, START = 1600000000, DAYS = 90, EVENT_MAX = 128, VISITS_P
 /* What a stream is for, beside PS_RANDOM_SYNTH: a visit, a user's tastes, and the names' permutations. */
 enum draw { DRAW_VISIT = 1, DRAW_TASTES, DRAW_USER_NAMES, DRAW_ITEM_NAMES };
 
-static const double taste_share[USER_TASTES] = {0.60, 0.25, 0.15};
-static const double item_skew = 0.6, user_skew = 0.3;
-static const double goes_on = 0.40, goes_on_by_noise = 0.10, logged = 0.35;
+static const double taste_share[USER_TASTES] = {0.70, 0.20, 0.10};
+static const double item_skew = 0.9, user_skew = 0.3;
+static const double goes_on = 0.45, goes_on_by_noise = 0.10, logged = 0.15;
 
 /* One visit. */
 struct visit {
@@ -25,14 +25,15 @@ struct visit {
 
 struct synth {
     const struct ps_synth_options *options;
-    uint64_t user_names, item_names; /* seeds of permutations: a name tells nothing about activity, taste or popularity */
-    double scale[2];                 /* n^(1-s) - 1 of users, and of a taste's items */
+    uint64_t user_names,
+        item_names;                /* seeds of permutations: a name tells nothing about activity, taste or popularity */
+    double user_scale, item_scale; /* of draw_rank, for users and for a taste's items */
 };
 
-/* Rank k of n, drawn with a density ~ (k + 1)^-s, by inversion of the continuous law; scale = n^(1-s) - 1... */
+/* Rank k of n, drawn with a density ~ (k + 1)^-s by inversion of the continuous law on [1, n + 1). */
 static uint64_t draw_rank(struct ps_random *random, uint64_t n, double s, double scale)
 {
-    double x = pow(scale * ps_random_unit(random) + 1, 1 / (1 - s)) - 1; /* in [0, n) with scale = (n+1)^(1-s) - 1 */
+    double x = pow(scale * ps_random_unit(random) + 1, 1 / (1 - s)) - 1;
     return PS_MIN((uint64_t)x, n - 1);
 }
 
@@ -64,10 +65,10 @@ static struct visit make_visit(const struct synth *s, uint64_t number)
 {
     const struct ps_synth_options *o = s->options;
     struct ps_random random = ps_random_stream(o->seed, PS_RANDOM_SYNTH, DRAW_VISIT, number, 0);
-    uint64_t user = draw_rank(&random, o->users, user_skew, s->scale[0]);
+    uint64_t user = draw_rank(&random, o->users, user_skew, s->user_scale);
     bool noise = ps_random_unit(&random) < o->noise;
     uint64_t taste = noise ? ps_random_below(&random, o->tastes) : draw_taste(o, user, &random);
-    uint64_t item = taste + o->tastes * draw_rank(&random, taste_items(o, taste), item_skew, s->scale[1]);
+    uint64_t item = taste + o->tastes * draw_rank(&random, taste_items(o, taste), item_skew, s->item_scale);
     struct visit v = {.user = ps_random_permute(s->user_names, o->users, user),
                       .item = ps_random_permute(s->item_names, o->items, item)};
     while (v.strongest + 1 < o->behaviours && ps_random_unit(&random) < (noise ? goes_on_by_noise : goes_on))
@@ -152,8 +153,8 @@ int ps_synth(const struct ps_synth_options *options, const char *path, struct ps
     struct ps_random items = ps_random_stream(options->seed, PS_RANDOM_SYNTH, DRAW_ITEM_NAMES, 0, 0);
     s.user_names = ps_random_next(&users);
     s.item_names = ps_random_next(&items);
-    s.scale[0] = rank_scale(options->users, user_skew);
-    s.scale[1] = rank_scale(taste_items(options, 0), item_skew);
+    s.user_scale = rank_scale(options->users, user_skew);
+    s.item_scale = rank_scale(taste_items(options, 0), item_skew);
     int status = ps_writer_open(&file, path, err);
     if (status)
         return status;

@@ -1,16 +1,16 @@
 /* synth.h - a made log of users' behaviour with a known structure planted in it; docs/data.md describes it.
  *
- * The log is a sequence of visits in the order of time. A visit is one user who looks at one item, and perhaps goes on to
- * stronger behaviours. Everything is a function of (seed, number of the visit), of the user or of the item, so memory does
- * not depend on the size.
+ * The log is a sequence of visits in the order of time. A visit is one user who looks at one item, and perhaps goes on
+ * to stronger behaviours. Everything is a function of (seed, number of the visit), of the user or of the item, so
+ * memory does not depend on the size.
  *
- *   tastes      every item has one taste, every user three of them, visited with probabilities .60, .25 and .15
+ *   tastes      every item has one taste, every user three of them, visited with probabilities .70, .20 and .10
  *   noise       with this probability a visit goes to any item instead; on such a visit the user hardly goes on
- *   popularity  rank k of the n items of a taste is visited with probability ~ (k + 1)^-0.6; users' activity is
+ *   popularity  rank k of the n items of a taste is visited with probability ~ (k + 1)^-0.9; users' activity is
  *               skewed as (k + 1)^-0.3
- *   cascade     a visit goes on to the next stronger behaviour with probability .40 (.10 for noise)
+ *   cascade     a visit goes on to the next stronger behaviour with probability .45 (.10 for noise)
  *   gaps        of the behaviours that a visit went through, the strongest is always logged, each weaker one with
- *               probability .35 only: purchases without a logged cart are common, as are carts without a purchase
+ *               probability .15 only: purchases without a logged cart are common, as are carts without a purchase
  */
 #ifndef PS_DATA_SYNTH_H
 #define PS_DATA_SYNTH_H

@@ -1,11 +1,11 @@
 /* checkpoint.h - row files: a shard's rows and marks in one file, written at a cut; reading them back on any number of
  * shards, or without any server.
  *
- * shard-NNN.rows is a sequence of 8-byte-aligned little-endian records: a header (struct ps_file_header in checkpoint_format.h)
- * with the marks, then segments in ascending (slot, table) order, then a footer. A segment has the rows of one table in
- * one slot: keys ascending, then the rows (value and optimiser state). It depends on these rows only, so that the same
- * state gives the same segments whatever number of servers wrote it. Every byte is covered by a checksum. Rows that
- * were never written are not in the file: they have their initial value.
+ * shard-NNN.rows is a sequence of 8-byte-aligned little-endian records: a header (struct ps_file_header in
+ * checkpoint_format.h) with the marks, then segments in ascending (slot, table) order, then a footer. A segment has the
+ * rows of one table in one slot: keys ascending, then the rows (value and optimiser state). It depends on these rows
+ * only, so that the same state gives the same segments whatever number of servers wrote it. Every byte is covered by a
+ * checksum. Rows that were never written are not in the file: they have their initial value.
  */
 #ifndef PS_SERVER_CHECKPOINT_H
 #define PS_SERVER_CHECKPOINT_H
@@ -26,8 +26,8 @@ struct ps_marks {
     struct ps_lane_mark *lane; /* owned */
 };
 
-/* Writes FOLDER/shard-NNN.rows (temporary name, fsync, rename) and tells its name, size and XXH64. `rows` are the tables'
- * rows, whose width is value and state. */
+/* Writes FOLDER/shard-NNN.rows (temporary name, fsync, rename) and tells its name, size and XXH64. `rows` are the
+ * tables' rows, whose width is value and state. */
 int ps_checkpoint_write(const struct ps_marks *marks, const struct ps_table_spec *spec, uint32_t tables,
                         const struct ps_optimizer_spec *optimizer, const struct ps_rows *rows, const char *folder,
                         struct ps_file_entry *file, struct ps_error *err);
@@ -67,8 +67,8 @@ void ps_checkpoint_fetch(const struct ps_checkpoint *checkpoint, uint32_t table,
 /* Table by name; -1 where there is none. */
 int ps_checkpoint_table(const struct ps_checkpoint *checkpoint, const char *name);
 
-/* Takes the rows and marks of a checkpoint into the tables of a shard: the slots that it owns, in memory that does not grow
- * with the checkpoint. Specifications, seed, lanes and mode must be those of the checkpoint. */
+/* Takes the rows and marks of a checkpoint into the tables of a shard: the slots that it owns, in memory that does not
+ * grow with the checkpoint. Specifications, seed, lanes and mode must be those of the checkpoint. */
 int ps_checkpoint_load(const char *folder, const bool owns[PS_SLOTS], const struct ps_table_spec *spec, uint32_t tables,
                        const struct ps_optimizer_spec *optimizer, struct ps_rows *rows, struct ps_marks *marks,
                        struct ps_error *err);

@@ -29,12 +29,15 @@ int ps_checkpoint_load(const char *folder, const bool owns[PS_SLOTS], const stru
     int status = ps_checkpoint_open(&c, folder, err);
     if (status)
         return status;
-    if (c.manifest.tables != tables || ps_specs_digest(spec, tables, optimizer) !=
-                                           ps_specs_digest(c.manifest.table, tables, &c.manifest.optimizer))
-        status = ps_fail(err, PS_EXIT_DATA, "checkpoint %s is of another model, dataset or optimiser than this run", folder);
+    if (c.manifest.tables != tables ||
+        ps_specs_digest(spec, tables, optimizer) != ps_specs_digest(c.manifest.table, tables, &c.manifest.optimizer))
+        status =
+            ps_fail(err, PS_EXIT_DATA, "checkpoint %s is of another model, dataset or optimiser than this run", folder);
     else if (c.marks.seed != marks->seed || c.marks.lanes != marks->lanes || c.marks.mode != marks->mode)
-        status = ps_fail(err, PS_EXIT_DATA, "checkpoint %s was made with another train.seed, train.lanes or "
-                         "train.consistency than this run has", folder);
+        status = ps_fail(err, PS_EXIT_DATA,
+                         "checkpoint %s was made with another train.seed, train.lanes or "
+                         "train.consistency than this run has",
+                         folder);
     for (size_t i = 0; !status && i < c.places; i++) {
         struct ps_segment segment;
         if (!owns[c.place[i].slot])
@@ -59,7 +62,8 @@ int ps_checkpoint_digest(const char *folder, uint64_t *digest, struct ps_error *
         return status;
     const struct ps_marks *m = &c.marks;
     const uint64_t state[] = {m->seed, m->v, m->steps, m->mode, m->epoch, m->lanes};
-    uint64_t d = ps_hash64(state, sizeof state, ps_specs_digest(c.manifest.table, c.manifest.tables, &c.manifest.optimizer));
+    uint64_t d =
+        ps_hash64(state, sizeof state, ps_specs_digest(c.manifest.table, c.manifest.tables, &c.manifest.optimizer));
     for (uint32_t l = 0; l < m->lanes; l++) {
         const uint64_t lane[] = {m->lane[l].hwm, m->lane[l].ended};
         d = ps_hash64(lane, sizeof lane, d);

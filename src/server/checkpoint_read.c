@@ -38,13 +38,21 @@ static int read_header(const struct ps_checkpoint *c, uint32_t file, struct ps_m
     if (sum != ps_hash64(m->data, size, 0))
         return bad(c, file, "the checksum of its header is wrong", err);
     const struct ps_manifest *f = &c->manifest;
-    if (h.slots != PS_SLOTS || h.tables != f->tables || h.specs != ps_specs_digest(f->table, f->tables, &f->optimizer) ||
-        h.run != f->run || h.cut != f->cut || h.era != f->era || h.epoch != f->epoch || h.lanes != f->lanes ||
-        h.seed != f->seed || h.mode != f->mode)
+    if (h.slots != PS_SLOTS || h.tables != f->tables ||
+        h.specs != ps_specs_digest(f->table, f->tables, &f->optimizer) || h.run != f->run || h.cut != f->cut ||
+        h.era != f->era || h.epoch != f->epoch || h.lanes != f->lanes || h.seed != f->seed || h.mode != f->mode)
         return ps_fail(err, PS_EXIT_DATA, "%s/%s is of another checkpoint than the manifest beside it", c->folder,
                        f->file[file].name);
-    *marks = (struct ps_marks){.run = h.run, .seed = h.seed, .cut = h.cut, .v = h.v, .steps = h.steps, .era = h.era,
-                               .shard = h.shard, .mode = h.mode, .epoch = h.epoch, .lanes = h.lanes};
+    *marks = (struct ps_marks){.run = h.run,
+                               .seed = h.seed,
+                               .cut = h.cut,
+                               .v = h.v,
+                               .steps = h.steps,
+                               .era = h.era,
+                               .shard = h.shard,
+                               .mode = h.mode,
+                               .epoch = h.epoch,
+                               .lanes = h.lanes};
     marks->lane = ps_malloc(h.lanes * sizeof *marks->lane);
     memcpy(marks->lane, m->data + sizeof h, h.lanes * sizeof *marks->lane);
     *end = size + sizeof sum;
@@ -188,7 +196,8 @@ static void view(const struct ps_checkpoint *c, const struct ps_place *p, struct
 {
     const unsigned char *content = c->mapping[p->file].data + p->offset;
     const uint64_t *key = (const uint64_t *)(const void *)content;
-    *segment = (struct ps_segment){p->slot, p->table, p->width, p->rows, key, (const float *)(const void *)(key + p->rows)};
+    *segment =
+        (struct ps_segment){p->slot, p->table, p->width, p->rows, key, (const float *)(const void *)(key + p->rows)};
 }
 
 int ps_checkpoint_segment(const struct ps_checkpoint *c, size_t i, struct ps_segment *segment, struct ps_error *err)

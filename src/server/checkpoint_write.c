@@ -19,8 +19,8 @@ uint64_t ps_specs_digest(const struct ps_table_spec *spec, uint32_t tables, cons
     uint64_t d = digest_number(tables, optimizer->kind);
     for (uint32_t t = 0; t < tables; t++) {
         d = digest_text(d, spec[t].name);
-        const uint64_t number[] = {spec[t].kind,        spec[t].rows,       spec[t].width, spec[t].fields,
-                                   spec[t].tensor_rows, spec[t].tensor_cols};
+        const uint64_t number[] = {spec[t].kind,   spec[t].rows,        spec[t].width,
+                                   spec[t].fields, spec[t].tensor_rows, spec[t].tensor_cols};
         d = ps_hash64(number, sizeof number, d);
         for (uint32_t f = 0; f < spec[t].fields; f++) {
             const struct ps_field *field = &spec[t].field[f];
@@ -84,8 +84,8 @@ static int write_segment(struct ps_writer *w, uint32_t slot, uint32_t t, const s
         memcpy(value + (size_t)i * rows->width, ps_rows_at(rows, row[i].number), rows->width * sizeof *value);
     }
     memset(value + (size_t)n * rows->width, 0, (char *)key + size - (char *)(value + (size_t)n * rows->width));
-    struct ps_segment_header header = {.slot = slot, .table = t, .rows = n, .width = rows->width,
-                                       .content = ps_hash64(key, size, 0)};
+    struct ps_segment_header header = {
+        .slot = slot, .table = t, .rows = n, .width = rows->width, .content = ps_hash64(key, size, 0)};
     header.sum = ps_hash64(&header, offsetof(struct ps_segment_header, sum), 0);
     int status = ps_writer_put(w, &header, sizeof header, err);
     return status ? status : ps_writer_put(w, key, size, err);
@@ -116,8 +116,8 @@ static int write_header(struct ps_writer *w, const struct ps_marks *marks, const
     return status ? status : ps_writer_put(w, &sum, sizeof sum, err);
 }
 
-static int write_segments(struct ps_writer *w, const struct by_slot *group, uint32_t tables,
-                          const struct ps_rows *rows, struct ps_error *err)
+static int write_segments(struct ps_writer *w, const struct by_slot *group, uint32_t tables, const struct ps_rows *rows,
+                          struct ps_error *err)
 {
     struct ps_file_footer footer = {0};
     struct ps_buffer order = {0}, content = {0};

@@ -1,8 +1,8 @@
 /* commit.c - gradients land in rows; see shard.h.
  *
- * async and bounded: at once. sync: lane by lane, in lane order, a step's gradients are summed in `sum`; when every lane
- * has had its turn the optimiser is applied once, and the buffer of the sums becomes the retained set: the values that
- * the changed rows had before (docs/protocol.md).
+ * async and bounded: at once. sync: lane by lane, in lane order, a step's gradients are summed in `sum`; when every
+ * lane has had its turn the optimiser is applied once, and the buffer of the sums becomes the retained set: the values
+ * that the changed rows had before (docs/protocol.md).
  */
 #include <string.h>
 
@@ -107,8 +107,8 @@ static void commit(struct ps_shard *s)
     }
 }
 
-/* Folds the lanes whose turn has come; a step that is complete is committed, and the next one begins. A step to which no
- * lane contributes is none: it closes the epoch. */
+/* Folds the lanes whose turn has come; a step that is complete is committed, and the next one begins. A step to which
+ * no lane contributes is none: it closes the epoch. */
 static void advance(struct ps_shard *s)
 {
     for (;;) {

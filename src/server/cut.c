@@ -25,8 +25,8 @@ bool ps_shard_cut_prepare(struct ps_shard *s, uint64_t id, bool hold, double now
             most = PS_MAX(most, s->lane[l].hwm);
         for (uint32_t l = 0; l < s->lanes; l++)
             s->lane[l].limit = s->mode == PS_SYNC ? most + PS_CUT_SLACK : s->lane[l].hwm;
-        s->cut = (struct ps_cut){.state = PS_CUT_LIMITED, .id = id, .refused = s->cut.refused, .hold = hold,
-                                 .deadline = now + CUT_PATIENCE};
+        s->cut = (struct ps_cut){
+            .state = PS_CUT_LIMITED, .id = id, .refused = s->cut.refused, .hold = hold, .deadline = now + CUT_PATIENCE};
     }
     for (uint32_t l = 0; l < s->lanes; l++)
         limit[l] = s->lane[l].limit;

@@ -12,7 +12,8 @@ int ps_optimizer_check(const struct ps_optimizer_spec *s, struct ps_error *err)
 {
     if (s->kind < PS_OPT_SGD || s->kind > PS_OPT_ADAM_DENSE)
         return ps_fail(err, PS_EXIT_USAGE, "unknown optimiser number %d", s->kind);
-    const float number[] = {s->lr, s->momentum, s->initial_accumulator, s->beta1, s->beta2, s->epsilon, s->weight_decay};
+    const float number[] = {s->lr,    s->momentum, s->initial_accumulator, s->beta1,
+                            s->beta2, s->epsilon,  s->weight_decay};
     for (size_t i = 0; i < PS_COUNT(number); i++)
         if (!isfinite(number[i]) || number[i] < 0)
             return ps_fail(err, PS_EXIT_USAGE, "optimizer: %g is no setting; all must be finite and at least 0",
@@ -25,12 +26,18 @@ int ps_optimizer_check(const struct ps_optimizer_spec *s, struct ps_error *err)
 uint32_t ps_optimizer_state(const struct ps_optimizer_spec *s, uint32_t width)
 {
     switch (s->kind) {
-    case PS_OPT_SGD: return 0;
-    case PS_OPT_MOMENTUM: return width;
-    case PS_OPT_ADAGRAD: return width;
-    case PS_OPT_ADAGRAD_ROW: return 1;
-    case PS_OPT_ADAM: return 2 * width + 1;
-    case PS_OPT_ADAM_DENSE: return 2 * width;
+    case PS_OPT_SGD:
+        return 0;
+    case PS_OPT_MOMENTUM:
+        return width;
+    case PS_OPT_ADAGRAD:
+        return width;
+    case PS_OPT_ADAGRAD_ROW:
+        return 1;
+    case PS_OPT_ADAM:
+        return 2 * width + 1;
+    case PS_OPT_ADAM_DENSE:
+        return 2 * width;
     }
     PS_BUG("optimiser %d", s->kind);
 }
@@ -175,12 +182,22 @@ void ps_optimizer_apply(const struct ps_optimizer_spec *s, uint64_t step, uint32
                         const float *grad, uint32_t n)
 {
     switch (s->kind) {
-    case PS_OPT_SGD: sgd(s, width, row, grad, n); return;
-    case PS_OPT_MOMENTUM: momentum(s, width, row, grad, n); return;
-    case PS_OPT_ADAGRAD: adagrad(s, width, row, grad, n); return;
-    case PS_OPT_ADAGRAD_ROW: adagrad_row(s, width, row, grad, n); return;
+    case PS_OPT_SGD:
+        sgd(s, width, row, grad, n);
+        return;
+    case PS_OPT_MOMENTUM:
+        momentum(s, width, row, grad, n);
+        return;
+    case PS_OPT_ADAGRAD:
+        adagrad(s, width, row, grad, n);
+        return;
+    case PS_OPT_ADAGRAD_ROW:
+        adagrad_row(s, width, row, grad, n);
+        return;
     case PS_OPT_ADAM:
-    case PS_OPT_ADAM_DENSE: adam_rows(s, step, width, row, grad, n); return;
+    case PS_OPT_ADAM_DENSE:
+        adam_rows(s, step, width, row, grad, n);
+        return;
     }
     PS_BUG("optimiser %d", s->kind);
 }

@@ -1,13 +1,14 @@
 /* optimizer.h - the update rules: a gradient lands in a row. Learning rates exist here and nowhere else.
  *
- * A row in memory is value[width], then state:
- *   sgd           -
- *   momentum      m[width]               m = mu m + g;  theta -= lr m
- *   adagrad       a[width]               a += g^2;  theta -= lr g / sqrt(a)         (Duchi et al. 2011, as in TensorFlow 1)
- *   adagrad_row   a                      a += mean(g^2);  theta -= lr g / sqrt(a)
- *   adam          m[width] v[width] t    t += 1, then as in Kingma and Ba 2015, algorithm 1
- *   adam_dense    m[width] v[width]      the same for every row at every step, t = steps of the table
- * with g += weight_decay * theta first (coupled decay). Results do not depend on the width of vector registers.
+ * A row in memory is value[width], then state, by rule:
+ * - sgd: no state. theta -= lr g
+ * - momentum: m[width]. m = mu m + g; theta -= lr m
+ * - adagrad: a[width]. a += g^2; theta -= lr g / sqrt(a) (Duchi et al. 2011, as in TensorFlow 1)
+ * - adagrad_row: a[1]. a += mean(g^2); theta -= lr g / sqrt(a)
+ * - adam: m[width] v[width] t. t += 1, then as in Kingma and Ba 2015, algorithm 1
+ * - adam_dense: m[width] v[width]. The same for every row at every step; t = steps of the table
+ *
+ * with g += weight_decay theta first (coupled decay). Results do not depend on the width of vector registers.
  */
 #ifndef PS_SERVER_OPTIMIZER_H
 #define PS_SERVER_OPTIMIZER_H
@@ -24,8 +25,8 @@ void ps_optimizer_init_state(const struct ps_optimizer_spec *spec, uint32_t widt
 /* Whether a step moves every row of a table, not only those with a gradient. */
 bool ps_optimizer_is_dense(const struct ps_optimizer_spec *spec);
 
-/* Applies grad[i * width ..] to row[i] (value and state) for i < n. `step` counts the optimiser's steps from 1: adam_dense
- * corrects its bias by it. */
+/* Applies grad[i * width ..] to row[i] (value and state) for i < n. `step` counts the optimiser's steps from 1:
+ * adam_dense corrects its bias by it. */
 void ps_optimizer_apply(const struct ps_optimizer_spec *spec, uint64_t step, uint32_t width, float *const *row,
                         const float *grad, uint32_t n);
 

@@ -85,8 +85,8 @@ static enum ps_refusal decode_section(struct ps_shard *shard, struct ps_request 
         return (section->value_codec & ~(uint32_t)PS_CODEC_LZ4) > PS_CODEC_BF16 ? PS_REFUSE_BAD : 0;
     }
     size_t values = (size_t)section->rows * spec->width;
-    if (ps_values_decode(&r->message.frame[2 + 2 * i], values, section->value_codec, &r->value_scratch[i],
-                         &r->value[i], NULL))
+    if (ps_values_decode(&r->message.frame[2 + 2 * i], values, section->value_codec, &r->value_scratch[i], &r->value[i],
+                         NULL))
         return PS_REFUSE_BAD;
     if (!all_finite(r->value[i], values)) {
         shard->counters.not_finite++;

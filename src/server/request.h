@@ -12,9 +12,9 @@ struct ps_shard;
 
 struct ps_request {
     struct ps_data data;
-    struct ps_message message;                /* owned */
-    const uint64_t *key[PS_MAX_TABLES];       /* by section: in the frames or in the scratch below */
-    const float *value[PS_MAX_TABLES];        /* NULL in a PULL */
+    struct ps_message message;          /* owned */
+    const uint64_t *key[PS_MAX_TABLES]; /* by section: in the frames or in the scratch below */
+    const float *value[PS_MAX_TABLES];  /* NULL in a PULL */
     struct ps_buffer key_scratch[PS_MAX_TABLES], value_scratch[PS_MAX_TABLES];
     struct ps_request *next; /* in the shard's list of free ones */
 };

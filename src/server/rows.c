@@ -157,7 +157,7 @@ void ps_rows_find(const struct ps_rows *r, const uint64_t *key, uint32_t n, floa
     for (uint32_t i = 0; i < n; i++) {
         uint32_t p = place[i];
         while (r->tag[p] && *key_at(r, r->number[p]) != key[i]) /* another key with the same tag: one in 255 */
-            p = probe(r, next_place(r, p), tag_of(hash[i]));
+            p = next_place(r, p);
         row[i] = r->tag[p] ? ps_rows_at(r, r->number[p]) : NULL;
     }
 }

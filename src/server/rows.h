@@ -1,9 +1,9 @@
 /* rows.h - rows by key: a float vector (value, then optimiser state) for every key that was ever written.
  *
- * Rows lie in chunks of a fixed number of rows that never move, so a pointer to a row stays good until ps_rows_clear. An
- * open-addressing index leads from key to row: one byte of hash and four of row number a place, at most 85 % full and
- * grown by a quarter, so that a row costs 8 bytes of key and 6 to 7.4 of index beside its floats. Keys are looked up in
- * batches, so that the misses in cache of many keys overlap.
+ * Rows lie in chunks of a fixed number of rows that never move, so a pointer to a row stays good until ps_rows_clear.
+ * An open-addressing index leads from key to row: one byte of hash and four of row number a place, at most 85 % full
+ * and grown by a quarter, so that a row costs 8 bytes of key and 6 to 7.4 of index beside its floats. Keys are looked
+ * up in batches, so that the misses in cache of many keys overlap.
  *
  * A table of the model is one ps_rows, and so is the set of rows that a commit changes (commit.c).
  */

@@ -1,8 +1,8 @@
 /* server.c - the loop of a server; see server.h.
  *
  * One thread owns the shard and both sockets: the ROUTER that workers talk to, and the control connection to the
- * coordinator. Beats come from the membership's own thread, so a server that is busy loading or writing is not taken for
- * dead. It sleeps until a message or a deadline comes.
+ * coordinator. Beats come from the membership's own thread, so a server that is busy loading or writing is not taken
+ * for dead. It sleeps until a message or a deadline comes.
  */
 #include "server/server.h"
 

@@ -1,11 +1,12 @@
 /* shard.h - a shard: the rows of a set of slots, the marks of every lane, and the rules by which requests change them.
  *
- * This is docs/protocol.md as code, without any network: requests come in through ps_shard_take, control messages through
- * the functions below, answers go out through a callback. One thread owns a shard. The parts:
- *   shard.c    who may ask for what now: checks, refusals, pulls, pushes, fences, epochs
- *   request.c  checks of keys and values
- *   commit.c   gradients land in rows: at once (async, bounded), or folded in lane order and committed (sync)
- *   cut.c      one consistent cut over all shards
+ * This is docs/protocol.md as code, without any network: requests come in through ps_shard_take, control messages
+ * through the functions below, answers go out through a callback. One thread owns a shard. The parts:
+ * - shard.c: a shard's life: set up, loaded, through fences and epochs
+ * - admit.c: who may ask for what now: names, refusals, pulls, pushes
+ * - request.c: checks of keys and values
+ * - commit.c: gradients land in rows: at once (async, bounded), or folded in lane order and committed (sync)
+ * - cut.c: one consistent cut over all shards
  */
 #ifndef PS_SERVER_SHARD_H
 #define PS_SERVER_SHARD_H
@@ -55,8 +56,8 @@ struct ps_shard {
     uint64_t run, incarnation, seed;
     uint32_t number, mode; /* enum ps_consistency: 0 async, 1 sync, 2 + s bounded */
     uint32_t era, map, epoch, lanes, tables;
-    bool loaded;  /* the era's state is here */
-    bool retain;  /* keep the state before the last commit: not needed by the only shard */
+    bool loaded; /* the era's state is here */
+    bool retain; /* keep the state before the last commit: not needed by the only shard */
     bool owns[PS_SLOTS];
     struct ps_table_spec spec[PS_MAX_TABLES];
     struct ps_optimizer_spec optimizer;
@@ -78,23 +79,23 @@ struct ps_shard {
     void *ctx; /* borrowed */
 };
 
-/* Sets a shard up from a WELCOME (run, seed, map, shards, shard, mode, lanes, slots, tables, optimizer), all of which is
- * checked. It refuses everything until ps_shard_load. */
+/* Sets a shard up from a WELCOME (run, seed, map, shards, shard, mode, lanes, slots, tables, optimizer), all of which
+ * is checked. It refuses everything until ps_shard_load. */
 int ps_shard_init(struct ps_shard *shard, const struct ps_control *welcome, uint64_t incarnation, ps_shard_send *send,
                   void *ctx, struct ps_error *err);
 void ps_shard_fini(struct ps_shard *shard);
 
-/* A new era: drops all rows and requests (parked ones are refused), then takes the state of the checkpoint in `folder`, or
- * initial rows and training epoch `epoch` where folder is "". Leases come from `lane` (lanes not named have lease 0).
- * An era that is loaded already is left alone. On an error the shard is as before ps_shard_load, but not loaded. */
+/* A new era: drops all rows and requests (parked ones are refused), then takes the state of the checkpoint in `folder`,
+ * or initial rows and training epoch `epoch` where folder is "". Leases come from `lane` (lanes not named have lease
+ * 0). An era that is loaded already is left alone. On an error the shard is as before ps_shard_load, but not loaded. */
 int ps_shard_load(struct ps_shard *shard, uint32_t era, uint32_t epoch, const char *folder,
                   const struct ps_lane_entry *lane, uint32_t lanes, struct ps_error *err);
 
 /* A PULL or PUSH; the message's frames are taken over. */
 void ps_shard_take(struct ps_shard *shard, const struct ps_data *data, struct ps_message *message);
 
-/* FENCE: the lane's lease becomes `lease` if that is higher; its parked requests are refused. *hwm is the answer. 0, or a
- * negative code where there is no such lane. */
+/* FENCE: the lane's lease becomes `lease` if that is higher; its parked requests are refused. *hwm is the answer. 0, or
+ * a negative code where there is no such lane. */
 int ps_shard_fence(struct ps_shard *shard, uint32_t lane, uint64_t lease, uint64_t *hwm);
 /* EPOCH: begins it where every lane has ended the one before (or none has begun). True: the shard is in `epoch`. */
 bool ps_shard_epoch(struct ps_shard *shard, uint32_t epoch);
@@ -128,9 +129,11 @@ void ps_commit_read(struct ps_shard *shard, uint32_t table, const uint64_t *key,
 /* commit.c: makes all rows of the shard's slots, where the optimiser moves rows that nobody has touched. */
 void ps_commit_begin(struct ps_shard *shard);
 void ps_commit_reset(struct ps_shard *shard); /* forgets the fold and the retained set */
-/* shard.c: takes held pushes that the limits now allow. */
+/* admit.c: answers REFUSE, and counts it; `state` is what the code carries. */
+void ps_shard_refuse(struct ps_shard *shard, const struct ps_data *data, enum ps_refusal code, uint64_t state);
+/* admit.c: takes held pushes that the limits now allow. */
 void ps_shard_take_held(struct ps_shard *shard);
-/* shard.c: answers parked pulls whose state has come. */
+/* admit.c: answers parked pulls whose state has come. */
 void ps_shard_release(struct ps_shard *shard);
 
 #endif

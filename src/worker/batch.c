@@ -184,6 +184,22 @@ static bool draw_negative(const struct ps_dataset *dataset, struct ps_random *ra
     return false;
 }
 
+/* The user's lists are somewhere in the mapped columns: asked for some positives ahead, first where they are, then they. */
+enum { OFFSETS_AHEAD = 16, LISTS_AHEAD = 8 };
+
+static void prefetch_lists(const struct ps_dataset *dataset, const struct ps_entry *entry, int i, int count)
+{
+    for (uint32_t b = 0; b < dataset->behaviours; b++) {
+        const struct ps_history *h = &dataset->train[b];
+        if (i + OFFSETS_AHEAD < count)
+            __builtin_prefetch(h->offset + entry[i + OFFSETS_AHEAD].user);
+        if (i + LISTS_AHEAD < count) {
+            const uint64_t *offset = h->offset + entry[i + LISTS_AHEAD].user;
+            __builtin_prefetch(h->item + (offset[0] + offset[1]) / 2);
+        }
+    }
+}
+
 static int strongest(uint32_t behaviours)
 {
     return 31 - __builtin_clz(behaviours);
@@ -200,6 +216,7 @@ void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const st
     /* Positives of the strongest behaviour first, each followed by its negatives. */
     for (int level = behaviours - 1; level >= 0; level--) {
         for (int i = 0; i < count; i++) {
+            prefetch_lists(batcher->dataset, entry, i, count);
             if ((whole ? behaviours - 1 : strongest(entry[i].behaviours)) != level)
                 continue;
             for (int j = 0; j <= batcher->negatives; j++) {

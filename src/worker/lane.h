@@ -26,8 +26,9 @@ struct ps_lane {
     struct ps_step *pushed;           /* position next_push - 1, until every shard has acknowledged it */
     bool end_pushed, done;            /* END sent; END acknowledged: LANE_DONE is being sent */
     double done_at;                   /* when to send LANE_DONE again */
-    uint64_t samples;
-    double loss; /* summed over the samples */
+    uint64_t before;  /* samples of the positions before the one that this lease began at: earlier holders' */
+    uint64_t samples; /* computed under this lease */
+    double loss;      /* summed over these samples */
 };
 
 #endif

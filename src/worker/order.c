@@ -82,13 +82,14 @@ static uint64_t lane_share(const struct ps_order *order, uint64_t window, uint32
     return count > lane ? (count - lane + order->lanes - 1) / order->lanes : 0;
 }
 
-void ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t entry, struct ps_cursor *cursor)
+uint64_t ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t entry, struct ps_cursor *cursor)
 {
     begin_epoch(order, epoch);
-    uint64_t window = 0;
-    while (window < order->windows && entry >= lane_share(order, window, lane))
-        entry -= lane_share(order, window++, lane);
-    *cursor = (struct ps_cursor){window, window < order->windows ? entry : 0};
+    uint64_t window = 0, before = 0;
+    while (window < order->windows && entry - before >= lane_share(order, window, lane))
+        before += lane_share(order, window++, lane);
+    *cursor = (struct ps_cursor){window, window < order->windows ? entry - before : 0};
+    return before + cursor->offset;
 }
 
 /* Appends a block's entries, user by user. */

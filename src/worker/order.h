@@ -47,8 +47,9 @@ struct ps_cursor {
 
 void ps_order_init(struct ps_order *order, const struct ps_dataset *dataset, const struct ps_config *config);
 void ps_order_fini(struct ps_order *order);
-/* Puts the cursor of `lane` before entry number `entry` of its stream in `epoch` (beyond the end: at the end). */
-void ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t entry, struct ps_cursor *cursor);
+/* Puts the cursor of `lane` before entry number `entry` of its stream in `epoch` (beyond the end: at the end). Returns how
+ * many entries lie before it. */
+uint64_t ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t entry, struct ps_cursor *cursor);
 /* Takes up to `count` entries; fewer only at the lane's end. Returns how many, or a negative code where a block's checksum
  * is wrong. */
 int ps_order_next(struct ps_order *order, uint32_t epoch, uint32_t lane, struct ps_cursor *cursor, int count,

@@ -71,8 +71,9 @@ static void granted(struct ps_worker *w, const struct ps_control *message)
         struct ps_lane *lane = &w->lane[entry->lane];
         *lane = (struct ps_lane){.held = true, .epoch = message->epoch, .lease = entry->lease,
                                  .next_pull = entry->position, .next_push = entry->position};
-        ps_order_seek(&w->order, lane->epoch, entry->lane, entry->position * (uint64_t)w->batcher.positives,
-                      &lane->cursor);
+        lane->before = ps_order_seek(&w->order, lane->epoch, entry->lane,
+                                     entry->position * (uint64_t)w->batcher.positives, &lane->cursor) *
+                       (uint64_t)(1 + w->batcher.negatives);
     }
     struct ps_control ack = {.kind = PS_GRANT_ACK, .epoch = message->epoch, .lane = message->lane,
                              .lane_count = message->lane_count};
@@ -234,8 +235,11 @@ static void advance(struct ps_worker *w, uint32_t l)
     if (lane->done) {
         if (ps_now() >= lane->done_at) {
             struct ps_lane_entry entry = {l, lane->lease, lane->next_push};
+            /* What an earlier holder computed is counted as well; its losses are gone, so ours stand for them. */
+            double part = (double)lane->samples / (double)PS_MAX(lane->before + lane->samples, 1);
             struct ps_control done = {.kind = PS_LANE_DONE, .epoch = lane->epoch, .lane = &entry, .lane_count = 1,
-                                      .progress = {.samples = lane->samples, .loss = lane->loss}};
+                                      .progress = {.samples = lane->before + lane->samples,
+                                                   .loss = part > 0 ? lane->loss / part : 0}};
             send(w, &done);
             lane->done_at = ps_now() + 0.5;
         }

@@ -34,7 +34,7 @@ run() {
     timeout -k 5 "$seconds" "$@" > out.txt 2> err.txt < /dev/null || status=$?
     [ "$status" = "$want" ] && return
     tail -n 20 out.txt err.txt
-    [ "$status" = 124 ] && fail "'$*' did not end within $seconds s"
+    case $status in 124 | 137) fail "'$*' did not end within $seconds s" ;; esac
     fail "'$*' ended with status $status instead of $want"
 }
 
@@ -79,4 +79,34 @@ mpi() {
     local np=$1
     shift
     mpi=(mpirun -q -np "$np" "$PENSTOCK" "$@")
+}
+
+# make_data: a small dataset in ./data, with views, carts and purchases, and its log in log.tsv.
+make_data() {
+    penstock 0 synth --out log.tsv --users 400 --items 250 --interactions 16000
+    penstock 0 prepare --out data --behaviours view,cart,buy log.tsv
+}
+# configure KEY=VALUE...: run.yaml for ./data: a small model, two epochs, in a few milliseconds.
+configure() {
+    local pair
+    cat > run.yaml << YAML
+data:
+  path: data
+model:
+  embedding: 16
+train:
+  epochs: 2
+  batch: 512
+  lanes: 8
+YAML
+    sets=()
+    for pair in "$@"; do sets+=(--set "$pair"); done
+    penstock 0 config run.yaml "${sets[@]}"
+    cp out.txt run.yaml
+}
+# digest RUN: of the state in its last checkpoint, into $digest: the same for the same rows, however many servers.
+digest() {
+    penstock 0 inspect --digest "$1/checkpoints/last"
+    digest=$(cat out.txt)
+    [ -n "$digest" ] || fail "$1 has no digest"
 }

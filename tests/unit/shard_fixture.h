@@ -1,5 +1,5 @@
-/* shard_fixture.h - what the tests of shards and checkpoints share: a small model, a WELCOME for it, a throw-away folder,
- * a manifest around row files.
+/* shard_fixture.h - what the tests of shards and checkpoints share: a small model, a WELCOME for it, a throw-away
+ * folder, a manifest around row files.
  */
 #ifndef SHARD_FIXTURE_H
 #define SHARD_FIXTURE_H
@@ -20,25 +20,48 @@ enum { FIXTURE_TABLES = 3, FIXTURE_SEED = 7, FIXTURE_RUN = 99 };
 
 /* Users, items with an embedding and a bias, and a tensor of 3 x 5 in chunks of 4 (one element of padding). */
 static const struct ps_table_spec fixture_table[FIXTURE_TABLES] = {
-    {.name = "user", .kind = PS_TABLE_USER, .rows = 40, .width = 5, .fields = 1,
+    {.name = "user",
+     .kind = PS_TABLE_USER,
+     .rows = 40,
+     .width = 5,
+     .fields = 1,
      .field = {{"embedding", 0, 5, PS_INIT_NORMAL, 0.1f}}},
-    {.name = "item", .kind = PS_TABLE_ITEM, .rows = 25, .width = 4, .fields = 2,
+    {.name = "item",
+     .kind = PS_TABLE_ITEM,
+     .rows = 25,
+     .width = 4,
+     .fields = 2,
      .field = {{"embedding", 0, 3, PS_INIT_UNIFORM, 0.5f}, {"bias", 3, 1, PS_INIT_ZERO, 0}}},
-    {.name = "weight", .kind = PS_TABLE_TENSOR, .rows = 4, .width = 4, .fields = 1,
-     .field = {{"weight", 0, 4, PS_INIT_TRUNCATED, 1}}, .tensor_rows = 3, .tensor_cols = 5},
+    {.name = "weight",
+     .kind = PS_TABLE_TENSOR,
+     .rows = 4,
+     .width = 4,
+     .fields = 1,
+     .field = {{"weight", 0, 4, PS_INIT_TRUNCATED, 1}},
+     .tensor_rows = 3,
+     .tensor_cols = 5},
 };
 
-static const struct ps_optimizer_spec fixture_adagrad = {.kind = PS_OPT_ADAGRAD, .lr = 0.1f,
-                                                         .initial_accumulator = 0.01f};
+static const struct ps_optimizer_spec fixture_adagrad = {
+    .kind = PS_OPT_ADAGRAD, .lr = 0.1f, .initial_accumulator = 0.01f};
 
 static inline void fixture_welcome(struct ps_control *w, struct ps_slot_map *map, uint32_t shards, uint32_t shard,
-                            uint32_t mode, uint32_t lanes, const struct ps_optimizer_spec *optimizer)
+                                   uint32_t mode, uint32_t lanes, const struct ps_optimizer_spec *optimizer)
 {
     ps_slot_map_init(map, shards);
-    *w = (struct ps_control){.kind = PS_WELCOME, .run = FIXTURE_RUN, .seed = FIXTURE_SEED, .map = 1, .shard = shard,
-                             .mode = mode, .lanes = lanes, .slots = PS_SLOTS, .optimizer = *optimizer,
-                             .table = (struct ps_table_spec *)(uintptr_t)fixture_table, .table_count = FIXTURE_TABLES,
-                             .shards = map->entry, .shard_count = shards};
+    *w = (struct ps_control){.kind = PS_WELCOME,
+                             .run = FIXTURE_RUN,
+                             .seed = FIXTURE_SEED,
+                             .map = 1,
+                             .shard = shard,
+                             .mode = mode,
+                             .lanes = lanes,
+                             .slots = PS_SLOTS,
+                             .optimizer = *optimizer,
+                             .table = (struct ps_table_spec *)(uintptr_t)fixture_table,
+                             .table_count = FIXTURE_TABLES,
+                             .shards = map->entry,
+                             .shard_count = shards};
 }
 
 /* A new folder in /tmp, removed by the caller with ps_folder_remove. */
@@ -49,15 +72,26 @@ static inline char *fixture_folder(void)
     return path;
 }
 
-static inline void fixture_manifest(const struct ps_shard *shard, uint64_t cut, struct ps_file_entry *file, uint32_t files,
-                             const char *folder)
+static inline void fixture_manifest(const struct ps_shard *shard, uint64_t cut, struct ps_file_entry *file,
+                                    uint32_t files, const char *folder)
 {
     struct ps_error err;
-    struct ps_manifest m = {.run = shard->run, .cut = cut, .seed = shard->seed, .era = shard->era, .term = 1,
-                            .epoch = shard->epoch, .mode = shard->mode, .slots = PS_SLOTS, .step = shard->v,
-                            .lanes = shard->lanes, .tables = FIXTURE_TABLES,
-                            .table = (struct ps_table_spec *)(uintptr_t)fixture_table, .optimizer = shard->optimizer,
-                            .files = files, .file = file, .config = "model:\n  name: nmtr-gmf\n"};
+    struct ps_manifest m = {.run = shard->run,
+                            .cut = cut,
+                            .seed = shard->seed,
+                            .era = shard->era,
+                            .term = 1,
+                            .epoch = shard->epoch,
+                            .mode = shard->mode,
+                            .slots = PS_SLOTS,
+                            .step = shard->v,
+                            .lanes = shard->lanes,
+                            .tables = FIXTURE_TABLES,
+                            .table = (struct ps_table_spec *)(uintptr_t)fixture_table,
+                            .optimizer = shard->optimizer,
+                            .files = files,
+                            .file = file,
+                            .config = "model:\n  name: nmtr-gmf\n"};
     m.lane = ps_calloc(shard->lanes, sizeof *m.lane);
     assert_int_equal(ps_manifest_write(&m, folder, &err), 0);
     free(m.lane);
@@ -72,7 +106,8 @@ static inline void fixture_checkpoint(struct ps_shard *shard, uint32_t n, uint64
         struct ps_marks marks;
         ps_shard_marks(&shard[i], cut, &marks);
         assert_int_equal(ps_checkpoint_write(&marks, shard[i].spec, shard[i].tables, &shard[i].optimizer, shard[i].rows,
-                                             folder, &file[i], &err), 0);
+                                             folder, &file[i], &err),
+                         0);
         ps_marks_fini(&marks);
     }
     fixture_manifest(&shard[0], cut, file, n, folder);

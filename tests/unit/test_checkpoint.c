@@ -156,6 +156,59 @@ static void rows_can_be_read_without_a_server(void **state)
     discard(folder);
 }
 
+/* Many rows a slot, made in another order than by key: segments are sorted, and rows found by search in them. */
+static void segments_are_sorted(void **state)
+{
+    enum { ROWS = 20000 };
+    struct ps_table_spec spec = {.name = "big",
+                                 .kind = PS_TABLE_USER,
+                                 .rows = ROWS,
+                                 .width = 1,
+                                 .fields = 1,
+                                 .field = {{"x", 0, 1, PS_INIT_ZERO, 0}}};
+    struct ps_lane_mark lane = {0};
+    struct ps_marks marks = {.run = 1, .cut = 1, .lanes = 1, .lane = &lane};
+    struct ps_optimizer_spec sgd = {.kind = PS_OPT_SGD, .lr = 1};
+    struct ps_manifest_lane place = {0};
+    struct ps_file_entry file;
+    struct ps_checkpoint c;
+    struct ps_error err;
+    struct ps_rows rows;
+    char *folder = fixture_folder();
+    ps_rows_init(&rows, 1);
+    for (uint64_t i = 0; i < ROWS; i++) {
+        uint64_t key = i * 7919 % ROWS;
+        uint32_t fresh;
+        float *row;
+        ps_rows_make(&rows, &key, 1, &row, &fresh);
+        *row = (float)key;
+    }
+    assert_int_equal(ps_checkpoint_write(&marks, &spec, 1, &sgd, &rows, folder, &file, &err), 0);
+    struct ps_manifest m = {.run = 1,
+                            .cut = 1,
+                            .lanes = 1,
+                            .lane = &place,
+                            .tables = 1,
+                            .table = &spec,
+                            .optimizer = sgd,
+                            .files = 1,
+                            .file = &file};
+    assert_int_equal(ps_manifest_write(&m, folder, &err), 0);
+    assert_int_equal(ps_checkpoint_open(&c, folder, &err), 0);
+    for (size_t i = 0; i < c.places; i++) {
+        struct ps_segment segment;
+        assert_int_equal(ps_checkpoint_segment(&c, i, &segment, &err), 0); /* it checks that keys ascend */
+    }
+    for (uint64_t id = 0; id < ROWS; id++) {
+        float value;
+        ps_checkpoint_fetch(&c, 0, &id, 1, &value);
+        assert_true(value == (float)id);
+    }
+    ps_checkpoint_close(&c);
+    ps_rows_fini(&rows);
+    discard(folder);
+}
+
 /* Everything that a user of the files may do; 0 where nobody noticed anything. */
 static int use(const char *folder, struct ps_error *err)
 {
@@ -275,7 +328,8 @@ static void files_of_other_checkpoints_are_refused(void **state)
         ps_shard_marks(&shard[0], 5, &marks);
         marks.shard = (uint32_t)i;
         assert_int_equal(ps_checkpoint_write(&marks, shard->spec, shard->tables, &shard->optimizer, shard->rows, folder,
-                                             &file[i], &err), 0);
+                                             &file[i], &err),
+                         0);
         ps_marks_fini(&marks);
     }
     fixture_manifest(&shard[0], 5, file, 2, folder);
@@ -285,7 +339,8 @@ static void files_of_other_checkpoints_are_refused(void **state)
         ps_shard_marks(&shard[1], i ? 5 : 4, &marks);
         marks.v += (uint64_t)i;
         assert_int_equal(ps_checkpoint_write(&marks, shard[1].spec, shard->tables, &shard->optimizer, shard[1].rows,
-                                             folder, &file[1], &err), 0);
+                                             folder, &file[1], &err),
+                         0);
         ps_marks_fini(&marks);
         fixture_manifest(&shard[0], 5, file, 2, folder);
         assert_int_equal(use(folder, &err), -PS_EXIT_DATA);
@@ -322,12 +377,29 @@ static void a_manifest_comes_back(void **state)
     struct ps_error err;
     struct ps_manifest_lane lane[] = {{7, true}, {UINT64_MAX, false}};
     struct ps_file_entry file[] = {{"shard-000.rows", 0, UINT64_MAX}};
-    struct ps_manifest in = {.run = UINT64_MAX, .cut = 3, .seed = 4, .era = 5, .term = 6, .epoch = 7, .mode = 1, .slots = 1024,
-                             .step = 8, .dataset = UINT64_C(1) << 63, .blas = "it's 'Zen'", .metric = "ndcg@50",
-                             .value = 1.0 / 3, .best = 0.1, .best_epoch = 2, .lanes = 2, .lane = lane,
-                             .tables = FIXTURE_TABLES, .table = (struct ps_table_spec *)(uintptr_t)fixture_table,
-                             .optimizer = {PS_OPT_ADAM, 1e-3f, 0, 1e-8f, 0.9f, 0.999f, 1e-8f, 0.3f}, .files = 1,
-                             .file = file, .config = "a: 'b'  # comment\n\n  # indented\nlist: [1, 2]\n"},
+    struct ps_manifest in = {.run = UINT64_MAX,
+                             .cut = 3,
+                             .seed = 4,
+                             .era = 5,
+                             .term = 6,
+                             .epoch = 7,
+                             .mode = 1,
+                             .slots = 1024,
+                             .step = 8,
+                             .dataset = UINT64_C(1) << 63,
+                             .blas = "it's 'Zen'",
+                             .metric = "ndcg@50",
+                             .value = 1.0 / 3,
+                             .best = 0.1,
+                             .best_epoch = 2,
+                             .lanes = 2,
+                             .lane = lane,
+                             .tables = FIXTURE_TABLES,
+                             .table = (struct ps_table_spec *)(uintptr_t)fixture_table,
+                             .optimizer = {PS_OPT_ADAM, 1e-3f, 0, 1e-8f, 0.9f, 0.999f, 1e-8f, 0.3f},
+                             .files = 1,
+                             .file = file,
+                             .config = "a: 'b'  # comment\n\n  # indented\nlist: [1, 2]\n"},
                        out;
     assert_int_equal(ps_manifest_write(&in, folder, &err), 0);
     assert_int_equal(ps_manifest_read(&out, folder, &err), 0);
@@ -336,7 +408,8 @@ static void a_manifest_comes_back(void **state)
     assert_string_equal(out.blas, in.blas);
     assert_string_equal(out.metric, in.metric);
     assert_true(out.value == in.value && out.best == in.best && out.best_epoch == 2 && out.lanes == 2);
-    assert_true(out.lane[0].position == 7 && out.lane[0].ended && out.lane[1].position == UINT64_MAX && !out.lane[1].ended);
+    assert_true(out.lane[0].position == 7 && out.lane[0].ended && out.lane[1].position == UINT64_MAX &&
+                !out.lane[1].ended);
     assert_int_equal(out.tables, FIXTURE_TABLES);
     assert_memory_equal(out.table, in.table, FIXTURE_TABLES * sizeof *in.table);
     assert_memory_equal(&out.optimizer, &in.optimizer, sizeof in.optimizer);
@@ -354,6 +427,7 @@ int main(void)
         cmocka_unit_test(the_digest_is_of_the_state),
         cmocka_unit_test(it_loads_into_any_number_of_shards),
         cmocka_unit_test(rows_can_be_read_without_a_server),
+        cmocka_unit_test(segments_are_sorted),
         cmocka_unit_test(every_damaged_byte_is_found),
         cmocka_unit_test(every_missing_end_is_found),
         cmocka_unit_test(a_torn_file_is_found_without_its_size),

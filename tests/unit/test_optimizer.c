@@ -42,7 +42,8 @@ static void textbook_step(const struct ps_optimizer_spec *s, struct textbook *b,
         case PS_OPT_ADAM_DENSE:
             b->m[j] = s->beta1 * b->m[j] + (1 - (double)s->beta1) * g[j];
             b->v[j] = s->beta2 * b->v[j] + (1 - (double)s->beta2) * g[j] * g[j];
-            b->value[j] -= s->lr * (b->m[j] / (1 - pow(s->beta1, t))) / (sqrt(b->v[j] / (1 - pow(s->beta2, t))) + s->epsilon);
+            b->value[j] -=
+                s->lr * (b->m[j] / (1 - pow(s->beta1, t))) / (sqrt(b->v[j] / (1 - pow(s->beta2, t))) + s->epsilon);
             break;
         }
     }

@@ -97,7 +97,11 @@ static void memory_is_bounded(void **state)
 
 static void initial_values_are_functions_of_seed_table_and_id(void **state)
 {
-    struct ps_table_spec spec = {.name = "t", .kind = PS_TABLE_USER, .rows = 100000, .width = 7, .fields = 3,
+    struct ps_table_spec spec = {.name = "t",
+                                 .kind = PS_TABLE_USER,
+                                 .rows = 100000,
+                                 .width = 7,
+                                 .fields = 3,
                                  .field = {{"n", 0, 3, PS_INIT_NORMAL, 0.5f},
                                            {"t", 3, 2, PS_INIT_TRUNCATED, 2},
                                            {"u", 5, 1, PS_INIT_UNIFORM, 3}}}; /* column 6 belongs to nobody */

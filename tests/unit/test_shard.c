@@ -48,8 +48,17 @@ static void rig_free(struct rig *r)
 
 static struct ps_data named(enum ps_message_kind kind, uint32_t lane, uint64_t position)
 {
-    return (struct ps_data){.kind = kind, .run = FIXTURE_RUN, .from = PEER, .to = ME, .era = 3, .map = 1, .epoch = 1,
-                            .lane = lane, .lease = 10 + lane, .position = position, .request = 77};
+    return (struct ps_data){.kind = kind,
+                            .run = FIXTURE_RUN,
+                            .from = PEER,
+                            .to = ME,
+                            .era = 3,
+                            .map = 1,
+                            .epoch = 1,
+                            .lane = lane,
+                            .lease = 10 + lane,
+                            .position = position,
+                            .request = 77};
 }
 
 /* A request for keys of one table; grad is the same in every column. Returns the answer's kind, 0 without one. */
@@ -145,10 +154,10 @@ static void unsound_sections_are_refused(void **state)
     keys[0] = keys[1] = own;
     assert_int_equal(ask(r, push, 0, keys, 2, 1, 0), PS_REFUSE);
     assert_int_equal(ask(r, pull, 0, keys, 2, 1, 0), PS_REFUSE);
-    assert_int_equal(ask(r, pull, 0, &own, 1, 1, 9), PS_REFUSE);   /* no such codec */
-    assert_int_equal(ask(r, push, 0, &own, 0, 1, 0), PS_REFUSE);   /* nothing, and not said so */
+    assert_int_equal(ask(r, pull, 0, &own, 1, 1, 9), PS_REFUSE); /* no such codec */
+    assert_int_equal(ask(r, push, 0, &own, 0, 1, 0), PS_REFUSE); /* nothing, and not said so */
     push.flags = PS_FLAG_EMPTY;
-    assert_int_equal(ask(r, push, 0, &own, 1, 1, 0), PS_REFUSE);   /* said so, but not nothing */
+    assert_int_equal(ask(r, push, 0, &own, 1, 1, 0), PS_REFUSE); /* said so, but not nothing */
     push.flags = 0;
     /* sections and frames that do not belong together; one table twice */
     struct ps_message message;
@@ -171,7 +180,8 @@ static void unsound_sections_are_refused(void **state)
     rig_free(r);
 }
 
-/* Random headers and frames: answered or refused, never a crash (the sanitizers watch), and the lane is where it was. */
+/* Random headers and frames: answered or refused, never a crash (the sanitizers watch), and the lane is where it was.
+ */
 static void noise_does_no_harm(void **state)
 {
     struct rig *r = rig_new(PS_SYNC, 1, &fixture_adagrad);
@@ -184,8 +194,9 @@ static void noise_does_no_harm(void **state)
         ps_message_init(&message);
         ps_message_add(&message);
         for (uint32_t s = 0; s < d.sections; s++) {
-            d.section[s] = (struct ps_section){(uint32_t)ps_random_below(&random, 4), (uint32_t)ps_random_below(&random, 4),
-                                               (uint32_t)ps_random_below(&random, 18), (uint32_t)ps_random_below(&random, 20)};
+            d.section[s] =
+                (struct ps_section){(uint32_t)ps_random_below(&random, 4), (uint32_t)ps_random_below(&random, 4),
+                                    (uint32_t)ps_random_below(&random, 18), (uint32_t)ps_random_below(&random, 20)};
             for (int f = 0; f < 2; f++) {
                 struct ps_frame *frame = ps_message_add(&message);
                 ps_frame_alloc(frame, ps_random_below(&random, 40));
@@ -223,8 +234,8 @@ static void steps_are_committed_when_all_lanes_are_in(void **state)
     assert_int_equal(r->shard.rows[0].count, 0); /* reading makes no row */
     assert_int_equal(ask(r, named(PS_PUSH, 1, 0), 0, &key, 1, 2, 0), PS_ACK);
     read_value(r, 0, key, after);
-    assert_memory_equal(before, after, sizeof after); /* staged, not committed */
-    assert_int_equal(ask(r, named(PS_PULL, 1, 1), 0, &key, 1, 0, 0), 0); /* parked */
+    assert_memory_equal(before, after, sizeof after);                         /* staged, not committed */
+    assert_int_equal(ask(r, named(PS_PULL, 1, 1), 0, &key, 1, 0, 0), 0);      /* parked */
     assert_int_equal(ask(r, named(PS_PUSH, 1, 0), 0, &key, 1, 2, 0), PS_ACK); /* a repeat */
     assert_int_equal(r->shard.counters.repeats, 1);
     assert_int_equal(ask(r, named(PS_PUSH, 0, 0), 0, &key, 1, 1, 0), PS_ROWS); /* its ACK, then lane 1's rows */
@@ -313,7 +324,7 @@ static void a_cut_holds_what_is_beyond_it(void **state)
     assert_int_equal(ask(r, named(PS_PUSH, 0, 0), 0, &key, 1, 1, 0), PS_ACK);
     assert_true(ps_shard_cut_prepare(&r->shard, 5, false, 100, limit));
     assert_true(limit[0] == 1 && limit[1] == 0);
-    assert_int_equal(ask(r, named(PS_PUSH, 0, 1), 0, &key, 1, 1, 0), 0);      /* held, not acknowledged */
+    assert_int_equal(ask(r, named(PS_PUSH, 0, 1), 0, &key, 1, 1, 0), 0);       /* held, not acknowledged */
     assert_int_equal(ask(r, named(PS_PULL, 0, 1), 0, &key, 1, 1, 0), PS_ROWS); /* pulls go on */
     assert_false(ps_shard_cut_reached(&r->shard));
     assert_false(ps_shard_cut_at(&r->shard, 4, limit));
@@ -322,7 +333,7 @@ static void a_cut_holds_what_is_beyond_it(void **state)
     assert_true(ps_shard_cut_reached(&r->shard));
     assert_int_equal(ask(r, named(PS_PUSH, 0, 2), 0, &key, 1, 1, 0), 0);
     ps_shard_cut_taken(&r->shard);
-    assert_int_equal(r->shard.lane[0].hwm, 3); /* without hold everything goes on */
+    assert_int_equal(r->shard.lane[0].hwm, 3);                           /* without hold everything goes on */
     assert_false(ps_shard_cut_prepare(&r->shard, 5, false, 100, limit)); /* over */
     rig_free(r);
 }
@@ -356,7 +367,8 @@ static void a_cut_that_nobody_finishes_is_dropped(void **state)
 
 static void values_travel_in_their_codecs(void **state)
 {
-    const uint32_t codecs[] = {PS_CODEC_PLAIN, PS_CODEC_FP16, PS_CODEC_BF16, PS_CODEC_LZ4, PS_CODEC_FP16 | PS_CODEC_LZ4};
+    const uint32_t codecs[] = {PS_CODEC_PLAIN, PS_CODEC_FP16, PS_CODEC_BF16, PS_CODEC_LZ4,
+                               PS_CODEC_FP16 | PS_CODEC_LZ4};
     for (size_t i = 0; i < PS_COUNT(codecs); i++) {
         struct ps_optimizer_spec sgd = {.kind = PS_OPT_SGD, .lr = 1};
         struct rig *r = rig_new(PS_ASYNC, 1, &sgd);
@@ -369,8 +381,8 @@ static void values_travel_in_their_codecs(void **state)
         read_value(r, 0, 7, before);
         assert_int_equal(ask(r, named(PS_PUSH, 0, 0), 0, key, 40, 0.5f, codecs[i]), PS_ACK);
         assert_int_equal(ask(r, named(PS_PULL, 0, 1), 0, key, 40, 0, codecs[i]), PS_ROWS);
-        assert_int_equal(ps_values_decode(&r->rows.frame[2], 200, r->answer.section[0].value_codec, &scratch, &value,
-                                          NULL), 0);
+        assert_int_equal(
+            ps_values_decode(&r->rows.frame[2], 200, r->answer.section[0].value_codec, &scratch, &value, NULL), 0);
         for (int j = 0; j < 5; j++)
             assert_true(fabsf(value[7 * 5 + j] - (before[j] - 0.5f)) < 0.004f);
         ps_buffer_fini(&scratch);
@@ -381,7 +393,8 @@ static void values_travel_in_their_codecs(void **state)
 /* Dense Adam moves rows without a gradient, replays see the state before, and weight decay needs all rows. */
 static void a_dense_optimiser_moves_every_row(void **state)
 {
-    struct ps_optimizer_spec adam = {.kind = PS_OPT_ADAM_DENSE, .lr = 0.1f, .beta1 = 0.9f, .beta2 = 0.99f, .epsilon = 1e-8f};
+    struct ps_optimizer_spec adam = {
+        .kind = PS_OPT_ADAM_DENSE, .lr = 0.1f, .beta1 = 0.9f, .beta2 = 0.99f, .epsilon = 1e-8f};
     struct rig *r = rig_new(PS_SYNC, 2, &adam);
     uint64_t key[2], n = 0;
     float a[3][5], b[3][5];

@@ -1,5 +1,5 @@
-/* test_shard_schedule.c - random schedules of lanes, crashes, zombies, lost and doubled messages, cuts and reloads over one to
- * four shards in memory: the model of the protocol (sync.pml), played with the real shards.
+/* test_shard_schedule.c - random schedules of lanes, crashes, zombies, lost and doubled messages, cuts and reloads over
+ * one to four shards in memory: the model of the protocol (sync.pml), played with the real shards.
  *
  * A lane's gradient depends on the values that it pulled, so a pull answered from a wrong state changes the result.
  * Checked: I1 to I5, I7 and I11 of docs/protocol.md, every value pulled against the same step of a plain sequential
@@ -14,8 +14,8 @@ enum { SHARDS_MAX = 4, LANES = 3, STEPS_MAX = 6, EPOCHS = 2, PROCS = 64, FLIGHTS
 struct plan {
     uint64_t seed;
     uint32_t shards, mode, length[LANES];
-    int faults;                    /* crashes or false suspicions */
-    double loss, duplicates;       /* chance of each message */
+    int faults;              /* crashes or false suspicions */
+    double loss, duplicates; /* chance of each message */
     bool cut, no_retained, no_fence;
     enum ps_optimizer_kind optimizer;
 };
@@ -51,13 +51,13 @@ struct sim {
     int procs, flights, faults;
     struct flight flight[FLIGHTS];
     uint64_t counter, lease[LANES];
-    int holder[LANES];               /* proc, or -1 while the lane is being fenced */
-    uint32_t fenced[LANES];          /* shards that have acknowledged the new lease */
+    int holder[LANES];      /* proc, or -1 while the lane is being fenced */
+    uint32_t fenced[LANES]; /* shards that have acknowledged the new lease */
     uint64_t start[LANES];
-    values state[STEPS_MAX + 2];     /* the reference's states of this epoch */
-    values accumulator;              /* the reference's optimiser state */
+    values state[STEPS_MAX + 2]; /* the reference's states of this epoch */
+    values accumulator;          /* the reference's optimiser state */
     uint64_t cut_step, cut_id;
-    int cut_stage;                   /* 0 none yet, 1 prepared, 2 agreed, 3 over */
+    int cut_stage; /* 0 none yet, 1 prepared, 2 agreed, 3 over */
     bool cut_told[SHARDS_MAX], cut_taken[SHARDS_MAX];
     char *folder;
     const char *violation;
@@ -79,7 +79,8 @@ static double chance(struct sim *m)
 
 static bool touches(const struct sim *m, uint32_t lane, uint64_t position, uint32_t t, uint64_t key)
 {
-    struct ps_random r = ps_random_stream(m->plan->seed, PS_RANDOM_TEST, m->epoch * 100 + lane, position, t * 100 + key);
+    struct ps_random r =
+        ps_random_stream(m->plan->seed, PS_RANDOM_TEST, m->epoch * 100 + lane, position, t * 100 + key);
     return ps_random_unit(&r) < (t == 2 ? 0.5 : 0.15);
 }
 
@@ -152,9 +153,17 @@ static void request(struct sim *m, int number, uint32_t s, uint64_t position, bo
 {
     struct proc *p = &m->proc[number];
     bool end = push && position >= m->plan->length[p->lane];
-    struct ps_data data = {.kind = push ? PS_PUSH : PS_PULL, .run = FIXTURE_RUN, .from = (uint64_t)number + 1,
-                           .to = s + 1000, .era = m->era, .map = 1, .epoch = m->epoch, .lane = p->lane,
-                           .lease = p->lease, .position = position, .request = position};
+    struct ps_data data = {.kind = push ? PS_PUSH : PS_PULL,
+                           .run = FIXTURE_RUN,
+                           .from = (uint64_t)number + 1,
+                           .to = s + 1000,
+                           .era = m->era,
+                           .map = 1,
+                           .epoch = m->epoch,
+                           .lane = p->lane,
+                           .lease = p->lease,
+                           .position = position,
+                           .request = position};
     struct ps_message message;
     ps_message_init(&message);
     ps_message_add(&message);
@@ -207,8 +216,8 @@ static void start_lane(struct sim *m, uint32_t lane)
 {
     int number = m->procs++;
     assert_true(number < PROCS);
-    m->proc[number] = (struct proc){.live = true, .lane = lane, .lease = m->lease[lane], .position = m->start[lane],
-                                    .first = true};
+    m->proc[number] =
+        (struct proc){.live = true, .lane = lane, .lease = m->lease[lane], .position = m->start[lane], .first = true};
     m->holder[lane] = number;
     begin_pull(m, number);
     step_lane(m, number);
@@ -281,8 +290,9 @@ static void deliver_answer(struct sim *m, const struct flight *f)
             p->live = false;
         else if (f->data.code != PS_REFUSE_NOT_YET && !p->zombie && !p->done &&
                  (f->data.code != PS_REFUSE_TOO_OLD || (f->data.request == p->position && !p->got[f->shard])))
-            violate(m, f->data.code == PS_REFUSE_GAP ? "I3: a gap" : f->data.code == PS_REFUSE_TOO_OLD
-                           ? "I4: a live lane asks for a state that is gone" : "a sound request was refused");
+            violate(m, f->data.code == PS_REFUSE_GAP       ? "I3: a gap"
+                       : f->data.code == PS_REFUSE_TOO_OLD ? "I4: a live lane asks for a state that is gone"
+                                                           : "a sound request was refused");
     } else if (f->data.kind == PS_ACK) { /* an ACK names its push */
         if (p->pushing && f->data.position == p->pushed && f->data.epoch == m->epoch)
             p->acked[f->shard] = true;
@@ -541,28 +551,48 @@ static void expect_sound(struct plan plan, int seeds)
 static void sync_equals_the_sequential_run(void **state)
 {
     for (uint32_t shards = 1; shards <= 3; shards++)
-        expect_sound((struct plan){.shards = shards, .mode = PS_SYNC, .length = {4, 6, 3}, .faults = 4, .loss = 0.05,
-                                   .duplicates = 0.1, .optimizer = PS_OPT_ADAGRAD}, 40);
+        expect_sound((struct plan){.shards = shards,
+                                   .mode = PS_SYNC,
+                                   .length = {4, 6, 3},
+                                   .faults = 4,
+                                   .loss = 0.05,
+                                   .duplicates = 0.1,
+                                   .optimizer = PS_OPT_ADAGRAD},
+                     40);
 }
 
 static void lanes_may_have_any_length(void **state)
 {
-    expect_sound((struct plan){.shards = 2, .mode = PS_SYNC, .length = {0, 5, 1}, .faults = 3, .loss = 0.1,
-                               .optimizer = PS_OPT_ADAGRAD}, 40);
+    expect_sound(
+        (struct plan){
+            .shards = 2, .mode = PS_SYNC, .length = {0, 5, 1}, .faults = 3, .loss = 0.1, .optimizer = PS_OPT_ADAGRAD},
+        40);
     expect_sound((struct plan){.shards = 2, .mode = PS_SYNC, .length = {0, 0, 0}, .optimizer = PS_OPT_ADAGRAD}, 3);
 }
 
 static void a_cut_can_be_gone_on_from(void **state)
 {
-    expect_sound((struct plan){.shards = 3, .mode = PS_SYNC, .length = {6, 6, 4}, .faults = 2, .loss = 0.03, .cut = true,
-                               .optimizer = PS_OPT_ADAGRAD}, 40);
+    expect_sound((struct plan){.shards = 3,
+                               .mode = PS_SYNC,
+                               .length = {6, 6, 4},
+                               .faults = 2,
+                               .loss = 0.03,
+                               .cut = true,
+                               .optimizer = PS_OPT_ADAGRAD},
+                 40);
 }
 
 static void async_applies_each_push_once(void **state)
 {
     for (uint32_t mode = 0; mode <= 4; mode += 2) /* async, bounded 0 and 2 */
-        expect_sound((struct plan){.shards = 3, .mode = mode, .length = {5, 3, 6}, .faults = 4, .loss = 0.05,
-                                   .duplicates = 0.1, .optimizer = PS_OPT_SGD}, 20);
+        expect_sound((struct plan){.shards = 3,
+                                   .mode = mode,
+                                   .length = {5, 3, 6},
+                                   .faults = 4,
+                                   .loss = 0.05,
+                                   .duplicates = 0.1,
+                                   .optimizer = PS_OPT_SGD},
+                     20);
 }
 
 /* Controls: the same schedules with one rule left out must be caught. */
@@ -578,21 +608,31 @@ static int caught(struct plan plan)
 
 static void without_the_retained_set_it_fails(void **state)
 {
-    assert_true(caught((struct plan){.shards = 2, .mode = PS_SYNC, .length = {4, 6, 3}, .faults = 4, .loss = 0.05,
-                                     .no_retained = true, .optimizer = PS_OPT_ADAGRAD}) > 5);
+    assert_true(caught((struct plan){.shards = 2,
+                                     .mode = PS_SYNC,
+                                     .length = {4, 6, 3},
+                                     .faults = 4,
+                                     .loss = 0.05,
+                                     .no_retained = true,
+                                     .optimizer = PS_OPT_ADAGRAD}) > 5);
 }
 
 static void without_fences_it_fails(void **state)
 {
-    assert_true(caught((struct plan){.shards = 2, .mode = PS_SYNC, .length = {6, 6, 6}, .faults = 4, .loss = 0.05,
-                                     .no_fence = true, .optimizer = PS_OPT_ADAGRAD}) > 0);
+    assert_true(caught((struct plan){.shards = 2,
+                                     .mode = PS_SYNC,
+                                     .length = {6, 6, 6},
+                                     .faults = 4,
+                                     .loss = 0.05,
+                                     .no_fence = true,
+                                     .optimizer = PS_OPT_ADAGRAD}) > 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sync_equals_the_sequential_run),   cmocka_unit_test(lanes_may_have_any_length),
-        cmocka_unit_test(a_cut_can_be_gone_on_from),        cmocka_unit_test(async_applies_each_push_once),
+        cmocka_unit_test(sync_equals_the_sequential_run),    cmocka_unit_test(lanes_may_have_any_length),
+        cmocka_unit_test(a_cut_can_be_gone_on_from),         cmocka_unit_test(async_applies_each_push_once),
         cmocka_unit_test(without_the_retained_set_it_fails), cmocka_unit_test(without_fences_it_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

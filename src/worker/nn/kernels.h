@@ -74,36 +74,57 @@ static inline real nn_abs(real x)
     return x < 0 ? -x : x;
 }
 
-/* a . b with 16 partial sums, added pairwise: the same for any width of vector registers. */
-static inline real nn_dot(const real *a, const real *b, int n)
+/* Sixteen numbers, wherever they lie: the compiler makes of them whatever registers the clone has, with the same result. */
+enum { NN_BLOCK = 16 };
+typedef real nn_block __attribute__((vector_size(NN_BLOCK * sizeof(real)), aligned(sizeof(real)), may_alias));
+
+static inline const nn_block *nn_block_at(const real *x)
 {
-    real sum[16] = {0};
-    int i = 0;
-    for (; i + 16 <= n; i += 16)
-        for (int k = 0; k < 16; k++)
-            sum[k] += a[i + k] * b[i + k];
-    for (int k = 0; i + k < n; k++)
-        sum[k] += a[i + k] * b[i + k];
-    for (int half = 8; half > 0; half /= 2)
+    return (const nn_block *)x;
+}
+
+/* The sum of a block, pairwise: the same for any width of vector registers. */
+static inline real nn_block_sum(const nn_block *x)
+{
+    real sum[NN_BLOCK];
+    memcpy(sum, x, sizeof sum);
+    for (int half = NN_BLOCK / 2; half > 0; half /= 2)
         for (int k = 0; k < half; k++)
             sum[k] += sum[k + half];
     return sum[0];
 }
 
+/* The first n < NN_BLOCK numbers of x, then zeros. (Blocks are passed by address: by value, how would depend on the clone.) */
+static inline const nn_block *nn_block_part(const real *x, int n, nn_block *part)
+{
+    *part = (nn_block){0};
+    memcpy(part, x, (size_t)n * sizeof *x);
+    return part;
+}
+
+/* a . b with 16 partial sums. */
+static inline real nn_dot(const real *a, const real *b, int n)
+{
+    nn_block sum = {0}, rest[2];
+    int i = 0;
+    for (; i + NN_BLOCK <= n; i += NN_BLOCK)
+        sum += *nn_block_at(a + i) * *nn_block_at(b + i);
+    if (i < n)
+        sum += *nn_block_part(a + i, n - i, &rest[0]) * *nn_block_part(b + i, n - i, &rest[1]);
+    return nn_block_sum(&sum);
+}
+
 /* a . (p * q), in the same way. */
 static inline real nn_dot3(const real *a, const real *p, const real *q, int n)
 {
-    real sum[16] = {0};
+    nn_block sum = {0}, rest[3];
     int i = 0;
-    for (; i + 16 <= n; i += 16)
-        for (int k = 0; k < 16; k++)
-            sum[k] += a[i + k] * (p[i + k] * q[i + k]);
-    for (int k = 0; i + k < n; k++)
-        sum[k] += a[i + k] * (p[i + k] * q[i + k]);
-    for (int half = 8; half > 0; half /= 2)
-        for (int k = 0; k < half; k++)
-            sum[k] += sum[k + half];
-    return sum[0];
+    for (; i + NN_BLOCK <= n; i += NN_BLOCK)
+        sum += *nn_block_at(a + i) * (*nn_block_at(p + i) * *nn_block_at(q + i));
+    if (i < n)
+        sum += *nn_block_part(a + i, n - i, &rest[0]) *
+               (*nn_block_part(p + i, n - i, &rest[1]) * *nn_block_part(q + i, n - i, &rest[2]));
+    return nn_block_sum(&sum);
 }
 
 #endif

@@ -1,0 +1,33 @@
+#!/bin/bash
+# A run that was interrupted, or killed, goes on with --resume and ends where an undisturbed one ends, bit for bit.
+# time limit: 300
+. "$(dirname "$0")/helpers.sh"
+make_data
+configure train.consistency=sync train.epochs=40 early_stop.patience=0 eval.floors=false
+epochs() { grep -c '"epoch"' "$1/log.jsonl"; }
+begun() { [ -e "$1/checkpoints/last/manifest.yaml" ]; }
+
+penstock 0 train run.yaml --run whole
+digest whole
+want=$digest
+
+for signal in TERM KILL; do
+    "$PENSTOCK" train run.yaml --run $signal > train.txt 2>&1 &
+    pid=$!
+    wait_until 60 'the first checkpoint' begun $signal
+    kill -$signal $pid
+    status=0
+    wait $pid || status=$?
+    if [ $signal = TERM ] && [ $status != 7 ]; then
+        cat train.txt
+        fail "SIGTERM ended the run with status $status instead of 7"
+    fi
+    penstock 0 train --resume $signal
+    digest $signal
+    [ "$digest" = "$want" ] || fail "resumed after SIG$signal: $digest instead of $want"
+done
+
+# Resuming what is finished changes nothing.
+penstock 0 train --resume whole
+digest whole
+[ "$digest" = "$want" ] || fail "resuming a finished run changed it"

@@ -1,0 +1,340 @@
+/* test_batch.c - micro-batches: negatives, labels, weights, and the distinct ids in the order of the wire. */
+#include "worker/batch.h"
+#include "order_fixture.h"
+
+enum { SHARDS = 3, LANE = 2, EPOCH = 4 };
+
+struct setting {
+    struct preparation p;
+    struct ps_config config;
+    struct ps_slot_map map;
+    struct ps_batcher batcher;
+    struct ps_batch batch;
+    struct ps_entry *entry; /* owned: what a lane yields first */
+    int count;
+};
+
+static void begin(struct setting *s, struct ps_config config)
+{
+    make_dataset(&s->p);
+    s->config = config;
+    ps_slot_map_init(&s->map, SHARDS);
+    assert_int_equal(ps_batcher_init(&s->batcher, &s->p.d, &s->config, &err), 0);
+    ps_batch_init(&s->batch, &s->batcher);
+    s->entry = ps_calloc((size_t)s->batcher.positives, sizeof *s->entry);
+    struct ps_order order;
+    struct ps_cursor cursor;
+    ps_order_init(&order, &s->p.d, &s->config);
+    ps_order_seek(&order, EPOCH, LANE, 0, &cursor);
+    s->count = ps_order_next(&order, EPOCH, LANE, &cursor, s->batcher.positives, s->entry, &err);
+    assert_int_equal(s->count, s->batcher.positives);
+    ps_order_fini(&order);
+}
+
+static void end(struct setting *s)
+{
+    free(s->entry);
+    ps_batch_fini(&s->batch);
+    ps_batcher_fini(&s->batcher);
+    ps_dataset_close(&s->p.d);
+}
+
+static void build(struct setting *s, uint32_t epoch, uint32_t lane, uint64_t position)
+{
+    ps_batch_build(&s->batch, &s->batcher, &s->map, s->entry, s->count, epoch, lane, position);
+}
+
+/* Weakest first: lambda 0.2, 0.3 and 0.5. */
+static struct ps_config weighted(enum ps_sampling sampling)
+{
+    struct ps_config config = make_config(sampling, 0, 4);
+    config.train.batch = 1001; /* 200 positives with 4 negatives each, and no room for a part */
+    config.model.loss_weights_count = 3;
+    config.model.loss_weights[0] = 2, config.model.loss_weights[1] = 3, config.model.loss_weights[2] = 5;
+    return config;
+}
+static const double lambda[] = {0.2, 0.3, 0.5};
+
+static int strongest_of(uint32_t behaviours)
+{
+    return behaviours & 4 ? 2 : behaviours & 2 ? 1 : 0;
+}
+
+/* The positive that sample n belongs to, or is: samples come as a positive followed by its negatives. */
+static int positive_before(const struct setting *s, int n)
+{
+    while (ps_dataset_seen(&s->p.d, s->batch.user[n], s->batch.item[n]) == 0)
+        n--;
+    return n;
+}
+
+static void per_behaviour_labels_and_weights(void **state)
+{
+    struct setting s;
+    begin(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR));
+    const struct ps_batch *b = &s.batch;
+    build(&s, EPOCH, LANE, 0);
+
+    /* The greedy user has no negatives, so its positives stand alone. */
+    int of_level[3] = {0}, greedy = 0, expected = 0;
+    for (int i = 0; i < s.count; i++) {
+        int samples = ps_dataset_seen(&s.p.d, s.entry[i].user, 0) && s.entry[i].user == id_of(&s.p.d, PS_USERS, "u0") ? 1 : 5;
+        greedy += samples == 1;
+        of_level[strongest_of(s.entry[i].behaviours)] += samples;
+        expected += samples;
+    }
+    assert_true(greedy < s.count && of_level[0] && of_level[1] && of_level[2]);
+    assert_int_equal(b->n, expected);
+    assert_int_equal(b->need[2], of_level[2]);
+    assert_int_equal(b->need[1], of_level[2] + of_level[1]);
+    assert_int_equal(b->need[0], b->n);
+
+    uint64_t entries = ps_order_entries(&s.p.d, PS_SAMPLING_PER_BEHAVIOUR);
+    for (int n = 0; n < b->n; n++) {
+        int level = n < b->need[2] ? 2 : n < b->need[1] ? 1 : 0;
+        bool positive = ps_dataset_seen(&s.p.d, b->user[n], b->item[n]);
+        assert_int_equal(b->user[positive_before(&s, n)], b->user[n]);
+        for (int r = 0; r <= level; r++) {
+            double share = (double)s.p.d.train[r].interactions / (double)entries;
+            double want = r == level ? lambda[r] / (share * b->n) : 0; /* an interaction trains its own head alone */
+            assert_true(fabs(b->weight[r][n] - want) <= 1e-6 * want);
+            if (r == level)
+                assert_true(b->label[r][n] == (positive ? 1 : 0));
+        }
+        if (positive)
+            assert_true(ps_dataset_has(&s.p.d, (uint32_t)level, b->user[n], b->item[n]));
+    }
+    end(&s);
+}
+
+/* Averaged over an epoch, a behaviour's weights sum to its lambda: its term is a mean over its own samples. */
+static void weights_sum_to_lambda(void **state)
+{
+    struct setting s;
+    begin(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR));
+    struct ps_order order;
+    ps_order_init(&order, &s.p.d, &s.config);
+    double sum[3] = {0}, batches = 0;
+    for (uint32_t lane = 0; lane < order.lanes; lane++) {
+        struct ps_cursor cursor;
+        ps_order_seek(&order, 1, lane, 0, &cursor);
+        for (uint64_t position = 0;; position++) {
+            s.count = ps_order_next(&order, 1, lane, &cursor, s.batcher.positives, s.entry, &err);
+            if (s.count < s.batcher.positives) /* the last one of a lane is small, its mean coarse */
+                break;
+            build(&s, 1, lane, position);
+            batches++;
+            for (int r = 0; r < 3; r++)
+                for (int n = 0; n < s.batch.need[r]; n++)
+                    sum[r] += s.batch.weight[r][n];
+        }
+    }
+    assert_true(batches > 50);
+    for (int r = 0; r < 3; r++)
+        assert_true(fabs(sum[r] / batches - lambda[r]) < 0.02 * lambda[r]);
+    ps_order_fini(&order);
+    end(&s);
+}
+
+static void union_labels_and_weights(void **state)
+{
+    struct setting s;
+    begin(&s, weighted(PS_SAMPLING_UNION));
+    const struct ps_batch *b = &s.batch;
+    build(&s, EPOCH, LANE, 0);
+    for (int r = 0; r < 3; r++) {
+        assert_int_equal(b->need[r], b->n);
+        for (int n = 0; n < b->n; n++) {
+            assert_true(b->label[r][n] == (ps_dataset_has(&s.p.d, (uint32_t)r, b->user[n], b->item[n]) ? 1 : 0));
+            assert_true(fabs(b->weight[r][n] - lambda[r] / b->n) <= 1e-6 * lambda[r] / b->n);
+        }
+    }
+    end(&s);
+}
+
+/* Four strangers after every positive of a user who has any, none after those of one who has touched everything. */
+static void negatives_are_strangers(void **state)
+{
+    struct setting s;
+    begin(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR));
+    uint32_t greedy = id_of(&s.p.d, PS_USERS, "u0"), modest = id_of(&s.p.d, PS_USERS, "u1");
+    uint32_t own = id_of(&s.p.d, PS_ITEMS, "i5");
+    s.count = 100;
+    for (int i = 0; i < s.count; i++)
+        s.entry[i] = i % 2 ? (struct ps_entry){greedy, (uint32_t)i, 1} : (struct ps_entry){modest, own, 4};
+    bool drawn[ITEMS] = {false};
+    for (uint64_t position = 0; position < 10; position++) {
+        build(&s, EPOCH, LANE, position);
+        assert_int_equal(s.batch.n, 50 * 5 + 50);
+        assert_int_equal(s.batch.need[2], 50 * 5);
+        for (int n = 0; n < 250; n++) {
+            assert_int_equal(s.batch.user[n], modest);
+            assert_true(n % 5 ? s.batch.item[n] != own : s.batch.item[n] == own);
+            drawn[s.batch.item[n]] = true;
+        }
+        for (int n = 250; n < 300; n++)
+            assert_true(s.batch.user[n] == greedy && s.batch.label[0][n] == 1);
+    }
+    for (int item = 0; item < ITEMS; item++) /* 2,000 draws: all 119 others, without a gap at either end */
+        assert_true(drawn[item]);
+    end(&s);
+}
+
+/* Only one item is left to draw: rejection gives up, and the scan finds it. */
+static void last_stranger_is_found(void **state)
+{
+    struct setting s;
+    begin(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR));
+    static uint64_t offset[USERS + 1];
+    static uint32_t item[ITEMS];
+    for (uint32_t i = 0; i < ITEMS - 1; i++)
+        item[i] = i < 77 ? i : i + 1;
+    for (uint32_t user = 1; user <= USERS; user++)
+        offset[user] = ITEMS - 1; /* all of them are user 0's */
+    for (uint32_t b = 0; b < 3; b++)
+        s.p.d.train[b].offset = offset, s.p.d.train[b].item = item;
+    s.entry[0] = (struct ps_entry){0, 3, 1};
+    s.count = 1;
+    for (uint64_t position = 0; position < 20; position++) {
+        build(&s, EPOCH, LANE, position);
+        assert_int_equal(s.batch.n, 5);
+        for (int n = 1; n < 5; n++)
+            assert_int_equal(s.batch.item[n], 77);
+    }
+    end(&s);
+}
+
+static void assert_keys(const struct ps_keys *keys, uint32_t route, const struct ps_slot_map *map, const uint32_t *id,
+                        const uint32_t *row, int n)
+{
+    assert_int_equal(keys->first[0], 0);
+    assert_int_equal(keys->first[map->shards], keys->count);
+    uint32_t met = 0;
+    for (uint32_t shard = 0; shard < map->shards; shard++)
+        for (uint32_t k = keys->first[shard]; k < keys->first[shard + 1]; k++) {
+            assert_int_equal(map->shard_of[ps_slot_hash(route, keys->key[k])], shard);
+            if (k > keys->first[shard])
+                assert_true(keys->key[k - 1] < keys->key[k]);
+            for (int i = 0; i < n; i++)
+                if (row[i] == k) {
+                    met++;
+                    break;
+                }
+        }
+    assert_int_equal(met, keys->count); /* no key without a sample */
+    for (int i = 0; i < n; i++) {
+        assert_true(row[i] < keys->count);
+        assert_int_equal(keys->key[row[i]], id[i]);
+    }
+}
+
+static void keys_are_sorted_and_rows_map_back(void **state)
+{
+    struct setting s;
+    begin(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR));
+    for (uint64_t position = 0; position < 3; position++) { /* scratch is used again */
+        build(&s, EPOCH, LANE, position);
+        assert_keys(&s.batch.users, PS_ROUTE_USER, &s.map, s.batch.user, s.batch.user_row, s.batch.n);
+        assert_keys(&s.batch.items, PS_ROUTE_ITEM, &s.map, s.batch.item, s.batch.item_row, s.batch.n);
+    }
+    s.count = 0;
+    build(&s, EPOCH, LANE, 3);
+    assert_int_equal(s.batch.n + (int)s.batch.users.count + (int)s.batch.items.count, 0);
+    end(&s);
+}
+
+/* Ids beyond one digit of the radix sort, up to the largest. */
+static void large_ids_are_sorted(void **state)
+{
+    struct setting s;
+    struct ps_config config = make_config(PS_SAMPLING_PER_BEHAVIOUR, 0, 4);
+    config.train.negatives = 0;
+    config.train.batch = 500;
+    begin(&s, config);
+    struct ps_random random = ps_random_stream(1, PS_RANDOM_TEST, 0, 0, 0);
+    for (int i = 0; i < s.count; i++) {
+        uint32_t id = i == 7 ? UINT32_MAX - 1 : (uint32_t)ps_random_next(&random) >> i % 32;
+        s.entry[i] = (struct ps_entry){id % USERS, id, 1};
+    }
+    build(&s, EPOCH, LANE, 0);
+    assert_int_equal(s.batch.n, s.count);
+    assert_keys(&s.batch.items, PS_ROUTE_ITEM, &s.map, s.batch.item, s.batch.item_row, s.batch.n);
+    end(&s);
+}
+
+static void same_name_same_batch(void **state)
+{
+    struct setting s, again;
+    begin(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR));
+    build(&s, EPOCH, LANE, 9);
+    again = s;
+    assert_int_equal(ps_batcher_init(&again.batcher, &s.p.d, &s.config, &err), 0); /* another worker */
+    ps_batch_init(&again.batch, &again.batcher);
+    build(&again, EPOCH, LANE, 8); /* which has built others before */
+    assert_memory_not_equal(again.batch.item, s.batch.item, (size_t)s.batch.n * sizeof *s.batch.item);
+
+    static const struct {
+        uint32_t epoch, lane;
+        uint64_t position, seed;
+    } other[] = {{EPOCH, LANE, 9, 0}, {EPOCH + 1, LANE, 9, 0}, {EPOCH, LANE + 1, 9, 0}, {EPOCH, LANE, 10, 0}, {EPOCH, LANE, 9, 1}};
+    for (size_t i = 0; i < PS_COUNT(other); i++) {
+        again.batcher.seed = s.batcher.seed + other[i].seed;
+        build(&again, other[i].epoch, other[i].lane, other[i].position);
+        assert_int_equal(again.batch.n, s.batch.n);
+        assert_int_equal(!memcmp(again.batch.item, s.batch.item, (size_t)s.batch.n * sizeof *s.batch.item), i == 0);
+    }
+    ps_batch_fini(&again.batch);
+    ps_batcher_fini(&again.batcher);
+    end(&s);
+}
+
+/* A tile in the middle of a batch sees its part of every behaviour's samples. */
+static void tiles_cover_the_batch(void **state)
+{
+    struct setting s;
+    begin(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR));
+    build(&s, EPOCH, LANE, 0);
+    int need[3] = {0};
+    for (int first = 0; first < s.batch.n; first += 64) {
+        struct ps_tile tile;
+        int count = PS_MIN(64, s.batch.n - first);
+        ps_batch_tile(&s.batch, 3, first, count, &tile);
+        assert_int_equal(tile.n, count);
+        assert_int_equal(tile.need[0], count);
+        assert_ptr_equal(tile.user_row, s.batch.user_row + first);
+        assert_ptr_equal(tile.weight[1], s.batch.weight[1] + first);
+        for (int r = 0; r < 3; r++)
+            need[r] += tile.need[r];
+    }
+    for (int r = 0; r < 3; r++)
+        assert_int_equal(need[r], s.batch.need[r]);
+    end(&s);
+}
+
+static void wrong_number_of_weights_is_refused(void **state)
+{
+    struct setting s;
+    begin(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR));
+    struct ps_batcher batcher;
+    s.config.model.loss_weights_count = 2;
+    assert_int_equal(ps_batcher_init(&batcher, &s.p.d, &s.config, &err), -PS_EXIT_USAGE);
+    assert_non_null(strstr(err.text, "loss_weights"));
+    end(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FOLDER_TEST(per_behaviour_labels_and_weights),
+        FOLDER_TEST(weights_sum_to_lambda),
+        FOLDER_TEST(union_labels_and_weights),
+        FOLDER_TEST(negatives_are_strangers),
+        FOLDER_TEST(last_stranger_is_found),
+        FOLDER_TEST(keys_are_sorted_and_rows_map_back),
+        FOLDER_TEST(large_ids_are_sorted),
+        FOLDER_TEST(same_name_same_batch),
+        FOLDER_TEST(tiles_cover_the_batch),
+        FOLDER_TEST(wrong_number_of_weights_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
