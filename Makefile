@@ -126,7 +126,7 @@ format:
 	clang-format -i $$(find src tests -name '*.[ch]')
 
 bench: all $(BENCHBIN)
-	bench/run.sh
+	bench/run.py
 
 install: all
 	install -D -m 755 bin/penstock $(DESTDIR)$(PREFIX)/bin/penstock

@@ -1,10 +1,11 @@
-"""torch_nmtr.py - the same models in PyTorch (Debian's python3-torch), for bench/run.sh: NMTR-GMF as h.(p*q) and
-NMTR-NeuMF as 192-96, two behaviours, logit_avg, E=64, Adagrad, one thread.
+"""torch_nmtr.py - the same training in PyTorch (Debian's python3-torch), for bench/run.py: NMTR-GMF as h.(p*q) and
+NMTR-NeuMF as 192-96, two behaviours, logit_avg, E=64, Adagrad, batches of BATCH samples, one thread.
 
-Favours PyTorch: its samples are drawn once before the clock starts, no negative is rejected, nothing is shuffled. Sparse gradients are
-used for the embeddings where they are faster; both ways are timed and the better one counts.
+It does what Penstock does for a batch: takes shuffled positives, draws 4 negatives for each outside of the user's history (a matrix of
+bits looked up for the whole batch at once, drawn again where they hit), computes, updates. The faster one of dense and sparse
+embedding gradients counts, and the histories are random ones of the same sizes.
 
-    torch_nmtr.py gmf|neumf USERS ITEMS BATCH SECONDS      prints samples per second
+    torch_nmtr.py gmf|neumf USERS ITEMS PAIRS BATCH SECONDS      prints samples per second
 """
 import sys
 import time
@@ -42,21 +43,36 @@ class NMTR(torch.nn.Module):
         return logits
 
 
-def rate(kind, users, items, batch, seconds, sparse):
+def rate(kind, users, items, pairs, batch, seconds, sparse):
     torch.manual_seed(1)
     model = NMTR(kind, users, items, sparse)
     optimizer = torch.optim.Adagrad(model.parameters(), lr=0.05)
     loss = torch.nn.BCEWithLogitsLoss()
-    batches = [(torch.randint(users, (batch // 5,)).repeat_interleave(5), torch.randint(items, (batch // 5 * 5,)),
-                [torch.randint(2, (batch // 5 * 5,)).float() for _ in range(R)]) for _ in range(32)]
+    user = torch.randint(users, (pairs,))
+    item = torch.randint(items, (pairs,))
+    label = torch.randint(2, (pairs, R)).float()
+    seen = torch.zeros(users * items, dtype=torch.bool)
+    seen[user * items + item] = True
+    positives = batch // 5
     done, begin, warm = 0, time.perf_counter(), True
     while True:
-        for user, item, label in batches:
+        order = torch.randperm(pairs)
+        for first in range(0, pairs - positives, positives):
+            chosen = order[first:first + positives]
+            u, i = user[chosen], item[chosen]
+            negative_user = u.repeat_interleave(4)
+            negative = torch.randint(items, (4 * positives,))
+            hit = seen[negative_user * items + negative]
+            while bool(hit.any()):
+                where = hit.nonzero().squeeze(1)
+                negative[where] = torch.randint(items, (len(where),))
+                hit = torch.zeros_like(hit).index_put((where,), seen[negative_user[where] * items + negative[where]])
+            all_labels = torch.cat([label[chosen], torch.zeros(4 * positives, R)])
             optimizer.zero_grad(set_to_none=True)
-            logits = model(user, item)
-            sum(loss(logits[r], label[r]) / R for r in range(R)).backward()
+            logits = model(torch.cat([u, negative_user]), torch.cat([i, negative]))
+            sum(loss(logits[r], all_labels[:, r]) / R for r in range(R)).backward()
             optimizer.step()
-            done += len(user)
+            done += 5 * positives
             now = time.perf_counter()
             if warm and now - begin > 0.3 * seconds:
                 warm, done, begin = False, 0, now
@@ -66,5 +82,5 @@ def rate(kind, users, items, batch, seconds, sparse):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    kind, (users, items, batch), seconds = sys.argv[1], map(int, sys.argv[2:5]), float(sys.argv[5])
-    print("%.0f" % max(rate(kind, users, items, batch, seconds / 2, sparse) for sparse in (False, True)))
+    kind, (users, items, pairs, batch), seconds = sys.argv[1], map(int, sys.argv[2:6]), float(sys.argv[6])
+    print("%.0f" % max(rate(kind, users, items, pairs, batch, seconds / 2, sparse) for sparse in (False, True)))

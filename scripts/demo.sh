@@ -1,23 +1,42 @@
 #!/bin/sh
 # The main job from raw log to ranked lists, on made data, or on your own:  make demo DATA=folder
-# DATA holds one log with the columns user, item, behaviour and timestamp, or is a file itself; BEHAVIOURS names its behaviours in
-# cascade order, weakest first (default view,cart,buy). EPOCHS, SERVERS and WORKERS may be set too.
+# DATA is a log with the columns user, item, behaviour and timestamp, or a folder of such files, or a folder with one file a behaviour
+# (view.tsv, cart.tsv, ... or view.train.tsv, ...; then TARGET.test.tsv, where there is one, is the test). BEHAVIOURS names the
+# behaviours in cascade order, weakest first (default view,cart,buy); TEST is prepare's --test (default last-by-time).
+# EPOCHS, SERVERS and WORKERS may be set too.
 set -eu
 penstock=${PENSTOCK:-bin/penstock}
 behaviours=${BEHAVIOURS:-view,cart,buy}
 servers=${SERVERS:-2} workers=${WORKERS:-2}
 folder=$(mktemp -d "${TMPDIR:-/tmp}/penstock-demo.XXXXXX")
-trap 'rm -rf "$folder/log.tsv" "$folder/prepared"' EXIT
+trap 'rm -f "$folder/log.tsv"' EXIT
 
 say() { printf '\n== %s\n' "$*"; }
 
-if [ -n "${DATA:-}" ]; then
-    if [ -d "$DATA" ]; then
+first_of() { # the first of the names that exists
+    for name in "$@"; do
+        if [ -e "$name" ]; then
+            echo "$name"
+            return
+        fi
+    done
+}
+
+rule=last-by-time
+if [ -n "${DATA:-}" ] && [ ! -d "$DATA" ]; then
+    set -- "$DATA"
+elif [ -n "${DATA:-}" ]; then
+    set --
+    for b in $(echo "$behaviours" | tr , ' '); do
+        file=$(first_of "$DATA/$b.train".* "$DATA/$b".*)
+        [ -z "$file" ] || set -- "$@" "$b=$file"
+        test=$(first_of "$DATA/$b.test".*)
+    done
+    if [ $# = 0 ]; then
         set -- "$DATA"/*
     else
-        set -- "$DATA"
+        rule=${test:-last-by-position}
     fi
-    [ -e "$1" ] || { echo "demo: there is nothing in '$DATA'" >&2; exit 3; }
 else
     say "a log of views, carts and purchases with planted tastes (penstock synth)"
     "$penstock" synth --out "$folder/log.tsv"
@@ -25,7 +44,7 @@ else
 fi
 
 say "raw log to dataset (penstock prepare)"
-"$penstock" prepare --behaviours "$behaviours" --test-split "${SPLIT:-last-by-time}" --valid last --out "$folder/prepared" "$@"
+"$penstock" prepare --behaviours "$behaviours" --test "${TEST:-$rule}" --out "$folder/prepared" "$@"
 
 say "NMTR-NeuMF under mpirun: a coordinator, $servers servers, $workers workers (penstock launch)"
 "$penstock" launch conf/demo.yaml --servers "$servers" --workers "$workers" --run "$folder/run" \

@@ -291,10 +291,13 @@ int cmd_launch(int argc, char **argv)
         strftime(now, sizeof now, "%Y%m%d-%H%M%S", &parts);
         folder = ps_format("runs/job-%s", now);
     }
-    /* A dead job's meeting point must not be found by this one's members. */
-    char *meeting = ps_format("%s/state/coordinator", folder);
-    unlink(meeting);
-    free(meeting);
+    /* A dead job's meeting point must not be found by this one's members, and a living one's must stay. */
+    int lock;
+    if (access(folder, F_OK) == 0) {
+        if (ps_run_claim(folder, a.resume != NULL, &lock, &err))
+            ps_die(err.code, "%s", err.text);
+        close(lock);
+    }
 
     ps_catch_signals();
     int servers = total(group, groups, PS_ROLE_SERVER), workers = total(group, groups, PS_ROLE_WORKER);

@@ -2,9 +2,11 @@
 #include "cli/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +16,8 @@
 #include "worker/nn/blas.h"
 #include "worker/order.h"
 #include "worker/worker.h"
+
+#define SOCKET_FOLDER "/penstock-" /* followed by six letters of mkdtemp */
 
 volatile sig_atomic_t ps_interrupted;
 
@@ -151,7 +155,7 @@ static int endpoint(struct ps_run *run, enum ps_transport transport, char out[51
             snprintf(out, 512, "tcp://%.200s:*", run->config.cluster.interface);
     } else {
         const char *base = getenv("TMPDIR");
-        run->socket_folder = ps_format("%s/penstock-XXXXXX", base && strlen(base) < 60 ? base : "/tmp");
+        run->socket_folder = ps_format("%s" SOCKET_FOLDER "XXXXXX", base && strlen(base) < 60 ? base : "/tmp");
         if (!mkdtemp(run->socket_folder)) /* mode 0700 */
             return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot make a folder for sockets at %s", run->socket_folder);
         snprintf(out, 512, "ipc://%.200s/coordinator", run->socket_folder);
@@ -224,19 +228,68 @@ void ps_run_close(struct ps_run *run, int code, const char *reason)
         char *meeting = ps_format("%s/state/coordinator", run->folder);
         unlink(meeting);
         free(meeting);
+        close(run->lock);
     }
     free(run->socket_folder), free(run->folder), free(run->checkpoints);
     memset(run, 0, sizeof *run);
 }
 
-int ps_run_folder(struct ps_run *run, const char *path, bool resume, struct ps_error *err)
+/* Removes RUN/state/coordinator, and the folder of its sockets where it names one of ours. */
+static void forget_meeting(const char *path)
 {
-    static const char *const inner[] = {"checkpoints", "export", "state"};
-    char *config = ps_format("%s/config.yaml", path);
+    struct ps_error ignored;
+    struct ps_meeting meeting;
+    char *file = ps_format("%s/state/coordinator", path), *text;
+    size_t size;
+    if (!ps_file_read(file, 4096, &text, &size, &ignored)) {
+        char *end;
+        if (!ps_meeting_parse(&meeting, text, file, &ignored) && !strncmp(meeting.endpoint, "ipc://", 6) &&
+            (end = strrchr(meeting.endpoint, '/')) && strstr(meeting.endpoint, SOCKET_FOLDER)) {
+            *end = 0;
+            ps_folder_remove(meeting.endpoint + 6, &ignored);
+        }
+        free(text);
+    }
+    unlink(file);
+    free(file);
+}
+
+int ps_run_claim(const char *path, bool resume, int *lock, struct ps_error *err)
+{
+    char *config = ps_format("%s/config.yaml", path), *state = ps_format("%s/state", path);
+    char *file = ps_format("%s/lock", state);
     int status = 0;
-    if (!resume && access(config, F_OK) == 0)
+    bool exists = access(config, F_OK) == 0;
+    *lock = -1;
+    if (resume && !exists)
+        status = ps_fail(err, PS_EXIT_DATA, "%s is no run: it has no config.yaml", path);
+    else if (!resume && exists)
         status = ps_fail(err, PS_EXIT_USAGE, "%s holds a run already; choose another folder with --run, or go on with it by "
                          "'penstock train --resume %s'", path, path);
+    if (!status)
+        status = ps_folder_make(state, err);
+    if (!status && (*lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0)
+        status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write %s", file);
+    if (!status && flock(*lock, LOCK_EX | LOCK_NB)) {
+        status = errno == EWOULDBLOCK
+                     ? ps_fail(err, PS_EXIT_USAGE, "%s is being trained by another process; wait for its end, or choose another "
+                               "folder with --run", path)
+                     : ps_fail_errno(err, PS_EXIT_STORAGE, "cannot lock %s", file);
+        close(*lock);
+    }
+    if (!status)
+        forget_meeting(path);
+    free(config), free(state), free(file);
+    return status;
+}
+
+int ps_run_folder(struct ps_run *run, const char *path, bool resume, struct ps_error *err)
+{
+    static const char *const inner[] = {"checkpoints", "export"};
+    char *config = ps_format("%s/config.yaml", path);
+    int status = ps_run_claim(path, resume, &run->lock, err);
+    if (!status)
+        run->folder = ps_strdup(path);
     for (size_t i = 0; !status && i < PS_COUNT(inner); i++) {
         char *folder = ps_format("%s/%s", path, inner[i]);
         status = ps_folder_make(folder, err);
@@ -252,7 +305,6 @@ int ps_run_folder(struct ps_run *run, const char *path, bool resume, struct ps_e
     free(config);
     if (status)
         return status;
-    run->folder = ps_strdup(path);
     char *checkpoints = ps_format("%s/checkpoints", path);
     run->checkpoints = realpath(checkpoints, NULL);
     free(checkpoints);

@@ -43,6 +43,7 @@ struct ps_run {
     struct ps_runlog *log;
     struct ps_crew *crew;
     char *folder;      /* RUN, or NULL: nothing is written */
+    int lock;          /* of ps_run_claim, as long as `folder` is set */
     char *checkpoints; /* RUN/checkpoints, absolute */
     char *socket_folder; /* mode 0700, for ipc; removed at the end */
 };
@@ -52,7 +53,10 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
                 volatile sig_atomic_t *interrupted, struct ps_error *err);
 /* Stops all members with this outcome, joins the threads, closes everything. */
 void ps_run_close(struct ps_run *run, int code, const char *reason);
-/* Makes RUN with config.yaml, log.jsonl, checkpoints/, export/ and state/. An existing run is refused unless `resume`. */
+/* Takes RUN for this process until *lock is closed, by a lock on RUN/state/lock, and removes what a killed coordinator left: the
+ * meeting point and its sockets. An existing run is refused unless `resume`; one that is being trained is refused always. */
+int ps_run_claim(const char *path, bool resume, int *lock, struct ps_error *err);
+/* Claims RUN and makes it: config.yaml, log.jsonl, checkpoints/, export/ and state/. */
 int ps_run_folder(struct ps_run *run, const char *path, bool resume, struct ps_error *err);
 
 /* RUN/config.yaml with overrides, for a command that works on a finished run. */

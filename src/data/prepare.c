@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* renameat2, O_TMPFILE */
 #endif
 #include "data/prepare.h"
+#include "common/random.h"
 #include "data/prepare_steps.h"
 
 #include <dirent.h>
@@ -140,12 +141,13 @@ static int load_dictionary(struct ps_preparation *p, struct ps_error *err)
 
 static int write_dataset(struct ps_preparation *p, struct ps_error *err)
 {
-    static const uint64_t purpose[2] = {UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xd1b54a32d192ed03)};
     struct ps_prepare_stats *stats = p->stats;
     struct ps_dataset_writer *writer = NULL;
     uint32_t *id[2];
-    for (enum ps_entity entity = PS_USERS; entity <= PS_ITEMS; entity++)
-        id[entity] = ps_names_order(&p->names[entity], p->kept[entity], p->options->id_seed ^ purpose[entity]);
+    for (enum ps_entity entity = PS_USERS; entity <= PS_ITEMS; entity++) {
+        struct ps_random random = ps_random_stream(p->options->id_seed, PS_RANDOM_IDS, entity, 0, 0);
+        id[entity] = ps_names_order(&p->names[entity], p->kept[entity], ps_random_next(&random));
+    }
     stats->shape.users = p->names[PS_USERS].count;
     stats->shape.items = p->names[PS_ITEMS].count;
     int status = ps_dataset_writer_new(&writer, p->folder, &stats->shape, err);

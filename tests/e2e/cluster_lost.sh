@@ -14,12 +14,9 @@ pids() { # run, role
 }
 trained() { [ -e "$1/log.jsonl" ] && [ "$(grep -c '"event":"checkpoint"' "$1/log.jsonl")" -ge "$2" ]; }
 gone() { ! kill -0 "$1" 2> /dev/null; }
-coordinator() { pgrep -f -- "^$PENSTOCK train --coordinate .* --run $1( |\$)"; } # the program itself, not its mpirun
-sockets() { find . -maxdepth 1 -name 'penstock-*'; }
-
-penstock 0 train run.yaml --run calm --workers 1
-digest calm
-want=$digest
+# The coordinator is the only grandchild of the launch (its mpirun's child) that was started to coordinate.
+coordinator() { pgrep -d, -P $launched | xargs -I{} pgrep -P {} -f -- 'train --coordinate'; }
+left_behind() { find . -maxdepth 1 -name 'penstock-*'; }
 
 start() { # run: one server, one worker, and a worker that joined; endless, so that it cannot be over too soon
     "$PENSTOCK" launch run.yaml --servers 1 --workers 1 --run "$1" --set train.epochs=100000 > "$1.txt" 2>&1 &
@@ -42,13 +39,39 @@ ended() { # run, allowed statuses of launch, pattern in its output
     for pid in $members; do wait_until 20 "the end of process $pid" gone "$pid"; done
 }
 resumed() { # run
-    penstock 0 launch --resume "$1" --servers 2 --workers 1 --set train.epochs=4
+    penstock 0 launch --resume "$1" --servers 2 --workers 1 --set train.epochs="$(($(epochs "$1") + 1))"
     digest "$1"
-    [ "$digest" = "$want" ] || fail "$1 resumed ended with $digest instead of $want"
-    [ -z "$(sockets)" ] || fail "left behind: $(sockets)"
+    penstock 0 train run.yaml --run "calm-$1" --workers 2 --set train.epochs="$(epochs "$1")"
+    local have=$digest
+    digest "calm-$1"
+    [ "$digest" = "$have" ] || fail "$1 resumed ended with $have instead of $digest"
     [ ! -e "$1/state/coordinator" ] || fail "$1/state/coordinator is left behind"
+    [ -z "$(left_behind)" ] || fail "left behind: $(left_behind)"
 }
+epochs() { "$PENSTOCK" inspect "$1/checkpoints/last" | sed -n 's/^  epoch \([0-9]*\),.*/\1/p'; }
 
 start server
 kill -KILL "$(pids server server)"
 ended server 4 'server 0 .* is lost: no sign of life .* go on from the last checkpoint with .penstock train --resume'
+resumed server
+
+start coordinator
+victim=$(coordinator)
+kill -KILL "$victim"
+ended coordinator '137 9' ''
+resumed coordinator
+
+# A run belongs to one process at a time: neither a second start nor a second resume disturbs it, and joining still works.
+start launch
+penstock 2 launch run.yaml --run launch
+expect_one_line err.txt
+expect err.txt 'holds a run already'
+penstock 2 launch --resume launch
+expect_one_line err.txt
+expect err.txt 'is being trained by another process'
+penstock 2 train --resume launch
+expect err.txt 'is being trained by another process'
+[ -e launch/state/coordinator ] || fail 'a refused start removed the meeting point'
+kill -KILL $launched
+ended launch 137 ''
+resumed launch

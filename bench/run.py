@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""run.py - make bench: what Penstock reaches beside what this machine and PyTorch reach, in one run.
+
+Machines are noisy and shared, so everything is measured in turn, round after round, and reported as the median with its spread;
+what counts are ratios within the run. Needs only Python's standard library; PyTorch (python3-torch) is used where it is installed.
+
+    bench/run.py [--rounds 7] [--seconds 4] [--only NAME,...] [--data FOLDER]
+
+Names: gmf neumf rows processes ranking memory. Data: Beibei's two behaviours from PENSTOCK_DATA; made data of that size without it.
+"""
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PENSTOCK = os.environ.get("PENSTOCK", os.path.join(ROOT, "bin/penstock"))
+PROGRAMS = os.environ.get("PENSTOCK_BENCH", os.path.join(ROOT, "build/release/bench"))
+DATA = os.environ.get("PENSTOCK_DATA", os.path.join(ROOT, "../shared/data"))
+USERS, ITEMS, PAIRS, BATCH = 21716, 7977, 642622, 4096
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--rounds", type=int, default=7)
+parser.add_argument("--seconds", type=float, default=4)
+parser.add_argument("--only", default="gmf,neumf,rows,processes,ranking,memory")
+parser.add_argument("--data", default=DATA)
+arguments = parser.parse_args()
+names = arguments.only.split(",")
+cores = sorted(os.sched_getaffinity(0))
+one = str(cores[-1])
+two = ",".join(str(c) for c in cores[-2:])
+work = tempfile.mkdtemp(prefix="penstock-bench.")
+
+
+def run(command, pin=None):
+    command = [str(c) for c in command]
+    if pin:
+        command = ["taskset", "-c", pin] + command
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=work)
+    if done.returncode:
+        sys.exit("bench: '%s' failed with %d:\n%s" % (" ".join(command), done.returncode, done.stderr))
+    return done.stdout
+
+
+def median(values):
+    values = sorted(values)
+    middle = len(values) // 2
+    return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
+
+
+def prepare():
+    beibei = os.path.join(arguments.data, "beibei-cart-buy")
+    out = os.path.join(work, "data")
+    if os.path.isdir(beibei):
+        run([PENSTOCK, "prepare", "--behaviours", "cart,buy", "--out", out, "--valid", "none",
+             "--test", beibei + "/buy.test.tsv.xz", "cart=" + beibei + "/cart.train.tsv.xz",
+             "buy=" + beibei + "/buy.train.tsv.xz"])
+        return out, "Beibei, cart and buy"
+    log = os.path.join(work, "log.tsv")
+    run([PENSTOCK, "synth", "--out", log, "--users", USERS, "--items", ITEMS, "--interactions", 950000,
+         "--behaviours", "cart,buy"])
+    run([PENSTOCK, "prepare", "--behaviours", "cart,buy", "--out", out, log])
+    return out, "made data of Beibei's size (PENSTOCK_DATA has no beibei-cart-buy)"
+
+
+number = 0
+
+
+def train(model, epochs, pin, launch=False, **settings):
+    """Samples per second of the training epochs of one run."""
+    global number
+    number += 1
+    folder = os.path.join(work, "run%d" % number)
+    conf = os.path.join(work, "conf.yaml")
+    with open(conf, "w") as f:
+        f.write("data:\n  path: %s\n" % data)
+    keys = {"model.name": model, "train.epochs": epochs, "train.batch": BATCH, "train.sampling": "union",
+            "eval.users": 1, "eval.floors": "false", "early_stop.every": 1000, "checkpoint.every": 1000}
+    keys.update({k.replace("__", "."): v for k, v in settings.items()})
+    command = [PENSTOCK, "launch" if launch else "train", conf, "--run", folder, "--servers", 1, "--workers", 1]
+    for key, value in keys.items():
+        command += ["--set", "%s=%s" % (key, value)]
+    run(command, pin)
+    with open(os.path.join(folder, "metrics.json")) as f:
+        speed = json.load(f)["training"]["samples_per_second"]
+    shutil.rmtree(folder)
+    return speed
+
+
+def torch(model):
+    return float(run(["/usr/bin/python3", os.path.join(ROOT, "bench/torch_nmtr.py"), model, USERS, ITEMS, PAIRS, BATCH,
+                      arguments.seconds], one))
+
+
+def ceiling(*what):
+    return float(run([os.path.join(PROGRAMS, "ceilings")] + list(what), one))
+
+
+def products():
+    """Samples per second that the matrix products of NeuMF alone allow, at tiles of 1,024 samples."""
+    flops = {"forward": (1024, 96, 192), "rows": (1024, 192, 96), "weights": (192, 96, 1024)}
+    seconds = 0
+    for m, n, k in flops.values():
+        seconds += 2 * 2.0 * m * n * k / (1e9 * ceiling("gemm", m, n, k, arguments.seconds / 8))
+    return 1024 / seconds
+
+
+def rows(transport):
+    line = run([os.path.join(PROGRAMS, "rows"), transport, 64, 8192, arguments.seconds, 100000], two)
+    return 1e6 * float(line.split("M rows/s")[0].split()[-1])
+
+
+def ranking(model):
+    """GFLOP/s of full ranking over the GFLOP/s of the same products alone."""
+    return run([os.path.join(PROGRAMS, "bench_model"), "ranking", model], one)
+
+
+has_torch = subprocess.run(["/usr/bin/python3", "-c", "import torch"], capture_output=True).returncode == 0
+data, description = prepare()
+series = []  # (group, name, unit, function, scale)
+if "gmf" in names:
+    series.append(("gmf", "penstock, embedded, one core", "M samples/s", lambda: train("nmtr_gmf", 3, one), 1e-6))
+    if has_torch:
+        series.append(("gmf", "pytorch, one core", "M samples/s", lambda: torch("gmf"), 1e-6))
+if "neumf" in names:
+    series.append(("neumf", "penstock, embedded, one core", "M samples/s", lambda: train("nmtr_neumf", 1, one), 1e-6))
+    series.append(("neumf", "matrix products alone", "M samples/s", products, 1e-6))
+    if has_torch:
+        series.append(("neumf", "pytorch, one core", "M samples/s", lambda: torch("neumf"), 1e-6))
+if "rows" in names:
+    for t in ("ipc", "tcp"):
+        series.append(("rows", "penstock, %s, two cores" % t, "M rows/s", lambda t=t: rows(t), 1e-6))
+        series.append(("rows", "zeromq alone, %s, 2 MiB" % t, "MB/s", lambda t=t: ceiling("stream", t, 1 << 21, arguments.seconds / 4), 1))
+    series.append(("rows", "memory alone, gather", "M rows/s", lambda: ceiling("gather", 100000, 64, arguments.seconds / 4), 1))
+    series.append(("rows", "memory alone, Adagrad", "M rows/s", lambda: ceiling("update", 100000, 64, arguments.seconds / 4), 1))
+if "processes" in names:
+    series.append(("processes", "embedded, GMF, two cores", "M samples/s", lambda: train("nmtr_gmf", 3, two), 1e-6))
+    series.append(("processes", "server and worker as processes, GMF", "M samples/s",
+                   lambda: train("nmtr_gmf", 3, two, launch=True), 1e-6))
+    series.append(("processes", "embedded, NeuMF, two cores", "M samples/s", lambda: train("nmtr_neumf", 1, two), 1e-6))
+    series.append(("processes", "server and worker as processes, NeuMF", "M samples/s",
+                   lambda: train("nmtr_neumf", 1, two, launch=True), 1e-6))
+if "ranking" in names:
+    for m in ("nmtr_gmf", "nmtr_neumf"):
+        series.append(("ranking", "full ranking over GEMM, %s" % m, "ratio",
+                       lambda m=m: float(ranking(m).split("of the products alone")[0].split()[-2]) / 100, 1))
+
+print("data: %s; batches of %d, E=64, %d rounds in turn, cores %s; '[least, most]' is the spread"
+      % (description, BATCH, arguments.rounds, two))
+if not has_torch:
+    print("python3-torch is not installed: no comparison with PyTorch")
+values = {s[:2]: [] for s in series}
+try:
+    for _ in range(arguments.rounds):
+        for group, name, unit, function, scale in series:
+            values[(group, name)].append(function() * scale)
+finally:
+    shutil.rmtree(work, ignore_errors=True)
+for group, name, unit, _, _ in series:
+    v = values[(group, name)]
+    print("%-10s %-40s %9.3f %-12s [%.3f, %.3f]" % (group, name, median(v), unit, min(v), max(v)))
+
+
+def ratio(group, a, b, target, what):
+    """The median of the ratios within each round."""
+    if (group, a) in values and (group, b) in values:
+        r = median([x / y for x, y in zip(values[(group, a)], values[(group, b)])])
+        print("%-60s %6.2f   target %-8s %s" % (what, r, target[1], "reached" if target[0](r) else "BELOW TARGET"))
+
+
+def single(group, name, target, what):
+    if (group, name) in values:
+        m = median(values[(group, name)])
+        print("%-60s %6.2f   target %-8s %s" % (what, m, target[1], "reached" if target[0](m) else "BELOW TARGET"))
+
+
+print()
+ratio("gmf", "penstock, embedded, one core", "pytorch, one core", (lambda r: r >= 3, ">= 3"), "GMF against PyTorch")
+ratio("neumf", "penstock, embedded, one core", "matrix products alone", (lambda r: r >= 0.6, ">= 0.6"),
+      "NeuMF against its matrix products alone")
+ratio("neumf", "penstock, embedded, one core", "pytorch, one core", (lambda r: r >= 1, ""), "NeuMF against PyTorch")
+for t in ("ipc", "tcp"):
+    single("rows", "penstock, %s, two cores" % t, (lambda r: r >= 3, ">= 3 M"), "rows pulled, pushed and updated over %s, M/s" % t)
+for m in ("GMF", "NeuMF"):
+    ratio("processes", "server and worker as processes, " + m, "embedded, %s, two cores" % m, (lambda r: r >= 0.9, ">= 0.9"),
+          "two processes against embedded, " + m)
+for m in ("nmtr_gmf", "nmtr_neumf"):
+    single("ranking", "full ranking over GEMM, " + m, (lambda r: r >= 0.5, ">= 0.5"), "full ranking against GEMM, " + m)
