@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/process.h"
 #include "worker/nn/blas.h"
 #include "worker/rank.h"
 
@@ -203,6 +204,8 @@ static double bench_gemm(const char *what, bool transpose_a, bool transpose_b, i
 
 int main(int argc, char **argv)
 {
+    ps_process_prepare();
+    ps_process_huge_pages(argv);
     ps_blas_ensure_kernel(argv);
     int repeats = argc > 1 ? atoi(argv[1]) : 7;
     repeats = PS_MIN(PS_MAX(repeats, 1), 64);

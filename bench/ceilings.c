@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/net.h"
+#include "common/process.h"
 #include "common/random.h"
 #include "server/optimizer.h"
 #include "worker/nn/blas.h"
@@ -127,6 +128,8 @@ static void gemm(int m, int n, int k, double seconds)
 
 int main(int argc, char **argv)
 {
+    ps_process_prepare();
+    ps_process_huge_pages(argv);
     ps_blas_ensure_kernel(argv);
     if (argc == 5 && (!strcmp(argv[1], "gather") || !strcmp(argv[1], "update")))
         rows(!strcmp(argv[1], "update"), strtoull(argv[2], NULL, 10), (uint32_t)atoi(argv[3]), atof(argv[4]));

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/member.h"
+#include "common/process.h"
 #include "coordinator/coordinator.h"
 #include "data/dataset.h"
 #include "server/server.h"
@@ -174,6 +175,8 @@ static double work(struct ps_net *net, const char *endpoint, const struct ps_con
 
 int main(int argc, char **argv)
 {
+    ps_process_prepare();
+    ps_process_huge_pages(argv);
     if (argc != 6)
         ps_die(PS_EXIT_USAGE, "usage: rows tcp|ipc|inproc DIMENSION BATCH SECONDS ROWS");
     const char *transport = argv[1];

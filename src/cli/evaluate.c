@@ -119,6 +119,8 @@ int cmd_evaluate(int argc, char **argv)
     int status = ps_run_config(a.run, a.override, a.overrides, &run.config, &err);
     int workers = a.workers ? a.workers : (int)PS_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
     if (!status)
+        status = ps_run_plan(&run, &err);
+    if (!status)
         status = ps_run_open(&run, PS_TRANSPORT_INPROC, 1, workers, false, NULL, &err);
     if (!status) {
         run.crew = ps_crew_start(run.net, &run.meeting, 1, workers);

@@ -1,16 +1,13 @@
 /* main.c - bin/penstock: prepares the process and hands over to a subcommand. */
 #include "cli/commands.h"
 #include "common/base.h"
+#include "common/process.h"
 #include "common/suggest.h"
 #include "worker/nn/blas.h"
 
 #include <argp.h>
 #include <errno.h>
-#include <malloc.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 const char *argp_program_version = "penstock " PS_VERSION;
 
@@ -57,35 +54,6 @@ static int refuse_command(const char *typed)
     ps_die(PS_EXIT_USAGE, "'%s' is not a command; 'penstock --help' lists them", typed);
 }
 
-static void prepare_process(void)
-{
-    argp_err_exit_status = PS_EXIT_USAGE;
-    /* A peer or a pager that goes away is an error of that write, not the end of the process. */
-    signal(SIGPIPE, SIG_IGN);
-#ifdef M_MMAP_THRESHOLD
-    /* Messages are megabytes long and come and go thousands of times a second. From the heap their memory is used
-     * again; as mappings, every message would pay for fresh pages (a fault and a cleared page for each 4 KiB). */
-    mallopt(M_MMAP_THRESHOLD, 1 << 30);
-    mallopt(M_TRIM_THRESHOLD, 1 << 30);
-#endif
-}
-
-/* Tables, gradients and messages are read at random, a few hundred bytes at a time: with pages of 4 KiB most accesses miss
- * the processor's page table cache too (a sixth of GMF's training time). The C library asks for huge pages only where it is
- * told to before it starts, so the program starts itself anew, once; a user's own GLIBC_TUNABLES is left alone. */
-static void ensure_huge_pages(char **argv)
-{
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    char program[4096];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (getenv("GLIBC_TUNABLES") || length < 0)
-        return;
-    program[length] = 0;
-    setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 1);
-    execv(program, argv); /* where that fails, training is slower and nothing else */
-#endif
-}
-
 /* What is still in stdout's buffer is part of the result: a full disk must not look like success. A reader that has
  * seen enough (a closed pipe, as with "| head") is no failure. */
 static int finish(int code)
@@ -115,7 +83,8 @@ int main(int argc, char **argv)
         puts(argp_program_version);
         return finish(PS_OK);
     }
-    prepare_process();
+    argp_err_exit_status = PS_EXIT_USAGE;
+    ps_process_prepare();
 
     bool wants_help = !strcmp(argv[1], "help"); /* "help NAME" is "NAME --help" */
     const char *name = argv[wants_help ? 2 : 1];
@@ -123,7 +92,7 @@ int main(int argc, char **argv)
         if (strcmp(commands[i].name, name))
             continue;
         if (commands[i].computes && !wants_help) {
-            ensure_huge_pages(argv);
+            ps_process_huge_pages(argv);
             ps_blas_ensure_kernel(argv);
         }
         char title[64];

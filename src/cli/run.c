@@ -13,6 +13,7 @@
 #include "common/file.h"
 #include "coordinator/runlog.h"
 #include "server/server.h"
+#include "worker/batch.h"
 #include "worker/nn/blas.h"
 #include "worker/order.h"
 #include "worker/worker.h"
@@ -168,16 +169,23 @@ static uint64_t held_out(const struct ps_config *config, uint64_t count)
     return config->eval.users ? PS_MIN(config->eval.users, count) : count;
 }
 
-int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, int workers, bool quiet,
-                volatile sig_atomic_t *interrupted, struct ps_error *err)
+int ps_run_plan(struct ps_run *run, struct ps_error *err)
 {
     const struct ps_config *config = &run->config;
     int status = ps_dataset_open(config->data.path, &run->dataset, err);
     if (!status)
-        status = ps_model_init(&run->model, config->model.name, config, &run->dataset, err);
-    char bind[512];
+        status = ps_batcher_check(&run->dataset, config, err);
     if (!status)
-        status = endpoint(run, transport, bind, err);
+        status = ps_model_init(&run->model, config->model.name, config, &run->dataset, err);
+    return status;
+}
+
+int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, int workers, bool quiet,
+                volatile sig_atomic_t *interrupted, struct ps_error *err)
+{
+    const struct ps_config *config = &run->config;
+    char bind[512];
+    int status = endpoint(run, transport, bind, err);
     if (status)
         return status;
     run->net = ps_net_new(config->net.io_threads);
@@ -286,7 +294,6 @@ int ps_run_claim(const char *path, bool resume, int *lock, struct ps_error *err)
 int ps_run_folder(struct ps_run *run, const char *path, bool resume, struct ps_error *err)
 {
     static const char *const inner[] = {"checkpoints", "export"};
-    char *config = ps_format("%s/config.yaml", path);
     int status = ps_run_claim(path, resume, &run->lock, err);
     if (!status)
         run->folder = ps_strdup(path);
@@ -295,20 +302,22 @@ int ps_run_folder(struct ps_run *run, const char *path, bool resume, struct ps_e
         status = ps_folder_make(folder, err);
         free(folder);
     }
-    if (!status) {
-        char *text = ps_config_write(&run->config);
-        status = ps_file_write(config, text, strlen(text), err);
-        free(text);
-    }
     if (!status)
         status = ps_runlog_open(path, &run->log, err);
-    free(config);
     if (status)
         return status;
     char *checkpoints = ps_format("%s/checkpoints", path);
     run->checkpoints = realpath(checkpoints, NULL);
     free(checkpoints);
     return run->checkpoints ? 0 : ps_fail_errno(err, PS_EXIT_STORAGE, "cannot resolve %s/checkpoints", path);
+}
+
+int ps_run_settle(const struct ps_run *run, struct ps_error *err)
+{
+    char *path = ps_format("%s/config.yaml", run->folder), *text = ps_config_write(&run->config);
+    int status = ps_file_write(path, text, strlen(text), err);
+    free(path), free(text);
+    return status;
 }
 
 /* ---- a finished run ---- */

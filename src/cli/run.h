@@ -48,7 +48,9 @@ struct ps_run {
     char *socket_folder; /* mode 0700, for ipc; removed at the end */
 };
 
-/* Opens dataset and model of run->config and binds the coordinator. */
+/* Opens dataset and model of run->config: what can be wrong with them is said before anything is made. */
+int ps_run_plan(struct ps_run *run, struct ps_error *err);
+/* Binds the coordinator of a planned run. */
 int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, int workers, bool quiet,
                 volatile sig_atomic_t *interrupted, struct ps_error *err);
 /* Stops all members with this outcome, joins the threads, closes everything. */
@@ -56,8 +58,10 @@ void ps_run_close(struct ps_run *run, int code, const char *reason);
 /* Takes RUN for this process until *lock is closed, by a lock on RUN/state/lock, and removes what a killed coordinator left: the
  * meeting point and its sockets. An existing run is refused unless `resume`; one that is being trained is refused always. */
 int ps_run_claim(const char *path, bool resume, int *lock, struct ps_error *err);
-/* Claims RUN and makes it: config.yaml, log.jsonl, checkpoints/, export/ and state/. */
+/* Claims RUN and makes it: log.jsonl, checkpoints/, export/ and state/. */
 int ps_run_folder(struct ps_run *run, const char *path, bool resume, struct ps_error *err);
+/* Writes RUN/config.yaml: from here on it is a run, with this configuration. */
+int ps_run_settle(const struct ps_run *run, struct ps_error *err);
 
 /* RUN/config.yaml with overrides, for a command that works on a finished run. */
 int ps_run_config(const char *run, const char *const *override, int overrides, struct ps_config *config,

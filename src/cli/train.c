@@ -151,6 +151,8 @@ static int train(struct ps_run *run, bool resume, struct ps_error *err)
     char *last = ps_format("%s/last", run->checkpoints), *best = ps_format("%s/best", run->checkpoints);
     struct ps_training training = {0};
     int status = ps_coordinator_start(run->coordinator, resume && access(last, F_OK) == 0 ? last : NULL, err);
+    if (!status)
+        status = ps_run_settle(run, err);
     if (!status && run->model.class_->forward) /* a rule has nothing to learn and is only reported */
         status = ps_coordinator_train(run->coordinator, &training, err);
     if (!status && training.interrupted)
@@ -215,6 +217,8 @@ int cmd_train(int argc, char **argv)
         status = assign(&boot, &a, &run.config, &roles, &err);
     bool embedded = !status && roles.local_workers > 0;
     char *folder = a.resume || a.run ? ps_strdup(a.resume ? a.resume : a.run) : default_folder(&run.config);
+    if (!status)
+        status = ps_run_plan(&run, &err);
     if (!status)
         status = ps_run_folder(&run, folder, a.resume != NULL, &err);
     if (!status) {

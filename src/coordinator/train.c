@@ -162,6 +162,7 @@ int ps_coordinator_train(struct ps_coordinator *c, struct ps_training *training,
     int status = 0;
     bool validates = c->options.held_out[PS_SPLIT_VALID] > 0;
     int patience = config->early_stop.patience;
+    c->training.stopped_early = validates && patience && (int)c->stale >= patience; /* before it was resumed */
     while (!status && (int)c->epoch < config->train.epochs && !c->training.stopped_early && !c->training.interrupted) {
         c->epoch++;
         status = train_epoch(c, err);

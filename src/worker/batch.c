@@ -107,14 +107,22 @@ static void unique_begin(struct ps_unique *u)
     u->count = 0;
 }
 
+int ps_batcher_check(const struct ps_dataset *dataset, const struct ps_config *config, struct ps_error *err)
+{
+    int given = config->model.loss_weights_count;
+    if (given && given != (int)dataset->behaviours)
+        return ps_fail(err, PS_EXIT_USAGE, "model.loss_weights has %d values, but the dataset %s has %u behaviours; give "
+                       "one weight each, weakest first", given, dataset->path, dataset->behaviours);
+    return 0;
+}
+
 int ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *dataset, const struct ps_config *config,
                     struct ps_error *err)
 {
     uint32_t behaviours = dataset->behaviours;
-    int given = config->model.loss_weights_count;
-    if (given && given != (int)behaviours)
-        return ps_fail(err, PS_EXIT_USAGE, "model.loss_weights has %d values, but the dataset %s has %u behaviours; give "
-                       "one weight each, weakest first", given, dataset->path, behaviours);
+    int given = config->model.loss_weights_count, status = ps_batcher_check(dataset, config, err);
+    if (status)
+        return status;
     *batcher = (struct ps_batcher){.dataset = dataset,
                                    .seed = config->train.seed,
                                    .behaviours = behaviours,

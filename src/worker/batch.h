@@ -41,7 +41,10 @@ struct ps_batcher {
     struct ps_unique *unique;              /* owned scratch */
 };
 
-/* Errors: PS_EXIT_USAGE where the number of loss weights is not the dataset's number of behaviours. */
+/* Whether batches of the dataset can be made as configured: PS_EXIT_USAGE where the number of loss weights is not the dataset's
+ * number of behaviours. */
+int ps_batcher_check(const struct ps_dataset *dataset, const struct ps_config *config, struct ps_error *err);
+/* Errors: those of ps_batcher_check. */
 int ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *dataset, const struct ps_config *config,
                     struct ps_error *err);
 void ps_batcher_fini(struct ps_batcher *batcher);

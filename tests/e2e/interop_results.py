@@ -130,13 +130,14 @@ def npy(folder, log, width):
         check([row["row"] for row in names] == [str(i) for i in range(len(names))], f"{entity}s.tsv does not count up")
         check({row["id"] for row in names} == {e[entity] for e in events}, f"{entity}s.tsv has other names than the log")
         found = [f for f in os.listdir(folder) if f.startswith(entity + ".") and f.endswith(".npy")]
-        check(found, f"there is no {entity}.*.npy")
+        check(entity + ".embedding.npy" in found, f"there is no {entity}.embedding.npy")
         for name in found:
             shape, values = read_npy(f"{folder}/{name}")
             check(shape[0] == len(names), f"{name} has {shape[0]} rows for {len(names)} {entity}s")
-            check(shape[1] == int(width), f"{name} is {shape[1]} wide instead of {width}")
-            distinct = {tuple(values[i * shape[1]:(i + 1) * shape[1]]) for i in range(shape[0])}
-            check(len(distinct) == shape[0], f"{name} has {len(distinct)} distinct rows of {shape[0]}")
+            if name == entity + ".embedding.npy":
+                check(shape[1] == int(width), f"{name} is {shape[1]} wide instead of {width}")
+                distinct = {tuple(values[i * shape[1]:(i + 1) * shape[1]]) for i in range(shape[0])}
+                check(len(distinct) == shape[0], f"{name} has {len(distinct)} distinct rows of {shape[0]}")
     for name in os.listdir(folder):
         if name.endswith(".npy"):
             read_npy(f"{folder}/{name}")

@@ -31,8 +31,8 @@ done
 python ties standard.json expected.json conservative.json
 
 # Some users only, and one that does not exist; a sample of the targets is always the same one.
-penstock 0 recommend run --user u0007 --user u0003 --topk 5 --mask target --out -
-[ "$(cut -f 1 out.txt | uniq | tr '\n' ' ')" = 'user u0007 u0003 ' ] || fail 'not the users that were asked for'
+penstock 0 recommend run --user u007 --user u003 --topk 5 --mask target --out -
+[ "$(cut -f 1 out.txt | uniq | tr '\n' ' ')" = 'user u007 u003 ' ] || fail 'not the users that were asked for'
 penstock 3 recommend run --user nobody --out nobody.tsv
 expect_one_line err.txt
 [ ! -e nobody.tsv ] && [ ! -e nobody.tsv.tmp ] || fail 'a refused recommend left a file'
