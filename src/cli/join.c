@@ -60,7 +60,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static int find(const struct arguments *a, struct ps_meeting *meeting, struct ps_error *err)
 {
     if (!strncmp(a->run, "tcp://", 6)) {
-        *meeting = (struct ps_meeting){.start_timeout = a->wait, .coordinator_timeout = 60};
+        *meeting = (struct ps_meeting){.start_timeout = a->wait, .coordinator_timeout = 60, .io_threads = 1};
         snprintf(meeting->endpoint, sizeof meeting->endpoint, "%s", a->run);
         gethostname(meeting->interface, sizeof meeting->interface - 1);
         return 0;
@@ -100,7 +100,7 @@ int cmd_join(int argc, char **argv)
     if (!status && a.bind)
         snprintf(meeting.interface, sizeof meeting.interface, "%s", a.bind);
     if (!status) {
-        struct ps_net *net = ps_net_new(1);
+        struct ps_net *net = ps_net_new(meeting.io_threads);
         status = ps_crew_join(ps_crew_start(net, &meeting, a.role == PS_ROLE_SERVER, a.role == PS_ROLE_WORKER), &err);
         ps_net_free(net);
     }

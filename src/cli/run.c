@@ -41,14 +41,15 @@ void ps_catch_signals(void)
 
 char *ps_meeting_write(const struct ps_meeting *m)
 {
-    return ps_format("endpoint %s\ninterface %s\nstart_timeout %.17g\ncoordinator_timeout %.17g\n", m->endpoint,
-                     m->interface, m->start_timeout, m->coordinator_timeout);
+    return ps_format("endpoint %s\ninterface %s\nstart_timeout %.17g\ncoordinator_timeout %.17g\nio_threads %d\n",
+                     m->endpoint, m->interface, m->start_timeout, m->coordinator_timeout, m->io_threads);
 }
 
 int ps_meeting_parse(struct ps_meeting *m, const char *text, const char *name, struct ps_error *err)
 {
-    if (sscanf(text, "endpoint %255s interface %255s start_timeout %lf coordinator_timeout %lf", m->endpoint,
-               m->interface, &m->start_timeout, &m->coordinator_timeout) != 4)
+    if (sscanf(text, "endpoint %255s interface %255s start_timeout %lf coordinator_timeout %lf io_threads %d",
+               m->endpoint, m->interface, &m->start_timeout, &m->coordinator_timeout, &m->io_threads) != 5 ||
+        m->io_threads < 1 || m->io_threads > 64)
         return ps_fail(err, PS_EXIT_DATA, "%s does not say where the coordinator is; it is no file of a running job", name);
     return 0;
 }
@@ -214,6 +215,7 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
     snprintf(run->meeting.interface, sizeof run->meeting.interface, "%s", config->cluster.interface);
     run->meeting.start_timeout = config->cluster.start_timeout;
     run->meeting.coordinator_timeout = config->cluster.coordinator_timeout;
+    run->meeting.io_threads = config->net.io_threads;
     return 0;
 }
 

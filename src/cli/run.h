@@ -21,6 +21,7 @@ struct ps_meeting {
     char endpoint[256]; /* of the coordinator */
     char interface[256]; /* what servers bind to, for tcp */
     double start_timeout, coordinator_timeout;
+    int io_threads; /* of a member process */
 };
 
 char *ps_meeting_write(const struct ps_meeting *meeting); /* the caller frees it */

@@ -127,7 +127,7 @@ static int be_member(const char *meeting_text, const struct ps_boot *boot, struc
     if (status)
         return status;
     bool serves = boot->size > 2 && boot->rank <= servers;
-    struct ps_net *net = ps_net_new(1);
+    struct ps_net *net = ps_net_new(meeting.io_threads);
     status = ps_crew_join(ps_crew_start(net, &meeting, serves, !serves), err);
     ps_net_free(net);
     return status;

@@ -13,6 +13,7 @@ void ps_process_prepare(void)
 {
     /* A peer or a pager that goes away is an error of that write, not the end of the process. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes (ulimit -f) becomes an error of write(), like a full disk */
 #ifdef M_MMAP_THRESHOLD
     /* Messages are megabytes long and come and go thousands of times a second. From the heap their memory is used
      * again; as mappings, every message would pay for fresh pages (a fault and a cleared page for each 4 KiB). */

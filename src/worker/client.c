@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* 0.5, 1, 2, 2, ... seconds (docs/protocol.md); soon again where nothing could be sent at all. */
 static double retry_after(int attempts)
@@ -38,6 +39,19 @@ static void tensor_keys(struct ps_client *c, int table)
     keys->first[c->map.shards] = keys->count;
 }
 
+/* Whether what is sent there goes over a wire. */
+static bool leaves_host(const char *endpoint)
+{
+    char host[256] = "";
+    if (strncmp(endpoint, "tcp://", 6))
+        return false;
+    const char *peer = endpoint + 6;
+    size_t length = strcspn(peer, ":");
+    gethostname(host, sizeof host - 1);
+    return strncmp(peer, "127.", 4) && strncmp(peer, "localhost:", 10) &&
+           (strlen(host) != length || strncmp(peer, host, length));
+}
+
 int ps_client_init(struct ps_client *c, struct ps_net *net, uint64_t incarnation, const struct ps_control *welcome,
                    const struct ps_config *config, const struct ps_batcher *batcher, struct ps_error *err)
 {
@@ -48,8 +62,9 @@ int ps_client_init(struct ps_client *c, struct ps_net *net, uint64_t incarnation
     c->era = welcome->era;
     c->batcher = batcher;
     c->deadline = config->net.deadline;
-    c->key_codec = config->net.compression == PS_COMPRESSION_LZ4 ? PS_CODEC_LZ4 : PS_CODEC_PLAIN;
-    c->value_codec = (uint32_t)config->net.values | c->key_codec;
+    c->value_codec = (uint32_t)config->net.values;
+    if (config->net.compression == PS_COMPRESSION_LZ4)
+        c->value_codec |= PS_CODEC_LZ4;
     c->tables = (int)welcome->table_count;
     memcpy(c->table, welcome->table, welcome->table_count * sizeof *c->table);
     int status = ps_slot_map_from_entries(&c->map, welcome->map, welcome->shards, welcome->shard_count, err);
@@ -58,6 +73,11 @@ int ps_client_init(struct ps_client *c, struct ps_net *net, uint64_t incarnation
     for (int t = 0; t < c->tables; t++)
         if (c->table[t].kind == PS_TABLE_TENSOR)
             tensor_keys(c, t);
+    for (uint32_t s = 0; s < c->map.shards; s++) {
+        bool packs = config->net.compression == PS_COMPRESSION_LZ4 ||
+                     (config->net.compression == PS_COMPRESSION_AUTO && leaves_host(c->map.entry[s].endpoint));
+        c->key_codec[s] = packs ? PS_CODEC_LZ4 : PS_CODEC_PLAIN;
+    }
     c->socket = ps_calloc(c->map.shards, sizeof *c->socket);
     for (uint32_t s = 0; !status && s < c->map.shards; s++)
         status = ps_net_connect(net, c->map.entry[s].endpoint, incarnation, &c->socket[s], err);
@@ -176,15 +196,15 @@ static void begin_part(struct ps_client *c, struct ps_step *step, uint32_t s, do
 }
 
 /* A frame of keys: in place, or packed. */
-static void add_keys(struct ps_client *c, struct ps_step *step, struct ps_part *part, const uint64_t *key, uint32_t n)
+static void add_keys(struct ps_client *c, struct ps_step *step, uint32_t s, const uint64_t *key, uint32_t n)
 {
+    struct ps_part *part = &step->part[s];
     struct ps_frame *frame = ps_message_add(&part->request);
     part->section[part->sections].key_codec = PS_CODEC_PLAIN;
-    if (c->key_codec == PS_CODEC_PLAIN) {
+    if (c->key_codec[s] == PS_CODEC_PLAIN)
         borrow(step, frame, key, n * sizeof *key);
-    } else {
-        part->section[part->sections].key_codec = ps_keys_encode(key, n, c->key_codec, frame);
-    }
+    else
+        part->section[part->sections].key_codec = ps_keys_encode(key, n, c->key_codec[s], frame);
 }
 
 void ps_client_pull(struct ps_client *c, struct ps_step *step)
@@ -205,7 +225,7 @@ void ps_client_pull(struct ps_client *c, struct ps_step *step)
                 continue;
             part->section[part->sections] = (struct ps_section){.table = (uint32_t)t, .rows = n,
                                                                 .value_codec = c->value_codec};
-            add_keys(c, step, part, keys->key + keys->first[s], n);
+            add_keys(c, step, s, keys->key + keys->first[s], n);
             ps_message_add(&part->request);
             part->sections++;
             rows += n;
@@ -266,7 +286,7 @@ void ps_client_push(struct ps_client *c, struct ps_step *step, real *const *para
             if (!n)
                 continue;
             part->section[part->sections] = (struct ps_section){.table = (uint32_t)t, .rows = n};
-            add_keys(c, step, part, keys->key + first, n);
+            add_keys(c, step, s, keys->key + first, n);
             add_values(c, step, part, t, first, n, param_grad ? param_grad[t] : NULL);
             part->sections++;
             rows += n;
@@ -464,7 +484,7 @@ static int read_shard(struct ps_client *c, uint32_t s, int table, const uint64_t
             struct ps_message message;
             ps_message_init(&message);
             struct ps_frame *header = ps_message_add(&message);
-            data.section[0].key_codec = ps_keys_encode(key, n, c->key_codec, ps_message_add(&message));
+            data.section[0].key_codec = ps_keys_encode(key, n, c->key_codec[s], ps_message_add(&message));
             ps_message_add(&message);
             ps_data_pack(&data, header);
             bool sent = ps_socket_send(c->socket[s], 0, &message) == 0;

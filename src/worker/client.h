@@ -54,7 +54,8 @@ struct ps_client {
     struct ps_keys tensor[PS_MAX_TABLES]; /* a tensor's chunks by shard: the same in every step */
     struct ps_socket **socket;            /* by shard */
     const struct ps_batcher *batcher;     /* borrowed */
-    uint32_t key_codec, value_codec;
+    /* Keys are packed where they leave the host (net.compression: auto): they shrink to a third, embeddings do not. */
+    uint32_t key_codec[PS_MAX_SHARDS], value_codec;
     double deadline;
     struct ps_step **step; /* the pool */
     int steps;
