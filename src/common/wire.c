@@ -164,6 +164,7 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
     m.endpoint = c->endpoint ? c->endpoint : "";
     m.pid = c->pid;
     m.text = c->text ? c->text : "";
+    m.kernel = c->kernel ? c->kernel : "";
     m.seed = c->seed;
     m.lanes = c->lanes;
     m.slots = c->slots;
@@ -355,6 +356,7 @@ int ps_control_unpack(const struct ps_message *message, struct ps_control *contr
     c.host = ps_strdup(m->host);
     c.endpoint = ps_strdup(m->endpoint);
     c.text = ps_strdup(m->text);
+    c.kernel = ps_strdup(m->kernel);
     c.pid = m->pid;
     c.seed = m->seed;
     c.lanes = m->lanes;
@@ -381,7 +383,7 @@ int ps_control_unpack(const struct ps_message *message, struct ps_control *contr
 
 void ps_control_fini(struct ps_control *c)
 {
-    free(c->host), free(c->endpoint), free(c->text), free(c->lane), free(c->table), free(c->shards), free(c->file);
+    free(c->host), free(c->endpoint), free(c->text), free(c->kernel), free(c->lane), free(c->table), free(c->shards), free(c->file);
     free(c->progress.entry);
     *c = (struct ps_control){0};
 }

@@ -111,7 +111,7 @@ struct ps_control {
     uint32_t term, era, map, epoch;
     uint64_t request;
     uint32_t role;
-    char *host, *endpoint, *text; /* NULL reads as "" */
+    char *host, *endpoint, *text, *kernel; /* NULL reads as "" */
     uint32_t pid;
     uint64_t seed;
     uint32_t lanes, slots, mode, shard, code;

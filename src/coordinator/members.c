@@ -64,6 +64,7 @@ static void welcome(struct ps_coordinator *c, struct ps_member *member)
                            .optimizer = c->config->optimizer,
                            .shards = c->map.entry,
                            .shard_count = c->map.shards};
+    w.kernel = (char *)(uintptr_t)c->options.kernel;
     w.text = ps_config_write(c->config);
     ps_send_control(c, member, &w);
     free(w.text);

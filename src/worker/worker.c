@@ -8,6 +8,7 @@
 #include "worker/evaluate.h"
 #include "worker/lane.h"
 #include "worker/model.h"
+#include "worker/nn/blas.h"
 
 struct ps_worker {
     struct ps_membership *member;
@@ -346,6 +347,10 @@ static int prepare(struct ps_worker *w, const struct ps_worker_options *options,
                    const struct ps_control *welcome, struct ps_error *err)
 {
     int status = ps_config_load_text(&w->config, welcome->text, "the coordinator's configuration", err);
+    if (!status && w->config.train.consistency == PS_SYNC && strcmp(ps_blas_kernel(), welcome->kernel))
+        status = ps_fail(err, PS_EXIT_USAGE, "this host computes with OpenBLAS kernels '%s', the coordinator's with '%s': a sync run "
+                         "would not be the same to the last bit; start all members with the same OPENBLAS_CORETYPE",
+                         ps_blas_kernel(), welcome->kernel);
     if (!status)
         status = ps_dataset_open(w->config.data.path, &w->dataset, err);
     if (!status)

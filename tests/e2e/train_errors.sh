@@ -68,14 +68,14 @@ refused 5 'folder file: ' export other --out file/export
 refused 5 'file/result.json' evaluate other --json file/result.json
 
 # Killed while a checkpoint is being written: the one before it is whole, and resuming goes on from there.
-configure model.embedding=256 train.consistency=sync eval.floors=false early_stop.every=1000 train.epochs=1000
+configure model.name=nmtr_gmf model.embedding=512 train.consistency=sync eval.floors=false early_stop.every=1000 train.epochs=1000
 "$PENSTOCK" train run.yaml --run killed --workers 1 > killed.txt 2>&1 &
 pid=$!
 unfinished() { # a checkpoint after the first that has files, but no manifest yet
     local folder
     for folder in killed/checkpoints/epoch-*; do
-        [ "$folder" != killed/checkpoints/epoch-0001 ] && [ ! -e "$folder/manifest.yaml" ] && [ -n "$(ls "$folder")" ] &&
-            return
+        [ -d "$folder" ] && [ "$folder" != killed/checkpoints/epoch-0001 ] && [ ! -e "$folder/manifest.yaml" ] &&
+            [ -n "$(ls "$folder")" ] && return
     done
     return 1
 }
