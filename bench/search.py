@@ -15,6 +15,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -86,12 +87,13 @@ def train(options, settings, run):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as by Ctrl-C: the trial ends, its folder goes
     options = parse()
     base = effective(options)
     if os.path.getsize(os.path.join(base["data.path"], "test.pairs")):
         sys.exit(f"search: {base['data.path']} holds test pairs; prepare it with --test none to tune on validation only")
     varied = [key for key, _ in options.space]
-    head = [*varied, "seed", "best_epoch", "epochs",
+    head = [*varied, "seed", "best_epoch", "epochs", "targets",
             *(name if group == "all" else f"{group}_{name}" for group in GROUPS for name in METRICS), "seconds"]
     tried = set()
     if os.path.exists(options.log):
@@ -117,12 +119,13 @@ def main():
             result = train(options, settings, os.path.join(folder, "run"))
         finally:
             shutil.rmtree(folder)
+        if [report["split"] for report in result["results"]] != ["valid"]:
+            sys.exit("search: a run reports validation and nothing else; prepare the dataset with --valid and --test none")
         training = result["training"]
         model = next(iter(result["results"][0]["models"].values()))
-        if result["results"][0]["split"] != "valid":
-            sys.exit("search: the run reported no validation")
         row = [*values, str(result["seed"]), str(training["best_epoch"]), str(training["epochs"]),
-               *(f"{model[group][name]:.4f}" for group in GROUPS for name in METRICS), f"{training['seconds']:.0f}"]
+               str(model["all"]["targets"]), *(f"{model[group][name]:.4f}" for group in GROUPS for name in METRICS),
+               f"{training['seconds']:.0f}"]
         with open(options.log, "a", encoding="utf-8") as file:
             print(*row, sep="\t", file=file)
         print(*row, sep="\t", flush=True)

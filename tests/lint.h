@@ -2,8 +2,8 @@
  * (not before base.c, which defines these functions). */
 #include "common/base.h"
 
-/* A failure is always negative: without this, every "status = f(&out); if (status) return" looks as if it could go on with
- * `out` unset. */
+/* A failure is always negative: without this, every "status = f(&out); if (status) return" looks as if it could go on
+ * with `out` unset. */
 #define ps_fail(err, ...) ((void)(ps_fail)(err, __VA_ARGS__), -1)
 #define ps_fail_errno(err, ...) ((void)(ps_fail_errno)(err, __VA_ARGS__), -1)
 

@@ -1,8 +1,9 @@
-/* tsan_zmq.c - shows the thread sanitizer the one thing that it cannot see: that a message which was received was sent before.
+/* tsan_zmq.c - shows the thread sanitizer the one thing that it cannot see: a message that is received was sent before.
  *
- * ZeroMQ hands a message from thread to thread with atomic instructions inside its own library, which is not built under the
- * sanitizer. Linked only into SAN=thread builds, where the linker sends these calls of net.c here (--wrap). The order is
- * tied to the address of the message's bytes, so two threads that merely both use ZeroMQ are not taken for ordered.
+ * ZeroMQ hands a message from thread to thread with atomic instructions inside its own library, which is not built
+ * under the sanitizer. Linked only into SAN=thread builds, where the linker sends these calls of net.c here (--wrap).
+ * The order is tied to the address of the message's bytes, so two threads that merely both use ZeroMQ are not taken for
+ * ordered.
  */
 #include <sanitizer/tsan_interface.h>
 #include <zmq.h>

@@ -46,12 +46,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 /* The header of NumPy's format 1.0: a magic, a length, a Python literal padded to a multiple of 64 bytes. */
 static int put_header(struct ps_writer *w, uint64_t rows, uint64_t cols, struct ps_error *err)
 {
-    char literal[118], header[128];
-    int length = snprintf(literal, sizeof literal, "{'descr': '<f4', 'fortran_order': False, 'shape': (%llu, %llu), }",
+    char header[128] = "\x93NUMPY\x01\x00\x76"; /* 0x0076 = 118 bytes follow the first ten */
+    int length = snprintf(header + 10, sizeof header - 10, "{'descr': '<f4', 'fortran_order': False, 'shape': (%llu, %llu), }",
                           (unsigned long long)rows, (unsigned long long)cols);
-    memset(header, ' ', sizeof header);
-    memcpy(header, "\x93NUMPY\x01\x00\x76\x00", 10);
-    memcpy(header + 10, literal, (size_t)length);
+    memset(header + 10 + length, ' ', sizeof header - 10 - (size_t)length);
     header[sizeof header - 1] = '\n';
     return ps_writer_put(w, header, sizeof header, err);
 }

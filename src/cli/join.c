@@ -79,6 +79,8 @@ static int find(const struct arguments *a, struct ps_meeting *meeting, struct ps
         status = ps_file_read(path, 4096, &text, &size, err);
         if (!status) {
             status = ps_meeting_parse(meeting, text, path, err);
+            if (!status && meeting->failed)
+                status = ps_fail(err, PS_EXIT_NET, "%s tells of a run that failed at its start", path);
             free(text);
         }
     }

@@ -89,12 +89,30 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 /* ---- groups ---- */
 
+/* One line of a hosts file, which is cut up; false where it makes no sense. */
+static bool read_host(char *line, struct group *g)
+{
+    char *rest = NULL, *end;
+    const char *host = strtok_r(line, " \t\r", &rest), *role = strtok_r(NULL, " \t\r", &rest);
+    const char *count = strtok_r(NULL, " \t\r", &rest), *bind = strtok_r(NULL, " \t\r", &rest);
+    if (!count || strtok_r(NULL, " \t\r", &rest) || strlen(host) >= sizeof g->host ||
+        (bind && strlen(bind) >= sizeof g->bind))
+        return false;
+    *g = (struct group){.role = !strcmp(role, "coordinator") ? PS_ROLE_COORDINATOR : !strcmp(role, "server") ? PS_ROLE_SERVER
+                                : !strcmp(role, "worker")    ? PS_ROLE_WORKER : 0};
+    snprintf(g->host, sizeof g->host, "%s", host);
+    snprintf(g->bind, sizeof g->bind, "%s", bind ? bind : "");
+    long number = strtol(count, &end, 10);
+    g->count = (int)number;
+    return !*end && g->role && number >= 1 && number <= (g->role == PS_ROLE_COORDINATOR ? 1 : 256);
+}
+
 static int read_hosts(const char *path, struct group *group, int *groups, struct ps_error *err)
 {
     FILE *file = fopen(path, "re");
     if (!file)
         return ps_fail_errno(err, PS_EXIT_USAGE, "cannot read the hosts file %s", path);
-    char line[512], role[32], rest[8];
+    char line[512];
     int number = 0, status = 0, coordinators = 0, servers = 0, workers = 0;
     while (!status && fgets(line, sizeof line, file)) {
         number++;
@@ -106,12 +124,7 @@ static int read_hosts(const char *path, struct group *group, int *groups, struct
             break;
         }
         struct group *g = &group[(*groups)++];
-        *g = (struct group){0};
-        int found = sscanf(line, "%127s %31s %d %127s %7s", g->host, role, &g->count, g->bind, rest);
-        g->role = !strcmp(role, "coordinator") ? PS_ROLE_COORDINATOR : !strcmp(role, "server") ? PS_ROLE_SERVER
-                  : !strcmp(role, "worker")    ? PS_ROLE_WORKER : 0;
-        if (found < 3 || found > 4 || !g->role || g->count < 1 || g->count > 256 ||
-            (g->role == PS_ROLE_COORDINATOR && g->count != 1))
+        if (!read_host(line, g))
             status = ps_fail(err, PS_EXIT_USAGE, "%s:%d: a line is 'HOST ROLE COUNT [ADDRESS]' with ROLE one of coordinator (COUNT "
                              "1), server, worker", path, number);
         coordinators += g->role == PS_ROLE_COORDINATOR;

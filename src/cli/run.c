@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/yaml.h"
 #include "coordinator/runlog.h"
 #include "server/server.h"
 #include "worker/batch.h"
@@ -41,17 +42,48 @@ void ps_catch_signals(void)
 
 char *ps_meeting_write(const struct ps_meeting *m)
 {
-    return ps_format("endpoint %s\ninterface %s\nstart_timeout %.17g\ncoordinator_timeout %.17g\nio_threads %d\n",
-                     m->endpoint, m->interface, m->start_timeout, m->coordinator_timeout, m->io_threads);
+    return ps_format("endpoint: \"%s\"\ninterface: \"%s\"\nstart_timeout: %.17g\ncoordinator_timeout: %.17g\nio_threads: %d\n"
+                     "servers: %d\n", m->endpoint, m->interface, m->start_timeout, m->coordinator_timeout, m->io_threads,
+                     m->servers);
+}
+
+static bool take_text(const struct ps_yaml *root, const char *key, char to[256])
+{
+    const struct ps_yaml *node = ps_yaml_get(root, key);
+    return node && node->kind == PS_YAML_SCALAR && snprintf(to, 256, "%s", node->text) < 256;
+}
+
+static bool take_number(const struct ps_yaml *root, const char *key, double least, double *to)
+{
+    const struct ps_yaml *node = ps_yaml_get(root, key);
+    char *end;
+    if (!node || node->kind != PS_YAML_SCALAR || !*node->text)
+        return false;
+    *to = strtod(node->text, &end);
+    return !*end && *to >= least && *to <= 1e9;
 }
 
 int ps_meeting_parse(struct ps_meeting *m, const char *text, const char *name, struct ps_error *err)
 {
-    if (sscanf(text, "endpoint %255s interface %255s start_timeout %lf coordinator_timeout %lf io_threads %d",
-               m->endpoint, m->interface, &m->start_timeout, &m->coordinator_timeout, &m->io_threads) != 5 ||
-        m->io_threads < 1 || m->io_threads > 64)
-        return ps_fail(err, PS_EXIT_DATA, "%s does not say where the coordinator is; it is no file of a running job", name);
-    return 0;
+    struct ps_yaml *root;
+    int status = ps_yaml_load_text(text, strlen(text), name, PS_EXIT_DATA, &root, err);
+    if (status)
+        return status;
+    double threads = 1, servers = 1, code;
+    *m = (struct ps_meeting){0};
+    if (take_number(root, "failed", 1, &code))
+        m->failed = (int)code;
+    else if (!take_text(root, "endpoint", m->endpoint) || !take_text(root, "interface", m->interface) ||
+             !take_number(root, "start_timeout", 0, &m->start_timeout) ||
+             !take_number(root, "coordinator_timeout", 0, &m->coordinator_timeout) ||
+             !take_number(root, "io_threads", 1, &threads) || !take_number(root, "servers", 1, &servers))
+        status = ps_fail(err, PS_EXIT_DATA, "%s does not say where the coordinator is; it is no file of a running job", name);
+    if (!status && !m->failed) {
+        m->io_threads = (int)threads;
+        m->servers = (int)servers;
+    }
+    ps_yaml_free(root);
+    return status;
 }
 
 /* ---- threads ---- */
@@ -216,6 +248,7 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
     run->meeting.start_timeout = config->cluster.start_timeout;
     run->meeting.coordinator_timeout = config->cluster.coordinator_timeout;
     run->meeting.io_threads = config->net.io_threads;
+    run->meeting.servers = servers;
     return 0;
 }
 

@@ -22,6 +22,8 @@ struct ps_meeting {
     char interface[256]; /* what servers bind to, for tcp */
     double start_timeout, coordinator_timeout;
     int io_threads; /* of a member process */
+    int servers;    /* in the whole job */
+    int failed;     /* not 0: there is no job, and rank 0 ends with this code */
 };
 
 char *ps_meeting_write(const struct ps_meeting *meeting); /* the caller frees it */

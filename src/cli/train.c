@@ -116,17 +116,15 @@ static int assign(const struct ps_boot *boot, const struct arguments *a, const s
     return 0;
 }
 
-/* A rank that does not coordinate: plays its one role as this process's only one. */
-static int be_member(const char *meeting_text, const struct ps_boot *boot, struct ps_error *err)
+/* A rank that does not coordinate: plays its one role as this process's only one. Where rank 0 has failed it has said why, and
+ * all ranks end with its code: mpirun's own is the first that comes. */
+static int be_member(const char *text, const struct ps_boot *boot, struct ps_error *err)
 {
     struct ps_meeting meeting;
-    int servers;
-    if (sscanf(meeting_text, "servers %d", &servers) != 1)
-        return PS_EXIT_FAIL; /* rank 0 has said what is wrong */
-    int status = ps_meeting_parse(&meeting, strchr(meeting_text, '\n') + 1, "rank 0", err);
-    if (status)
-        return status;
-    bool serves = boot->size > 2 && boot->rank <= servers;
+    int status = ps_meeting_parse(&meeting, text, "rank 0", err);
+    if (status || meeting.failed)
+        return status ? status : meeting.failed;
+    bool serves = boot->size > 2 && boot->rank <= meeting.servers;
     struct ps_net *net = ps_net_new(meeting.io_threads);
     status = ps_crew_join(ps_crew_start(net, &meeting, serves, !serves), err);
     ps_net_free(net);
@@ -187,7 +185,7 @@ static int load_config(const struct arguments *a, struct ps_config *config, stru
     /* The members, and a later --resume from elsewhere, find the dataset by this. */
     char *absolute = realpath(config->data.path, NULL);
     if (absolute && strlen(absolute) < sizeof config->data.path)
-        strcpy(config->data.path, absolute);
+        snprintf(config->data.path, sizeof config->data.path, "%s", absolute);
     free(absolute);
     return 0;
 }
@@ -226,11 +224,9 @@ int cmd_train(int argc, char **argv)
         status = ps_run_open(&run, ps_run_transport(run.config.cluster.transport, embedded, boot.one_host && !a.coordinate),
                              roles.servers, roles.workers, a.quiet, &ps_interrupted, &err);
     }
-    char *meeting = status ? ps_strdup("") : ps_meeting_write(&run.meeting);
-    char *text = status ? ps_strdup("") : ps_format("servers %d\n%s", roles.servers, meeting);
-    free(ps_boot_broadcast(&boot, text));
+    char *meeting = status ? ps_format("failed: %d\n", err.code) : ps_meeting_write(&run.meeting);
+    free(ps_boot_broadcast(&boot, meeting));
     ps_boot_finish(&boot);
-    free(text);
     free(meeting);
     if (!status)
         status = write_meeting(&run, &err);

@@ -51,12 +51,10 @@ char *ps_boot_broadcast(const struct ps_boot *boot, const char *text)
 {
     if (!boot->mpi)
         return ps_strdup(text);
-    unsigned length = boot->rank == 0 ? (unsigned)strlen(text) : 0;
-    MPI_Bcast(&length, 1, MPI_UNSIGNED, 0, MPI_COMM_WORLD);
-    char *copy = ps_calloc(1, (size_t)length + 1);
-    if (boot->rank == 0)
-        memcpy(copy, text, length);
-    MPI_Bcast(copy, (int)length, MPI_CHAR, 0, MPI_COMM_WORLD);
+    int size = boot->rank == 0 ? (int)strlen(text) + 1 : 0; /* the NUL travels too */
+    MPI_Bcast(&size, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    char *copy = boot->rank == 0 ? ps_strdup(text) : ps_calloc(1, (size_t)size);
+    MPI_Bcast(copy, size, MPI_CHAR, 0, MPI_COMM_WORLD);
     return copy;
 }
 

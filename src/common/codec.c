@@ -77,10 +77,10 @@ static int plain_bytes(const struct ps_frame *frame, size_t size, bool packed, s
     return 0;
 }
 
-/* bytes at an address that the type needs: copied to scratch where they are not */
+/* The bytes at an address that the type needs: a frame's are copied to scratch where they are not, scratch's always are. */
 static const void *aligned(const void *bytes, size_t size, size_t alignment, struct ps_buffer *scratch)
 {
-    if ((uintptr_t)bytes % alignment == 0)
+    if (bytes == scratch->data || (uintptr_t)bytes % alignment == 0)
         return bytes;
     return memcpy(ps_buffer_need(scratch, size), bytes, size);
 }

@@ -67,6 +67,7 @@ struct ps_coordinator {
     uint8_t *task_state; /* 0 open, 1 given, 2 done */
 
     struct ps_training training; /* also what a resumed run goes on with */
+    char epoch_line[192];        /* what is printed of the epoch once it is validated */
     double last_value;           /* of the last validation */
     uint32_t stale;              /* validations without progress */
     bool stopping;               /* a BYE is welcome, silence is no failure */

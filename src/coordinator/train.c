@@ -117,9 +117,8 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
               "{\"event\":\"epoch\",\"epoch\":%u,\"loss\":%.8g,\"samples\":%llu,\"seconds\":%.3f,\"samples_per_second\":%.0f}",
               c->epoch, loss / (double)PS_MAX(samples, 1), (unsigned long long)samples, seconds,
               (double)samples / PS_MAX(seconds, 1e-9));
-    if (!c->options.quiet)
-        fprintf(stderr, "epoch %u/%d  loss %.5f  %.0f k samples/s  %.1f s", c->epoch, c->config->train.epochs,
-                loss / (double)PS_MAX(samples, 1), 1e-3 * (double)samples / PS_MAX(seconds, 1e-9), seconds);
+    snprintf(c->epoch_line, sizeof c->epoch_line, "epoch %u/%d  loss %.5f  %.0f k samples/s  %.1f s", c->epoch,
+             c->config->train.epochs, loss / (double)PS_MAX(samples, 1), 1e-3 * (double)samples / PS_MAX(seconds, 1e-9), seconds);
     return 0;
 }
 
@@ -151,8 +150,9 @@ static int validate(struct ps_coordinator *c, bool *best, struct ps_error *err)
     const char *metric = c->config->early_stop.metric == PS_METRIC_HR ? "hr" : "ndcg";
     ps_runlog(c->options.log, "{\"event\":\"validation\",\"epoch\":%u,\"metric\":\"%s@%d\",\"value\":%.8f,\"best\":%s}", c->epoch,
               metric, c->config->early_stop.k, value, *best ? "true" : "false");
-    if (!c->options.quiet)
-        fprintf(stderr, "  valid %s@%d %.4f%s", metric, c->config->early_stop.k, value, *best ? " *" : "");
+    size_t used = strlen(c->epoch_line);
+    snprintf(c->epoch_line + used, sizeof c->epoch_line - used, "  valid %s@%d %.4f%s", metric, c->config->early_stop.k, value,
+             *best ? " *" : "");
     return 0;
 }
 
@@ -172,7 +172,7 @@ int ps_coordinator_train(struct ps_coordinator *c, struct ps_training *training,
         if (validates && ((int)c->epoch % config->early_stop.every == 0 || last))
             status = validate(c, &best, err);
         if (!c->options.quiet)
-            fputc('\n', stderr);
+            fprintf(stderr, "%s\n", c->epoch_line);
         c->training.stopped_early = !status && validates && patience && (int)c->stale >= patience;
         c->training.interrupted = c->options.interrupted && *c->options.interrupted;
         last |= c->training.stopped_early || c->training.interrupted;
