@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """search.py - a seeded random search over settings, judged by validation alone.
 
-    bench/search.py CONF LOG.tsv --trials 8 --vary 'optimizer.lr=0.02|0.05|0.1' --vary 'model.loss_weights=[5, 1]|[1, 1]'
+    bench/search.py CONF LOG.tsv --trials 8 --vary 'optimizer.lr=0.02|0.05' --vary 'model.loss_weights=[5, 1]|[1, 1]'
 
-A trial draws one value of every --vary KEY=VALUE|VALUE|..., trains CONF with it (penstock train, embedded) and appends a
-line to the log: the settings, the seed, what validation showed at the best epoch, seconds. No trial is repeated:
-settings that stand in the log already are passed over, so a search that was stopped goes on where it was.
+A trial draws one value of every --vary KEY=VALUE|VALUE|..., trains CONF with it (penstock train, embedded) and
+appends a line to the log: the settings, the seed, what validation showed at the best epoch, seconds. Settings that
+stand in the log already are passed over, so a search that was stopped goes on where it was.
 
 Nobody can peek: a dataset that holds test pairs is refused. How long to train is part of the answer (the column
 best_epoch): CONF's early stopping ends a trial. Numbers come from RUN/metrics.json; the run's folder is removed.
@@ -91,7 +91,7 @@ def main():
     options = parse()
     base = effective(options)
     if os.path.getsize(os.path.join(base["data.path"], "test.pairs")):
-        sys.exit(f"search: {base['data.path']} holds test pairs; prepare it with --test none to tune on validation only")
+        sys.exit(f"search: {base['data.path']} holds test pairs; prepare it with --test none")
     varied = [key for key, _ in options.space]
     head = [*varied, "seed", "best_epoch", "epochs", "targets",
             *(name if group == "all" else f"{group}_{name}" for group in GROUPS for name in METRICS), "seconds"]
@@ -120,7 +120,7 @@ def main():
         finally:
             shutil.rmtree(folder)
         if [report["split"] for report in result["results"]] != ["valid"]:
-            sys.exit("search: a run reports validation and nothing else; prepare the dataset with --valid and --test none")
+            sys.exit("search: a run must report validation alone; prepare the dataset with --valid")
         training = result["training"]
         model = next(iter(result["results"][0]["models"].values()))
         row = [*values, str(result["seed"]), str(training["best_epoch"]), str(training["epochs"]),

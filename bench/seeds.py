@@ -3,7 +3,7 @@
 
     bench/seeds.py RUN RUN ...          (folders that penstock train or launch left behind)
 
-Prints Markdown: one row for each model and group of targets, HR and NDCG at --topk. The deviation is the sample's (n - 1).
+Prints Markdown: a row for each model and group of targets, HR and NDCG at --topk. Deviations are the sample's (n - 1).
 """
 import argparse
 import json

@@ -94,10 +94,8 @@ int cmd_join(int argc, char **argv)
     const struct argp argp = {options, parse, "RUN|tcp://HOST:PORT", doc, NULL, NULL, NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     struct ps_error err = {0};
-    struct ps_boot boot;
     struct ps_meeting meeting;
-    ps_boot_start(&boot); /* nothing to exchange: the group is one for mpirun only */
-    ps_boot_finish(&boot);
+    ps_boot_die_with_parent();
     int status = find(&a, &meeting, &err);
     if (!status && a.bind)
         snprintf(meeting.interface, sizeof meeting.interface, "%s", a.bind);

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +34,7 @@ struct group {
     enum ps_role role;
     int count;
     char bind[128];
+    char session[128]; /* on this machine: a folder for mpirun's own files, or "" */
     pid_t pid;
 };
 
@@ -176,7 +178,7 @@ static char *command_of(const struct arguments *a, const struct group *g, const 
     }
     fprintf(to, "exec env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 "
             "OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader "
-            "OMPI_MCA_orte_default_hostfile=none OMPI_MCA_odls_base_sigkill_timeout=10 OMPI_MCA_mpi_yield_when_idle=1 "
+            "OMPI_MCA_orte_default_hostfile=none OMPI_MCA_mpi_yield_when_idle=1 "
             "OPENBLAS_NUM_THREADS=1 OMPI_MCA_orte_enable_recovery=%d mpirun -q -np %d",
             g->role == PS_ROLE_COORDINATOR ? 0 : 1, g->count);
     add_word(to, program);
@@ -213,13 +215,20 @@ static char *command_of(const struct arguments *a, const struct group *g, const 
 
 static void start(struct group *g, const char *agent, const char *command)
 {
+    /* Several mpiruns that start or end at once disturb each other in a folder that they share. */
+    const char *base = getenv("TMPDIR");
+    snprintf(g->session, sizeof g->session, "%s/ompi-XXXXXX", base && strlen(base) < 60 ? base : "/tmp");
+    if (*g->host || !mkdtemp(g->session))
+        *g->session = 0;
     g->pid = fork();
     if (g->pid < 0)
         ps_die(PS_EXIT_FAIL, "cannot start a process: %s", strerror(errno));
     if (g->pid)
         return;
     setpgid(0, 0);
-    ps_boot_die_with_parent();
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (*g->session)
+        setenv("OMPI_MCA_orte_tmpdir_base", g->session, 1);
     if (*g->host)
         execlp(agent, agent, g->host, command, NULL);
     else
@@ -238,7 +247,7 @@ static void end_group(struct group *g, double patience)
             kill(-g->pid, SIGTERM);
             told = true;
         }
-        if (waited > patience + 15) {
+        if (waited > patience + 3) { /* its ranks get SIGTERM by the death of their parent */
             kill(-g->pid, SIGKILL);
             waitpid(g->pid, NULL, 0);
             break;
@@ -246,6 +255,9 @@ static void end_group(struct group *g, double patience)
         ps_net_wait(NULL, 0, 0.02, NULL);
     }
     g->pid = 0;
+    struct ps_error ignored;
+    if (*g->session)
+        ps_folder_remove(g->session, &ignored);
 }
 
 /* Waits for the coordinator's mpirun. A first Ctrl-C is handed on to the coordinator, which ends after the epoch. */
@@ -287,6 +299,22 @@ int cmd_launch(int argc, char **argv)
         group[groups++] = (struct group){.role = PS_ROLE_COORDINATOR, .count = 1};
         group[groups++] = (struct group){.role = PS_ROLE_SERVER, .count = PS_MAX(a.servers, 1)};
         group[groups++] = (struct group){.role = PS_ROLE_WORKER, .count = PS_MAX(a.workers, 1)};
+    }
+    /* What every member would refuse is refused once, here. */
+    struct ps_config config;
+    const char *override[MAX_PASSED / 2];
+    int overrides = 0;
+    for (int i = 1; i < a.passed_count; i += 2)
+        override[overrides++] = a.passed[i];
+    char *conf = a.resume ? ps_format("%s/config.yaml", a.resume) : ps_strdup(a.conf);
+    if (ps_config_load(&config, conf, override, overrides, &err))
+        ps_die(err.code, "%s", err.text);
+    free(conf);
+    struct ps_dataset dataset;
+    if (!a.hosts) {
+        if (ps_dataset_open(config.data.path, &dataset, &err))
+            ps_die(err.code, "%s", err.text);
+        ps_dataset_close(&dataset);
     }
     char program[4096];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);

@@ -201,11 +201,13 @@ int cmd_train(int argc, char **argv)
     struct ps_run run = {0};
     struct roles roles = {0};
     int status;
+    char *text = NULL;
     ps_boot_start(&boot);
     if (boot.rank > 0) {
-        char *text = ps_boot_broadcast(&boot, NULL);
+        status = ps_boot_broadcast(&boot, NULL, &text, &err);
         ps_boot_finish(&boot);
-        status = be_member(text, &boot, &err);
+        if (!status)
+            status = be_member(text, &boot, &err);
         free(text);
         return status < 0 ? report_failure(&err) : status;
     }
@@ -221,12 +223,17 @@ int cmd_train(int argc, char **argv)
         status = ps_run_folder(&run, folder, a.resume != NULL, &err);
     if (!status) {
         ps_catch_signals();
-        status = ps_run_open(&run, ps_run_transport(run.config.cluster.transport, embedded, boot.one_host && !a.coordinate),
+        status = ps_run_open(&run, ps_run_transport(run.config.cluster.transport, embedded, boot.one_host),
                              roles.servers, roles.workers, a.quiet, &ps_interrupted, &err);
     }
     char *meeting = status ? ps_format("failed: %d\n", err.code) : ps_meeting_write(&run.meeting);
-    free(ps_boot_broadcast(&boot, meeting));
+    struct ps_error told;
+    if (ps_boot_broadcast(&boot, meeting, &text, &told) && !status) {
+        err = told;
+        status = -err.code;
+    }
     ps_boot_finish(&boot);
+    free(text);
     free(meeting);
     if (!status)
         status = write_meeting(&run, &err);

@@ -51,7 +51,8 @@ awk -F '\t' '
         }
         allowed = 4 * sqrt(total) > mean[0] / 100 ? 4 * sqrt(total) : mean[0] / 100
         difference = mean[0] > mean[34100] ? mean[0] - mean[34100] : mean[34100] - mean[0]
-        printf "ndcg@100: %.4f by a global permutation, %.4f through windows, allowed difference %.4f\n", mean[0], mean[34100], allowed
+        text = "ndcg@100: %.4f by a global permutation, %.4f through windows, allowed difference %.4f\n"
+        printf text, mean[0], mean[34100], allowed
         exit !(difference <= allowed)
     }' values.tsv || fail 'the shuffle window changes the accuracy'
 awk -F '\t' '$2 < 0.02 { exit 1 }' values.tsv || fail 'NMTR-GMF learned nothing'

@@ -1,6 +1,7 @@
 #!/bin/bash
 # --resume: two epochs and two more are four epochs; what early stopping knows survives; what is no run is refused.
-# time limit: 200
+# time limit: 400
+# under sanitizers: yes
 . "$(dirname "$0")/helpers.sh"
 make_data
 configure train.consistency=sync train.epochs=4 early_stop.patience=0 eval.floors=false

@@ -1,5 +1,5 @@
-/* order_fixture.h - what the tests of the training order and of micro-batches share: a prepared dataset of several blocks
- * with views, carts and purchases, among its users one who touched every item and one who touched a single item.
+/* order_fixture.h - what the tests of the training order and of micro-batches share: a prepared dataset of several
+ * blocks with views, carts and purchases, among its users one who touched every item and one who touched a single one.
  */
 #ifndef PS_TEST_ORDER_FIXTURE_H
 #define PS_TEST_ORDER_FIXTURE_H

@@ -1,6 +1,6 @@
 /* test_batch.c - micro-batches: negatives, labels, weights, and the distinct ids in the order of the wire. */
-#include "worker/batch.h"
 #include "order_fixture.h"
+#include "worker/batch.h"
 
 enum { SHARDS = 3, LANE = 2, EPOCH = 4 };
 
@@ -78,7 +78,7 @@ static void per_behaviour_labels_and_weights(void **state)
     /* The greedy user has no negatives, so its positives stand alone. */
     int of_level[3] = {0}, greedy = 0, expected = 0;
     for (int i = 0; i < s.count; i++) {
-        int samples = ps_dataset_seen(&s.p.d, s.entry[i].user, 0) && s.entry[i].user == id_of(&s.p.d, PS_USERS, "u0") ? 1 : 5;
+        int samples = s.entry[i].user == id_of(&s.p.d, PS_USERS, "u0") ? 1 : 5;
         greedy += samples == 1;
         of_level[strongest_of(s.entry[i].behaviours)] += samples;
         expected += samples;
@@ -276,7 +276,11 @@ static void same_name_same_batch(void **state)
     static const struct {
         uint32_t epoch, lane;
         uint64_t position, seed;
-    } other[] = {{EPOCH, LANE, 9, 0}, {EPOCH + 1, LANE, 9, 0}, {EPOCH, LANE + 1, 9, 0}, {EPOCH, LANE, 10, 0}, {EPOCH, LANE, 9, 1}};
+    } other[] = {{EPOCH, LANE, 9, 0},
+                 {EPOCH + 1, LANE, 9, 0},
+                 {EPOCH, LANE + 1, 9, 0},
+                 {EPOCH, LANE, 10, 0},
+                 {EPOCH, LANE, 9, 1}};
     for (size_t i = 0; i < PS_COUNT(other); i++) {
         again.batcher.seed = s.batcher.seed + other[i].seed;
         build(&again, other[i].epoch, other[i].lane, other[i].position);

@@ -1,6 +1,6 @@
-/* test_order.c - the order of training: every interaction once an epoch, any lane from any position, by the seed alone. */
-#include "worker/order.h"
+/* test_order.c - the order of training: every interaction once an epoch, any lane from any position, by seed alone. */
 #include "order_fixture.h"
+#include "worker/order.h"
 
 enum { CHUNK = 37 };
 
@@ -32,7 +32,7 @@ static bool same(const struct stream *a, const struct stream *b)
     return a->count == b->count && !memcmp(a->entry, b->entry, a->count * sizeof *a->entry);
 }
 
-/* Windows: the whole dataset, several, and one for every block; more lanes than a window of one block would fill evenly. */
+/* Windows: the whole dataset, several, and one for every block; lanes that do not divide a window evenly. */
 static const uint64_t windows[] = {0, 9000, 1};
 static const int lanes_of[] = {1, 7, 64};
 
@@ -83,7 +83,7 @@ static void union_every_pair_once(void **state)
     every_interaction_once(PS_SAMPLING_UNION);
 }
 
-/* A lane taken up anywhere goes on as if it had been read from its start, also by another worker, whose order is fresh. */
+/* A lane taken up anywhere goes on as if read from its start, also by another worker, whose order is fresh. */
 static void seek_equals_reading_on(void **state)
 {
     struct preparation p;
