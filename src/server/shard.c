@@ -11,8 +11,8 @@ static int check_welcome(const struct ps_control *w, struct ps_error *err)
                        PS_MAX_LANES);
     if (w->slots != PS_SLOTS)
         return ps_fail(err, PS_EXIT_NET, "the coordinator speaks of %u slots, this program of %d", w->slots, PS_SLOTS);
-    if (!w->table_count || w->table_count > PS_MAX_TABLES)
-        return ps_fail(err, PS_EXIT_NET, "the coordinator speaks of %u tables; 1 to %d are possible", w->table_count,
+    if (w->table_count > PS_MAX_TABLES) /* a rule has none */
+        return ps_fail(err, PS_EXIT_NET, "the coordinator speaks of %u tables; at most %d are possible", w->table_count,
                        PS_MAX_TABLES);
     if (w->shard >= w->shard_count)
         return ps_fail(err, PS_EXIT_NET, "this server is to be shard %u of %u", w->shard, w->shard_count);

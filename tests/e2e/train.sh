@@ -61,3 +61,11 @@ refused 2 'train.epocs is not a key' --set train.epocs=3
 refused 3 'nowhere' --set data.path=nowhere
 refused 2 "quux" --set model.name=quux
 refused 2 'loss_weights' --set 'model.loss_weights=[1, 1]'
+
+# A rule is a model like any other: nothing to train, but it is reported and evaluated.
+configure model.name=popularity
+penstock 0 train run.yaml --run rule
+expect out.txt '^  popularity '
+expect out.txt '^  carted_first '
+penstock 0 evaluate rule
+expect out.txt '^  popularity '
