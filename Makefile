@@ -103,7 +103,7 @@ test:
 	tests/run
 
 demo: all
-	scripts/demo.sh $(DATA)
+	scripts/demo.sh
 
 # Unit tests, and the end-to-end tests that name themselves fit for it, under a sanitizer.
 asan ubsan tsan:
