@@ -15,4 +15,7 @@
 #define PS_VECTOR
 #endif
 
+/* What a hot loop calls must become part of it: a function by itself is compiled once, for the oldest processor. */
+#define PS_INLINE static inline __attribute__((always_inline))
+
 #endif

@@ -18,7 +18,7 @@ struct gmf {
 enum { AHEAD = 6, LINE = 64 };
 
 /* The rows of a sample to come: which ones is random, so the processor cannot guess them. */
-static inline void prefetch_row(const real *row, int width)
+PS_INLINE void prefetch_row(const real *row, int width)
 {
     for (size_t byte = 0; byte < (size_t)width * sizeof(real); byte += LINE)
         __builtin_prefetch((const char *)row + byte, 1);
@@ -41,7 +41,7 @@ PS_VECTOR static void gmf_forward(const struct gmf *g)
 
 /* Backward for one sample's columns [j, j + NN_BLOCK), with c = sum over r of d_r h_r: p's gradient += c * q, q's += c * p,
  * h_r's += d_r p * q. Everything is read once and the sums over heads stay in registers. */
-static inline void gmf_block(const struct gmf *g, int heads, const real *d, int j, const real *p, const real *q,
+PS_INLINE void gmf_block(const struct gmf *g, int heads, const real *d, int j, const real *p, const real *q,
                              real *p_grad, real *q_grad)
 {
     nn_block x = *nn_block_at(p + j), y = *nn_block_at(q + j), xy = x * y, c = {0};
@@ -57,7 +57,7 @@ static inline void gmf_block(const struct gmf *g, int heads, const real *d, int 
 }
 
 /* The same for a single column: the rest of a width that is no multiple of NN_BLOCK. */
-static inline void gmf_column(const struct gmf *g, int heads, const real *d, int j, const real *p, const real *q,
+PS_INLINE void gmf_column(const struct gmf *g, int heads, const real *d, int j, const real *p, const real *q,
                               real *p_grad, real *q_grad)
 {
     real x = p[j], y = q[j], c = 0;
@@ -72,7 +72,7 @@ static inline void gmf_column(const struct gmf *g, int heads, const real *d, int
         q_grad[j] += c * x;
 }
 
-static inline real *grad_of(const struct nn_rows *rows, size_t row, int first)
+PS_INLINE real *grad_of(const struct nn_rows *rows, size_t row, int first)
 {
     return rows->grad ? rows->grad + row * (size_t)rows->width + first : NULL;
 }

@@ -7,6 +7,7 @@
 #ifndef PS_NN_KERNELS_H
 #define PS_NN_KERNELS_H
 
+#include "common/vector.h"
 #include "worker/nn/nn.h"
 
 #include <math.h>
@@ -25,7 +26,7 @@ static inline double nn_log1p(double x)
 #else
 /* e^x for x in [-87, 88], clamped outside; NaN stays NaN. Relative error below 2^-22.
  * x = n log 2 + r with |r| <= log(2)/2; e^r by the minimax polynomial of the Cephes library (Moshier), times 2^n. */
-static inline float nn_exp(float x)
+PS_INLINE float nn_exp(float x)
 {
     x = x > 88.0f ? 88.0f : x;
     x = x < -87.0f ? -87.0f : x;
@@ -49,7 +50,7 @@ static inline float nn_exp(float x)
 }
 
 /* log(1 + x) for x in [0, 1]: 2 artanh(s) with s = x / (2 + x) <= 1/3, eight terms. Relative error below 2^-22. */
-static inline float nn_log1p(float x)
+PS_INLINE float nn_log1p(float x)
 {
     float s = x / (2.0f + x), t = s * s;
     float p = 1.0f / 15;
@@ -64,12 +65,12 @@ static inline float nn_log1p(float x)
 #endif
 
 /* 1 / (1 + e^-z), from e = e^-|z|. */
-static inline real nn_logistic(real z, real e)
+PS_INLINE real nn_logistic(real z, real e)
 {
     return (z < 0 ? e : (real)1) / (1 + e);
 }
 
-static inline real nn_abs(real x)
+PS_INLINE real nn_abs(real x)
 {
     return x < 0 ? -x : x;
 }
@@ -78,13 +79,13 @@ static inline real nn_abs(real x)
 enum { NN_BLOCK = 16 };
 typedef real nn_block __attribute__((vector_size(NN_BLOCK * sizeof(real)), aligned(sizeof(real)), may_alias));
 
-static inline const nn_block *nn_block_at(const real *x)
+PS_INLINE const nn_block *nn_block_at(const real *x)
 {
     return (const nn_block *)x;
 }
 
 /* The sum of a block, pairwise: the same for any width of vector registers. */
-static inline real nn_block_sum(const nn_block *x)
+PS_INLINE real nn_block_sum(const nn_block *x)
 {
     real sum[NN_BLOCK];
     memcpy(sum, x, sizeof sum);
@@ -95,7 +96,7 @@ static inline real nn_block_sum(const nn_block *x)
 }
 
 /* The first n < NN_BLOCK numbers of x, then zeros. (Blocks are passed by address: by value, how would depend on the clone.) */
-static inline const nn_block *nn_block_part(const real *x, int n, nn_block *part)
+PS_INLINE const nn_block *nn_block_part(const real *x, int n, nn_block *part)
 {
     *part = (nn_block){0};
     memcpy(part, x, (size_t)n * sizeof *x);
@@ -103,7 +104,7 @@ static inline const nn_block *nn_block_part(const real *x, int n, nn_block *part
 }
 
 /* a . b with 16 partial sums. */
-static inline real nn_dot(const real *a, const real *b, int n)
+PS_INLINE real nn_dot(const real *a, const real *b, int n)
 {
     nn_block sum = {0}, rest[2];
     int i = 0;
@@ -115,7 +116,7 @@ static inline real nn_dot(const real *a, const real *b, int n)
 }
 
 /* a . (p * q), in the same way. */
-static inline real nn_dot3(const real *a, const real *p, const real *q, int n)
+PS_INLINE real nn_dot3(const real *a, const real *p, const real *q, int n)
 {
     nn_block sum = {0}, rest[3];
     int i = 0;
