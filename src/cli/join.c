@@ -97,6 +97,9 @@ int cmd_join(int argc, char **argv)
     struct ps_meeting meeting;
     ps_boot_die_with_parent();
     int status = find(&a, &meeting, &err);
+    if (!status && a.role == PS_ROLE_SERVER && !a.bind && !strncmp(a.run, "tcp://", 6))
+        status = ps_fail(&err, PS_EXIT_USAGE, "a server that joins by address needs --bind ADDRESS: the address of this host that "
+                         "workers can reach");
     if (!status && a.bind)
         snprintf(meeting.interface, sizeof meeting.interface, "%s", a.bind);
     if (!status) {

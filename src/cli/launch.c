@@ -260,8 +260,41 @@ static void end_group(struct group *g, double patience)
         ps_folder_remove(g->session, &ignored);
 }
 
+/* Asks the coordinator to end after the epoch: by mpirun, which hands SIGUSR1 on to its rank (SIGTERM it would follow by SIGKILL),
+ * or on its host. */
+static void ask_to_end(const struct group *coordinator, const char *agent, const char *run)
+{
+    if (!*coordinator->host) {
+        kill(-coordinator->pid, SIGUSR1);
+        return;
+    }
+    char *path = ps_format("%s/state/coordinator", run), *text;
+    size_t size;
+    struct ps_meeting meeting;
+    struct ps_error err;
+    int status = ps_file_read(path, 1 << 16, &text, &size, &err);
+    if (!status) {
+        status = ps_meeting_parse(&meeting, text, path, &err);
+        free(text);
+    }
+    if (status || meeting.failed) {
+        ps_warn("cannot ask the coordinator to end: it has not begun yet");
+    } else {
+        char *command = ps_format("kill -USR1 %d", meeting.pid);
+        pid_t child = fork();
+        if (child == 0) {
+            execlp(agent, agent, coordinator->host, command, NULL);
+            _exit(PS_EXIT_FAIL);
+        }
+        if (child > 0)
+            waitpid(child, NULL, 0);
+        free(command);
+    }
+    free(path);
+}
+
 /* Waits for the coordinator's mpirun. A first Ctrl-C is handed on to the coordinator, which ends after the epoch. */
-static int watch(struct group *group, int groups, struct group *coordinator)
+static int watch(struct group *group, int groups, struct group *coordinator, const char *agent, const char *run)
 {
     bool told = false;
     int status;
@@ -271,7 +304,7 @@ static int watch(struct group *group, int groups, struct group *coordinator)
             break;
         if (ps_interrupted && !told) {
             fprintf(stderr, "penstock: ending after this epoch; once more to end at once\n");
-            kill(-coordinator->pid, SIGUSR1); /* mpirun hands it on to its rank; SIGTERM it would follow by SIGKILL */
+            ask_to_end(coordinator, agent, run);
             told = true;
         }
         ps_net_wait(NULL, 0, 0.05, NULL);
@@ -350,6 +383,7 @@ int cmd_launch(int argc, char **argv)
         if (group[i].role == PS_ROLE_COORDINATOR)
             coordinator = &group[i];
     }
+    int code = watch(group, groups, coordinator, a.agent, folder);
     free(folder);
-    return watch(group, groups, coordinator);
+    return code;
 }

@@ -43,8 +43,8 @@ void ps_catch_signals(void)
 char *ps_meeting_write(const struct ps_meeting *m)
 {
     return ps_format("endpoint: \"%s\"\ninterface: \"%s\"\nstart_timeout: %.17g\ncoordinator_timeout: %.17g\nio_threads: %d\n"
-                     "servers: %d\n", m->endpoint, m->interface, m->start_timeout, m->coordinator_timeout, m->io_threads,
-                     m->servers);
+                     "servers: %d\npid: %d\n", m->endpoint, m->interface, m->start_timeout, m->coordinator_timeout, m->io_threads,
+                     m->servers, m->pid);
 }
 
 static bool take_text(const struct ps_yaml *root, const char *key, char to[256])
@@ -69,18 +69,20 @@ int ps_meeting_parse(struct ps_meeting *m, const char *text, const char *name, s
     int status = ps_yaml_load_text(text, strlen(text), name, PS_EXIT_DATA, &root, err);
     if (status)
         return status;
-    double threads = 1, servers = 1, code;
+    double threads = 1, servers = 1, pid = 0, code;
     *m = (struct ps_meeting){0};
     if (take_number(root, "failed", 1, &code))
         m->failed = (int)code;
     else if (!take_text(root, "endpoint", m->endpoint) || !take_text(root, "interface", m->interface) ||
              !take_number(root, "start_timeout", 0, &m->start_timeout) ||
              !take_number(root, "coordinator_timeout", 0, &m->coordinator_timeout) ||
-             !take_number(root, "io_threads", 1, &threads) || !take_number(root, "servers", 1, &servers))
+             !take_number(root, "io_threads", 1, &threads) || !take_number(root, "servers", 1, &servers) ||
+             !take_number(root, "pid", 1, &pid))
         status = ps_fail(err, PS_EXIT_DATA, "%s does not say where the coordinator is; it is no file of a running job", name);
     if (!status && !m->failed) {
         m->io_threads = (int)threads;
         m->servers = (int)servers;
+        m->pid = (int)pid;
     }
     ps_yaml_free(root);
     return status;
@@ -249,6 +251,7 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
     run->meeting.coordinator_timeout = config->cluster.coordinator_timeout;
     run->meeting.io_threads = config->net.io_threads;
     run->meeting.servers = servers;
+    run->meeting.pid = getpid();
     return 0;
 }
 

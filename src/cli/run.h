@@ -23,6 +23,7 @@ struct ps_meeting {
     double start_timeout, coordinator_timeout;
     int io_threads; /* of a member process */
     int servers;    /* in the whole job */
+    int pid;        /* of the coordinator, on its host */
     int failed;     /* not 0: there is no job, and rank 0 ends with this code */
 };
 

@@ -110,6 +110,9 @@ static int assign(const struct ps_boot *boot, const struct arguments *a, const s
             return ps_fail(err, PS_EXIT_USAGE, "%d servers leave no worker among %d ranks; start at least %d, or lower "
                            "cluster.servers", roles->servers, boot->size, roles->servers + 2);
     }
+    if (roles->servers > PS_MAX_SHARDS)
+        return ps_fail(err, PS_EXIT_USAGE, "%d servers; at most %d are possible; set cluster.servers", roles->servers,
+                       PS_MAX_SHARDS);
     if (roles->workers > config->train.lanes)
         return ps_fail(err, PS_EXIT_USAGE, "%d workers for train.lanes = %d: a lane is the least that a worker can hold; raise "
                        "train.lanes", roles->workers, config->train.lanes);

@@ -18,7 +18,6 @@ struct ps_membership {
     uint32_t term;
     char endpoint[256]; /* the coordinator's, for messages */
     double coordinator_timeout;
-    uint64_t dropped;
 
     pthread_t thread;
     bool running;
@@ -52,14 +51,11 @@ static int receive_on(struct ps_membership *m, struct ps_socket *socket, struct 
     while (ps_socket_receive(socket, &from, &message)) {
         int status = ps_control_unpack(&message, control, &err);
         ps_message_fini(&message);
-        if (status) {
-            m->dropped++;
+        if (status)
             continue;
-        }
         if (control->to == m->incarnation && (!m->run || control->run == m->run))
             return 1;
         ps_control_fini(control);
-        m->dropped++;
     }
     return 0;
 }
@@ -183,7 +179,6 @@ int ps_membership_receive(struct ps_membership *m, struct ps_control *message)
             return 1;
         }
         ps_control_fini(message);
-        m->dropped++;
     }
     return 0;
 }

@@ -20,7 +20,7 @@ int ps_membership_join(struct ps_membership **member, struct ps_net *net, const 
 /* The control connection, for ps_net_wait. */
 struct ps_socket *ps_membership_socket(struct ps_membership *member);
 /* A control message that has arrived (1; the caller frees it by ps_control_fini), or 0. Messages of another run, or of a lower
- * term than one already seen, are dropped and counted. */
+ * term than one already seen, are dropped. */
 int ps_membership_receive(struct ps_membership *member, struct ps_control *message);
 /* Sends a control message (run, from, to and term are filled in), with an optional second frame, which is consumed.
  * A message that cannot be sent now is lost: whoever needs an answer asks again. */

@@ -34,12 +34,13 @@ void ps_cut_handle(struct ps_coordinator *c, struct ps_member *member, const str
 static int cut(struct ps_coordinator *c, char *folder, struct ps_error *err)
 {
     c->cut++;
+    c->cut_dropped = false;
     c->files = 0;
     for (uint32_t l = 0; l < c->lanes; l++)
         c->limit[l] = (struct ps_lane_entry){.lane = l};
     struct ps_control prepare = {.kind = PS_CUT_PREPARE, .epoch = c->epoch, .first = c->cut, .text = folder};
     int status = ps_ask_servers(c, &prepare, PS_CUT_LIMIT, c->cut, "CUT_PREPARE", err);
-    if (status)
+    if (status || c->cut_dropped)
         return status;
     if (c->config->train.consistency == PS_SYNC) { /* one step for all lanes */
         uint64_t step = 0;
@@ -103,7 +104,8 @@ static int point(const char *checkpoints, const char *name, const char *folder, 
 
 static int newest_first(const void *a, const void *b)
 {
-    return strcmp(*(char *const *)b, *(char *const *)a);
+    unsigned long x = strtoul(*(char *const *)a + 6, NULL, 10), y = strtoul(*(char *const *)b + 6, NULL, 10);
+    return (x < y) - (x > y); /* "epoch-10000" comes behind "epoch-9999" */
 }
 
 /* Removes all but the best and the newest `keep` checkpoints. */
@@ -139,6 +141,8 @@ static int prune(struct ps_coordinator *c, struct ps_error *err)
 
 int ps_cut_save(struct ps_coordinator *c, uint32_t epoch, bool best, struct ps_error *err)
 {
+    enum { CUT_ATTEMPTS = 5 };
+    struct ps_error ignored;
     char name[32];
     snprintf(name, sizeof name, "epoch-%04u", epoch);
     char *folder = ps_format("%s/%s", c->options.checkpoints, name);
@@ -147,14 +151,19 @@ int ps_cut_save(struct ps_coordinator *c, uint32_t epoch, bool best, struct ps_e
     int status = ps_folder_remove(folder, err);
     if (!status)
         status = ps_folder_make(folder, err);
-    if (!status)
-        status = cut(c, folder, err);
+    for (int attempt = 0; !status && (attempt == 0 || c->cut_dropped); attempt++)
+        status = attempt < CUT_ATTEMPTS ? cut(c, folder, err)
+                                        : ps_fail(err, PS_EXIT_NET, "no checkpoint after %d attempts: servers did not hear of the cut's "
+                                                  "positions in time; is the machine overloaded?", attempt);
+    if (status)
+        ps_folder_remove(folder, &ignored); /* files without a manifest are no checkpoint */
     if (!status)
         status = write_manifest(c, folder, err);
-    if (!status)
-        status = point(c->options.checkpoints, "last", name, err);
+    /* The manifest of `last` tells which is the best one: so that comes first. */
     if (!status && best)
         status = point(c->options.checkpoints, "best", name, err);
+    if (!status)
+        status = point(c->options.checkpoints, "last", name, err);
     if (!status)
         status = prune(c, err);
     if (!status) {

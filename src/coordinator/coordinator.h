@@ -28,7 +28,7 @@ struct ps_coordinator_options {
     uint32_t behaviours;     /* of the dataset */
     uint64_t held_out[3];    /* targets to rank, by enum ps_split, after eval.users */
     uint64_t epoch_samples;  /* about how many an epoch has, for the progress bar */
-    uint64_t fingerprint;    /* of the dataset */
+    uint64_t fingerprint;    /* of the dataset: every worker must have the same one */
     const char *kernel;      /* BLAS kernel in use */
     bool quiet;              /* no progress bar */
     volatile sig_atomic_t *interrupted; /* set by a signal handler: train ends after saving a checkpoint */

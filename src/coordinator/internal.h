@@ -49,6 +49,7 @@ struct ps_coordinator {
     int members, member_capacity;
     struct ps_lane_record *lane;
     uint32_t lanes;
+    double pumped; /* when messages were last taken in */
     double lanes_asked; /* when FENCE and GRANT were last sent to all who owe an answer */
 
     /* The question of the current phase: which answer, and what it must carry. */
@@ -58,10 +59,12 @@ struct ps_coordinator {
     /* The cut under way. */
     uint64_t cut;
     struct ps_lane_entry *limit; /* by lane */
+    bool cut_dropped; /* a shard has given it up: it is asked for anew */
     struct ps_file_entry *file;
     uint32_t files;
 
-    /* The evaluation under way. */
+    /* The evaluation under way, and its number. */
+    uint64_t evaluation;
     struct ps_rank *rank;
     uint64_t rank_count, task_size, tasks, tasks_done;
     uint8_t *task_state; /* 0 open, 1 given, 2 done */

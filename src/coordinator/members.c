@@ -56,6 +56,7 @@ static void welcome(struct ps_coordinator *c, struct ps_member *member)
                            .shard = member->shard,
                            .epoch = c->epoch,
                            .seed = c->config->train.seed,
+                           .first = c->options.fingerprint,
                            .lanes = c->lanes,
                            .slots = PS_SLOTS,
                            .mode = (uint32_t)c->config->train.consistency,
@@ -88,7 +89,8 @@ static void hello(struct ps_coordinator *c, uint64_t routing_id, const struct ps
                                 .role = (enum ps_role)message->role,
                                 .pid = message->pid,
                                 .alive = true};
-        snprintf(m->host, sizeof m->host, "%s", message->host);
+        char host[PS_JSON_TEXT];
+        snprintf(m->host, sizeof m->host, "%s", ps_json_text(message->host, host));
         snprintf(m->endpoint, sizeof m->endpoint, "%s", message->endpoint);
         PS_GROW(c->member, c->member_capacity, c->members + 1);
         c->member[c->members++] = m;
@@ -155,7 +157,8 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
     struct ps_control control;
     struct ps_error err;
     if (ps_control_unpack(message, &control, &err)) {
-        ps_runlog(c->options.log, "{\"event\":\"refused\",\"why\":\"%s\"}", err.text);
+        char why[PS_JSON_TEXT];
+        ps_runlog(c->options.log, "{\"event\":\"refused\",\"why\":\"%s\"}", ps_json_text(err.text, why));
         return;
     }
     struct ps_member *m = ps_member_find(c, control.from);
@@ -173,6 +176,7 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
         case PS_EVAL_DONE: ps_rank_handle(c, m, &control, message); break;
         case PS_CUT_LIMIT:
         case PS_CUT_DONE: ps_cut_handle(c, m, &control); break;
+        case PS_CUT_ABORT: c->cut_dropped |= control.first == c->cut; break;
         default: break;
         }
         if (control.kind == c->expected &&
@@ -181,6 +185,15 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
             m->answered = true;
     }
     ps_control_fini(&control);
+}
+
+/* What the coordinator itself slept through (a suspended machine, Ctrl-Z) is nobody else's silence. */
+static void forgive(struct ps_coordinator *c)
+{
+    double now = ps_now(), gap = c->pumped ? now - c->pumped : 0;
+    c->pumped = now;
+    for (int i = 0; gap > PS_DEAD_AFTER && i < c->members; i++)
+        c->member[i]->last_beat += gap;
 }
 
 static void bury(struct ps_coordinator *c)
@@ -209,6 +222,7 @@ int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err)
     }
     if (c->stopping)
         return 0;
+    forgive(c);
     bury(c);
     if (c->failure.code) {
         *err = c->failure;
@@ -283,6 +297,8 @@ int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum p
         int status = ps_pump(c, 0.1, err);
         if (status)
             return status;
+        if (c->cut_dropped)
+            break;
     }
     c->expected = 0;
     return 0;

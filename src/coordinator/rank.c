@@ -8,6 +8,7 @@
 #include "coordinator/internal.h"
 
 /* A task streams all items once: large tasks cost less of that, small ones share out better. */
+static const double ASK_AGAIN = 300; /* a lost answer costs a task: a slow one must not be computed twice */
 enum { TASK_LEAST = 512, TASK_MOST = 8192, OPEN = 0, GIVEN = 1, DONE = 2 };
 
 void ps_rank_member_lost(struct ps_coordinator *c, struct ps_member *member)
@@ -22,10 +23,12 @@ void ps_rank_handle(struct ps_coordinator *c, struct ps_member *member, const st
 {
     if (!c->rank)
         return;
+    if (control->request != c->evaluation)
+        return;
     uint64_t task = control->first / c->task_size;
     if (member->task == task + 1)
         member->task = 0;
-    if (control->request != c->expected_number || task >= c->tasks || c->task_state[task] == DONE ||
+    if ( task >= c->tasks || c->task_state[task] == DONE ||
         message->count != 2)
         return;
     uint64_t first = task * c->task_size, count = PS_MIN(c->task_size, c->rank_count - first);
@@ -44,14 +47,14 @@ static void give_tasks(struct ps_coordinator *c, const char *model, uint32_t spl
         struct ps_member *m = c->member[i];
         if (m->role != PS_ROLE_WORKER || !m->alive || !m->welcomed)
             continue;
-        bool again = m->task && ps_now() - m->task_since > c->config->net.deadline;
+        bool again = m->task && ps_now() - m->task_since > ASK_AGAIN;
         if (m->task && !again)
             continue;
         if (!again) {
             while (next < c->tasks && c->task_state[next] != OPEN)
                 next++;
             if (next == c->tasks)
-                return;
+                continue; /* but others may have to be asked again */
             m->task = next + 1;
             c->task_state[next] = GIVEN;
         }
@@ -59,7 +62,7 @@ static void give_tasks(struct ps_coordinator *c, const char *model, uint32_t spl
         uint64_t first = (m->task - 1) * c->task_size;
         struct ps_control ask = {.kind = PS_EVAL,
                                  .epoch = c->epoch,
-                                 .request = c->expected_number,
+                                 .request = c->evaluation,
                                  .text = (char *)(uintptr_t)model,
                                  .split = split,
                                  .mask = mask,
@@ -80,8 +83,7 @@ int ps_coordinator_rank(struct ps_coordinator *c, const char *model, uint32_t sp
     c->tasks = (count + c->task_size - 1) / c->task_size;
     c->tasks_done = 0;
     c->task_state = ps_calloc(c->tasks, 1);
-    c->expected = 0;
-    c->expected_number++; /* which evaluation: late answers of an earlier one are told apart by it */
+    c->evaluation++; /* late answers of an earlier one are told apart by it */
     struct ps_bar bar;
     char label[96];
     snprintf(label, sizeof label, "ranking %s", model);

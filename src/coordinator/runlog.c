@@ -1,11 +1,13 @@
 /* runlog.c - the log of a run; see runlog.h. */
 #include "coordinator/runlog.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct ps_runlog {
     FILE *file;
+    bool failed; /* said once */
 };
 
 int ps_runlog_open(const char *run_dir, struct ps_runlog **log, struct ps_error *err)
@@ -14,7 +16,7 @@ int ps_runlog_open(const char *run_dir, struct ps_runlog **log, struct ps_error 
     FILE *file = fopen(path, "ae");
     int status = 0;
     if (file) {
-        *log = ps_malloc(sizeof **log);
+        *log = ps_calloc(1, sizeof **log);
         (*log)->file = file;
     } else {
         status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write %s", path);
@@ -31,21 +33,32 @@ void ps_runlog_close(struct ps_runlog *log)
     free(log);
 }
 
-/* Texts of errors and peers may hold anything: quotes inside a line would break it, so what JSON forbids is replaced. The
- * outer structure comes from format strings of ours and needs no care. */
+const char *ps_json_text(const char *text, char out[PS_JSON_TEXT])
+{
+    size_t n = 0;
+    for (; *text && n + 3 < PS_JSON_TEXT; text++) {
+        if (*text == '"' || *text == '\\')
+            out[n++] = '\\';
+        out[n++] = (unsigned char)*text < ' ' ? ' ' : *text;
+    }
+    out[n] = 0;
+    return out;
+}
+
 void ps_runlog(struct ps_runlog *log, const char *format, ...)
 {
     if (!log)
         return;
-    char now[32], text[4096];
+    char now[32];
     va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    for (char *p = text; *p; p++)
-        if ((unsigned char)*p < ' ')
-            *p = ' ';
     ps_timestamp(now);
-    fprintf(log->file, "{\"time\":\"%s\",%s\n", now, text + 1);
-    fflush(log->file);
+    fprintf(log->file, "{\"time\":\"%s\",", now);
+    va_start(args, format);
+    vfprintf(log->file, format + 1, args);
+    va_end(args);
+    fputc('\n', log->file);
+    if (fflush(log->file) && !log->failed) {
+        ps_warn("cannot write to the run's log: %s", strerror(errno));
+        log->failed = true;
+    }
 }

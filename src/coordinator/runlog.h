@@ -9,8 +9,12 @@ struct ps_runlog;
 /* Opens RUN/log.jsonl for appending. */
 int ps_runlog_open(const char *run_dir, struct ps_runlog **log, struct ps_error *err);
 void ps_runlog_close(struct ps_runlog *log);
-/* Writes the object that `format` makes ("{...}") with "time" (UTC) put first. A NULL log takes nothing. Strings that
- * are put in must not need escaping (ps_json_escape). */
+/* Writes the object that `format` makes ("{...}") with "time" (UTC) put first. A NULL log takes nothing. Strings from outside
+ * are put in by ps_json_text. */
 void ps_runlog(struct ps_runlog *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The inside of a JSON string: escaped, and cut off where it is too long. Returns out. */
+enum { PS_JSON_TEXT = 1024 };
+const char *ps_json_text(const char *text, char out[PS_JSON_TEXT]);
 
 #endif

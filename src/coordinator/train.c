@@ -58,9 +58,10 @@ int ps_coordinator_start(struct ps_coordinator *c, const char *from, struct ps_e
     int status = ps_members_wait(c, err);
     if (!status)
         status = ps_coordinator_load(c, from, err);
+    char folder[PS_JSON_TEXT];
     if (!status)
         ps_runlog(c->options.log, "{\"event\":\"start\",\"servers\":%d,\"workers\":%d,\"era\":%u,\"from\":\"%s\"}",
-                  ps_members_count(c, PS_ROLE_SERVER), ps_members_count(c, PS_ROLE_WORKER), c->era, from ? from : "");
+                  ps_members_count(c, PS_ROLE_SERVER), ps_members_count(c, PS_ROLE_WORKER), c->era, ps_json_text(from ? from : "", folder));
     return status;
 }
 
@@ -90,12 +91,22 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
     struct ps_bar bar;
     snprintf(label, sizeof label, "epoch %u/%d", c->epoch, c->config->train.epochs);
     ps_bar_begin(&bar, label, c->options.epoch_samples);
-    double start = ps_now();
+    double start = ps_now(), moved = start, patience = PS_MAX(600, c->config->net.deadline);
+    uint64_t last_samples = 0;
+    uint32_t last_finished = 0;
     while (!status && ps_lanes_finished(c) < c->lanes) {
         ps_lanes_tick(c);
         status = ps_pump(c, 0.1, err);
         double loss;
         uint64_t samples = samples_so_far(c, &loss);
+        if (samples != last_samples || ps_lanes_finished(c) != last_finished)
+            moved = ps_now();
+        last_samples = samples;
+        last_finished = ps_lanes_finished(c);
+        if (!status && ps_now() - moved > patience)
+            status = ps_fail(err, PS_EXIT_NET, "epoch %u has made no progress for %.0f s: %u of %u lanes are done, and %d workers and %d "
+                             "servers send beats but nothing else; their logs say what they wait for", c->epoch, ps_now() - moved,
+                             last_finished, c->lanes, ps_members_count(c, PS_ROLE_WORKER), ps_members_count(c, PS_ROLE_SERVER));
         snprintf(detail, sizeof detail, "loss %.5f  %.0f k samples/s", samples ? loss / (double)samples : 0.0,
                  1e-3 * (double)samples / PS_MAX(ps_now() - start, 1e-9));
         if (!c->options.quiet)

@@ -142,8 +142,8 @@ static void agree_cut(struct server *s, const struct ps_control *m)
         position[l] = m->lane[i].position;
         lanes++;
     }
-    if (lanes == s->shard.lanes)
-        ps_shard_cut_at(&s->shard, m->first, position);
+    if (lanes == s->shard.lanes && !ps_shard_cut_at(&s->shard, m->first, position))
+        reply(s, m, PS_CUT_ABORT, NULL, 0); /* it came too late: this cut is over here */
 }
 
 static int take_control(struct server *s, const struct ps_control *m, struct ps_error *err)

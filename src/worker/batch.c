@@ -245,7 +245,7 @@ void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const st
     batch->n = n;
     for (int r = 0; r < behaviours; r++) {
         batch->need[r] = level_end[r];
-        real scale = (real)(batcher->loss_weight[r] / (batcher->share[r] * PS_MAX(n, 1)));
+        real scale = (real)(batcher->loss_weight[r] / (PS_MAX(batcher->share[r], 1e-12) * PS_MAX(n, 1)));
         for (int i = 0; i < batch->need[r]; i++)
             batch->weight[r][i] *= scale;
     }

@@ -315,13 +315,16 @@ static int take_rows(struct ps_client *c, struct ps_step *step, uint32_t s, cons
     if (data->sections != part->sections)
         return ps_fail(err, PS_EXIT_NET, "shard %u answered %u tables where %u were asked for", s, data->sections,
                        part->sections);
+    /* The frames move first: small ones hold their bytes in themselves, and rows are used where they lie. */
+    part->rows = *message;
+    message->count = 0;
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < part->sections; i++) {
         uint32_t t = part->section[i].table, n = part->section[i].rows;
         if (data->section[i].table != t || data->section[i].rows != n)
             return ps_fail(err, PS_EXIT_NET, "shard %u answered %u rows of table %u where %u of table %u were asked for",
                            s, data->section[i].rows, data->section[i].table, n, t);
-        const struct ps_frame *frame = &message->frame[2 + 2 * i];
+        const struct ps_frame *frame = &part->rows.frame[2 + 2 * i];
         const float *values;
         size_t width = c->table[t].width;
         int status = ps_values_decode(frame, n * width, data->section[i].value_codec, &part->scratch[i], &values, err);
@@ -334,8 +337,6 @@ static int take_rows(struct ps_client *c, struct ps_step *step, uint32_t s, cons
             value[r] = values + r * width;
     }
     c->bytes += bytes;
-    part->rows = *message;
-    message->count = 0;
     part->waiting = false;
     if (--step->waiting == 0)
         step->state = PS_STEP_READY;

@@ -353,6 +353,9 @@ static int prepare(struct ps_worker *w, const struct ps_worker_options *options,
                          ps_blas_kernel(), welcome->kernel);
     if (!status)
         status = ps_dataset_open(w->config.data.path, &w->dataset, err);
+    if (!status && w->dataset.fingerprint != welcome->first)
+        status = ps_fail(err, PS_EXIT_DATA, "%s on this host is another preparation than the coordinator's: ids would not agree; copy the "
+                         "coordinator's to all hosts", w->config.data.path);
     if (!status)
         status = ps_model_init(&w->model, w->config.model.name, &w->config, &w->dataset, err);
     if (!status)

@@ -1,0 +1,44 @@
+#!/bin/bash
+# launch --hosts starts one mpirun a line through an agent, over tcp, and gives the same sync result as an embedded run; Ctrl-C reaches
+# the coordinator on its host. The agent here stays on this machine. The model's heads are so narrow that their rows travel inside
+# ZeroMQ's message structures, which must not be pointed at before they have their place.
+. "$(dirname "$0")/helpers.sh"
+limit=120
+make_data
+configure train.consistency=sync model.name=nmtr_gmf model.embedding=8
+cat > agent << 'SH'
+#!/bin/sh
+echo "$1" >> agents.txt
+shift
+exec sh -c "$1"
+SH
+chmod +x agent
+printf '%s\n' '# HOST ROLE COUNT ADDRESS' 'one coordinator 1 127.0.0.1' 'one server 1 127.0.0.1' 'two server 1 127.0.0.1' \
+    'three worker 2' > hosts
+penstock 0 train run.yaml --run embedded --workers 1
+digest embedded
+want=$digest
+penstock 0 launch run.yaml --hosts hosts --agent ./agent --run many
+digest many
+[ "$digest" = "$want" ] || fail "the run over hosts ended with $digest instead of $want"
+[ "$(sort agents.txt | uniq -c | tr -s ' \n' ' ')" = ' 2 one 1 three 1 two ' ] || fail "agents: $(cat agents.txt)"
+
+"$PENSTOCK" launch run.yaml --hosts hosts --agent ./agent --run endless --set train.epochs=100000 > endless.txt 2>&1 &
+launched=$!
+trained() { grep -q '"event":"checkpoint"' endless/log.jsonl; }
+wait_until 60 'the first checkpoint' trained
+kill -INT $launched
+status=0
+wait $launched || status=$?
+[ $status = 7 ] || { cat endless.txt; fail "an interrupted launch ended with $status instead of 7"; }
+expect endless.txt 'interrupted after epoch [0-9]+; .*--resume endless'
+
+refused() { # line, pattern
+    printf '%s\n' "$1" > bad
+    penstock 2 launch run.yaml --hosts bad --agent ./agent --run never
+    expect_one_line err.txt
+    expect err.txt "$2"
+}
+refused 'one coordinator 2' "bad:1: a line is 'HOST ROLE COUNT"
+refused 'one chief 1' "bad:1: a line is 'HOST ROLE COUNT"
+refused 'one coordinator 1' 'at least one of each other'
