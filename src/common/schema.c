@@ -123,7 +123,7 @@ const struct ps_key ps_keys[] = {
      .doc = "Seconds without the coordinator after which a member ends."},
 
     {"net.deadline", REAL(net.deadline), ABOVE_0, .initial = "30",
-     .doc = "Seconds that a request may take, retries included."},
+     .doc = "Seconds after which an unanswered request is reported; a quarter of it without a beat (at least 1.5) is a death."},
     {"net.compression",
      CHOICE(net.compression, {"auto", PS_COMPRESSION_AUTO}, {"lz4", PS_COMPRESSION_LZ4}, {"none", PS_COMPRESSION_NONE}),
      .initial = "auto", .doc = "Lossless compression of bulk frames; auto uses it where it pays on a link."},

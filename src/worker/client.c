@@ -404,7 +404,8 @@ static int take_message(struct ps_client *c, uint32_t s, struct ps_message *mess
     return 0; /* a late copy */
 }
 
-/* Sends again what is overdue, and says once per wait who is waited for, for what and since when. */
+/* Sends again what is overdue. The first wait beyond the deadline is reported (who, for what, since when); the next one after
+ * something has been heard again. */
 static void send_overdue(struct ps_client *c)
 {
     double now = ps_now();
