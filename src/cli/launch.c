@@ -340,9 +340,10 @@ int cmd_launch(int argc, char **argv)
     for (int i = 1; i < a.passed_count; i += 2)
         override[overrides++] = a.passed[i];
     char *conf = a.resume ? ps_format("%s/config.yaml", a.resume) : ps_strdup(a.conf);
-    if (ps_config_load(&config, conf, override, overrides, &err))
-        ps_die(err.code, "%s", err.text);
+    int status = ps_config_load(&config, conf, override, overrides, &err);
     free(conf);
+    if (status)
+        ps_die(err.code, "%s", err.text);
     struct ps_dataset dataset;
     if (!a.hosts) {
         if (ps_dataset_open(config.data.path, &dataset, &err))
@@ -383,6 +384,7 @@ int cmd_launch(int argc, char **argv)
         if (group[i].role == PS_ROLE_COORDINATOR)
             coordinator = &group[i];
     }
+    PS_ASSERT(coordinator); /* there is one in every list of groups */
     int code = watch(group, groups, coordinator, a.agent, folder);
     free(folder);
     return code;

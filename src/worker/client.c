@@ -258,6 +258,7 @@ static void add_values(struct ps_client *c, struct ps_step *step, struct ps_part
             section->value_codec = ps_values_encode(from, n * width, c->value_codec, frame);
         return;
     }
+    PS_ASSERT(param_grad);
     if (c->value_codec == PS_CODEC_PLAIN)
         ps_frame_alloc(frame, n * width * sizeof(real));
     real *to = c->value_codec == PS_CODEC_PLAIN ? ps_frame_data(frame) : ps_malloc(n * width * sizeof(real));
