@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "cli/run.h"
@@ -71,19 +72,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "too many options");
         a->override[a->overrides++] = arg;
         return 0;
-    case KEY_WORKERS: {
-        char *end;
-        long value = strtol(arg, &end, 10);
-        if (*end || value < 1 || value > 256)
-            argp_error(state, "'%s' is no number from 1 to 256", arg);
-        a->workers = (int)value;
-        return 0;
-    }
+    case KEY_WORKERS: a->workers = ps_argument_number(arg, 1, 256, state); return 0;
     case KEY_JSON: a->json = arg; return 0;
     case ARGP_KEY_ARG:
-        if (a->run)
-            argp_error(state, "one RUN only; '%s' is too many", arg);
-        a->run = arg;
+        ps_argument_only(&a->run, arg, "RUN", state);
         return 0;
     case ARGP_KEY_END:
         if (!a->run)

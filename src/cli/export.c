@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/offline.h"
 #include "common/file.h"
@@ -31,9 +32,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_CHECKPOINT: a->checkpoint = arg; return 0;
     case KEY_OUT: a->out = arg; return 0;
     case ARGP_KEY_ARG:
-        if (a->run)
-            argp_error(state, "one RUN only; '%s' is too many", arg);
-        a->run = arg;
+        ps_argument_only(&a->run, arg, "RUN", state);
         return 0;
     case ARGP_KEY_END:
         if (!a->run)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/run.h"
 #include "common/file.h"
@@ -34,9 +35,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_VERIFY: a->verify = true; return 0;
     case KEY_DIGEST: a->digest = true; return 0;
     case ARGP_KEY_ARG:
-        if (a->path)
-            argp_error(state, "one PATH only; '%s' is too many", arg);
-        a->path = arg;
+        ps_argument_only(&a->path, arg, "PATH", state);
         return 0;
     case ARGP_KEY_END:
         if (!a->path)

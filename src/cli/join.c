@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/run.h"
 #include "common/file.h"
@@ -44,9 +45,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     }
     case ARGP_KEY_ARG:
-        if (a->run)
-            argp_error(state, "one RUN only; '%s' is too many", arg);
-        a->run = arg;
+        ps_argument_only(&a->run, arg, "RUN", state);
         return 0;
     case ARGP_KEY_END:
         if (!a->run)

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/run.h"
 #include "common/file.h"
@@ -57,15 +57,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
     switch (key) {
-    case KEY_SERVERS:
-    case KEY_WORKERS: {
-        char *end;
-        long value = strtol(arg, &end, 10);
-        if (*end || value < 1 || value > 256)
-            argp_error(state, "'%s' is no number from 1 to 256", arg);
-        *(key == KEY_SERVERS ? &a->servers : &a->workers) = (int)value;
-        return 0;
-    }
+    case KEY_SERVERS: a->servers = ps_argument_number(arg, 1, 256, state); return 0;
+    case KEY_WORKERS: a->workers = ps_argument_number(arg, 1, 256, state); return 0;
     case KEY_HOSTS: a->hosts = arg; return 0;
     case KEY_AGENT: a->agent = arg; return 0;
     case KEY_SET:
@@ -77,9 +70,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_RUN: a->run = arg; return 0;
     case KEY_RESUME: a->resume = arg; return 0;
     case ARGP_KEY_ARG:
-        if (a->conf)
-            argp_error(state, "one CONF only; '%s' is too many", arg);
-        a->conf = arg;
+        ps_argument_only(&a->conf, arg, "CONF", state);
         return 0;
     case ARGP_KEY_END:
         if (!a->conf == !a->resume)
@@ -359,12 +350,7 @@ int cmd_launch(int argc, char **argv)
     if (a.resume || a.run) {
         folder = ps_strdup(a.resume ? a.resume : a.run);
     } else {
-        char now[32];
-        time_t seconds = time(NULL);
-        struct tm parts;
-        localtime_r(&seconds, &parts);
-        strftime(now, sizeof now, "%Y%m%d-%H%M%S", &parts);
-        folder = ps_format("runs/job-%s", now);
+        folder = ps_run_default_folder("job");
     }
     /* A dead job's meeting point must not be found by this one's members, and a living one's must stay. */
     int lock;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/offline.h"
 #include "common/file.h"
@@ -36,14 +37,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
     switch (key) {
-    case 'k': {
-        char *end;
-        long value = strtol(arg, &end, 10);
-        if (*end || value < 1 || value > PS_TOP_MAX)
-            argp_error(state, "'%s' is no number from 1 to %d", arg, PS_TOP_MAX);
-        a->k = (int)value;
-        return 0;
-    }
+    case 'k': a->k = ps_argument_number(arg, 1, PS_TOP_MAX, state); return 0;
     case 'm': a->mask = arg; return 0;
     case 'u':
         if (a->named_count == MAX_NAMED)
@@ -59,9 +53,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->override[a->overrides++] = arg;
         return 0;
     case ARGP_KEY_ARG:
-        if (a->run)
-            argp_error(state, "one RUN only; '%s' is too many", arg);
-        a->run = arg;
+        ps_argument_only(&a->run, arg, "RUN", state);
         return 0;
     case ARGP_KEY_END:
         if (!a->run)

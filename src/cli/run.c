@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/file.h"
@@ -389,4 +390,14 @@ char *ps_run_checkpoint(const char *run, const char *name)
         path = absolute;
     }
     return path;
+}
+
+char *ps_run_default_folder(const char *name)
+{
+    char now[32];
+    time_t seconds = time(NULL);
+    struct tm parts;
+    localtime_r(&seconds, &parts);
+    strftime(now, sizeof now, "%Y%m%d-%H%M%S", &parts);
+    return ps_format("runs/%s-%s", name, now);
 }

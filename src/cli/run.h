@@ -73,6 +73,9 @@ int ps_run_config(const char *run, const char *const *override, int overrides, s
 /* The folder of a run's checkpoint by name ("best", "last", "epoch-0007"); a name with a slash is a folder already. */
 char *ps_run_checkpoint(const char *run, const char *name);
 
+/* "runs/NAME-20261121-052248", by the local time; the caller frees it. */
+char *ps_run_default_folder(const char *name);
+
 /* The transport that `auto` stands for. */
 enum ps_transport ps_run_transport(enum ps_transport wanted, bool embedded, bool one_host);
 

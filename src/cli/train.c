@@ -2,9 +2,9 @@
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "cli/run.h"
@@ -50,21 +50,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_RUN: a->run = arg; return 0;
     case KEY_RESUME: a->resume = arg; return 0;
-    case KEY_SERVERS:
-    case KEY_WORKERS: {
-        char *end;
-        long value = strtol(arg, &end, 10);
-        if (*end || value < 1 || value > 256)
-            argp_error(state, "'%s' is no number from 1 to 256", arg);
-        *(key == KEY_SERVERS ? &a->servers : &a->workers) = (int)value;
-        return 0;
-    }
+    case KEY_SERVERS: a->servers = ps_argument_number(arg, 1, 256, state); return 0;
+    case KEY_WORKERS: a->workers = ps_argument_number(arg, 1, 256, state); return 0;
     case KEY_COORDINATE: a->coordinate = true; return 0;
     case KEY_QUIET: a->quiet = true; return 0;
     case ARGP_KEY_ARG:
-        if (a->conf)
-            argp_error(state, "one CONF only; '%s' is too many", arg);
-        a->conf = arg;
+        ps_argument_only(&a->conf, arg, "CONF", state);
         return 0;
     case ARGP_KEY_END:
         if (!a->conf && !a->resume)
@@ -168,16 +159,6 @@ static int train(struct ps_run *run, bool resume, struct ps_error *err)
     return status;
 }
 
-static char *default_folder(const struct ps_config *config)
-{
-    char now[32];
-    time_t seconds = time(NULL);
-    struct tm parts;
-    localtime_r(&seconds, &parts);
-    strftime(now, sizeof now, "%Y%m%d-%H%M%S", &parts);
-    return ps_format("runs/%s-%s", config->model.name, now);
-}
-
 static int load_config(const struct arguments *a, struct ps_config *config, struct ps_error *err)
 {
     char *path = a->resume ? ps_format("%s/config.yaml", a->resume) : ps_strdup(a->conf);
@@ -219,7 +200,7 @@ int cmd_train(int argc, char **argv)
     if (!status)
         status = assign(&boot, &a, &run.config, &roles, &err);
     bool embedded = !status && roles.local_workers > 0;
-    char *folder = a.resume || a.run ? ps_strdup(a.resume ? a.resume : a.run) : default_folder(&run.config);
+    char *folder = a.resume || a.run ? ps_strdup(a.resume ? a.resume : a.run) : ps_run_default_folder(run.config.model.name);
     if (!status)
         status = ps_run_plan(&run, &err);
     if (!status)

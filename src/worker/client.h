@@ -63,6 +63,15 @@ struct ps_client {
     uint64_t rows, bytes, refused; /* pulled and pushed so far */
 };
 
+/* Seconds before a request is sent again: 0.5, 1, 2, 2, ... (docs/protocol.md); soon where nothing could be sent, or where
+ * the shard is still being told what the worker knows already. */
+static inline double ps_client_retry_after(int attempts)
+{
+    return attempts <= 1 ? 0.5 : attempts == 2 ? 1 : 2;
+}
+#define PS_RETRY_UNSENT 0.02
+#define PS_RETRY_REFUSED 0.05
+
 /* Connects to all shards of a WELCOME. */
 int ps_client_init(struct ps_client *client, struct ps_net *net, uint64_t incarnation, const struct ps_control *welcome,
                    const struct ps_config *config, const struct ps_batcher *batcher, struct ps_error *err);
