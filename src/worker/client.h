@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "common/member.h"
 #include "common/net.h"
 #include "common/slots.h"
 #include "common/wire.h"
@@ -45,7 +46,8 @@ struct ps_step {
 };
 
 struct ps_client {
-    struct ps_net *net; /* borrowed */
+    struct ps_net *net;           /* borrowed */
+    struct ps_membership *member; /* borrowed: reads end when its coordinator is gone; may be NULL */
     uint64_t run, incarnation, next_request;
     uint32_t era, epoch;
     struct ps_slot_map map;

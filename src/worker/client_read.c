@@ -33,8 +33,11 @@ static int read_shard(struct ps_client *c, uint32_t s, int table, const uint64_t
             attempts += sent;
             send_at = now + (sent ? ps_client_retry_after(attempts) : PS_RETRY_UNSENT);
         }
+        int gone = c->member ? ps_membership_check(c->member, err) : 0;
+        if (gone)
+            return gone;
         bool ready;
-        ps_net_wait(&c->socket[s], 1, send_at - now, &ready);
+        ps_net_wait(&c->socket[s], 1, PS_MIN(send_at - now, 0.25), &ready);
         uint64_t from;
         while (ps_socket_receive(c->socket[s], &from, answer)) {
             struct ps_data got;

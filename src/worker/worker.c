@@ -364,6 +364,7 @@ static int prepare(struct ps_worker *w, const struct ps_worker_options *options,
         status = ps_client_init(&w->client, options->net, incarnation, welcome, &w->config, &w->batcher, err);
     if (status)
         return status;
+    w->client.member = w->member;
     ps_order_init(&w->order, &w->dataset, &w->config);
     w->tape = nn_tape_new();
     w->entry = ps_calloc((size_t)w->batcher.positives, sizeof *w->entry);
