@@ -18,7 +18,6 @@ struct ps_net {
 struct ps_socket {
     void *zmq;
     bool router;
-    uint64_t oversized; /* messages dropped for having too many frames */
 };
 
 static zmq_msg_t *raw(const struct ps_frame *frame)
@@ -256,7 +255,6 @@ int ps_socket_receive(struct ps_socket *socket, uint64_t *from, struct ps_messag
         }
         while (more) {
             if (message->count == PS_MAX_FRAMES) {
-                socket->oversized++;
                 drop_rest(socket, true);
                 ps_message_fini(message);
                 break;

@@ -60,8 +60,8 @@ void ps_socket_close(struct ps_socket *socket);
 /* Sends all frames (they are consumed on success only). For a ROUTER `to` is the peer's incarnation.
  * Returns 0, or -EAGAIN (full, or no connection now) or -EHOSTUNREACH (the peer is not known): nothing was sent. */
 int ps_socket_send(struct ps_socket *socket, uint64_t to, struct ps_message *message);
-/* Receives without waiting: 1 with the message, 0 when there is none. A message with too many frames is dropped and
- * counted. `from` is the sender's incarnation at a ROUTER, 0 at a DEALER. */
+/* Receives without waiting: 1 with the message, 0 when there is none. A message with too many frames is
+ * dropped. `from` is the sender's incarnation at a ROUTER, 0 at a DEALER. */
 int ps_socket_receive(struct ps_socket *socket, uint64_t *from, struct ps_message *message);
 enum { PS_NET_WAIT_MAX = 512 };
 /* Waits until one of at most PS_NET_WAIT_MAX sockets can be read, or for `timeout` seconds; ready[i] tells which. Returns how many. */

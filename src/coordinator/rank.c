@@ -28,7 +28,7 @@ void ps_rank_handle(struct ps_coordinator *c, struct ps_member *member, const st
     uint64_t task = control->first / c->task_size;
     if (member->task == task + 1)
         member->task = 0;
-    if ( task >= c->tasks || c->task_state[task] == DONE ||
+    if (task >= c->tasks || c->task_state[task] == DONE ||
         message->count != 2)
         return;
     uint64_t first = task * c->task_size, count = PS_MIN(c->task_size, c->rank_count - first);

@@ -3,23 +3,29 @@
 
 #include "server/shard.h"
 
-/* Sends a message without sections: the answer to `data`, whose names it repeats. */
+/* The header of an answer to `data`, whose names it repeats. */
+static struct ps_data header(const struct ps_shard *s, const struct ps_data *data, enum ps_message_kind kind)
+{
+    return (struct ps_data){.kind = kind,
+                            .run = s->run,
+                            .from = s->incarnation,
+                            .to = data->from,
+                            .era = s->era,
+                            .map = s->map,
+                            .epoch = data->epoch,
+                            .lane = data->lane,
+                            .lease = data->lease,
+                            .position = data->position,
+                            .request = data->request};
+}
+
+/* Sends a message without sections: the whole answer to `data`. */
 static void answer(struct ps_shard *s, const struct ps_data *data, enum ps_message_kind kind, uint32_t code,
                    uint64_t state)
 {
-    struct ps_data out = {.kind = kind,
-                          .run = s->run,
-                          .from = s->incarnation,
-                          .to = data->from,
-                          .era = s->era,
-                          .map = s->map,
-                          .epoch = data->epoch,
-                          .lane = data->lane,
-                          .lease = data->lease,
-                          .position = data->position,
-                          .request = data->request,
-                          .code = code,
-                          .state = state};
+    struct ps_data out = header(s, data, kind);
+    out.code = code;
+    out.state = state;
     struct ps_message message;
     ps_message_init(&message);
     ps_message_add(&message);
@@ -50,20 +56,10 @@ static bool state_here(const struct ps_shard *s, const struct ps_data *data, boo
 static void send_rows(struct ps_shard *s, struct ps_request *pull, bool previous)
 {
     const struct ps_data *data = &pull->data;
-    struct ps_data out = {.kind = PS_ROWS,
-                          .run = s->run,
-                          .from = s->incarnation,
-                          .to = data->from,
-                          .era = s->era,
-                          .map = s->map,
-                          .epoch = data->epoch,
-                          .lane = data->lane,
-                          .lease = data->lease,
-                          .position = data->position,
-                          .request = data->request,
-                          .flags = data->flags,
-                          .state = s->mode == PS_SYNC ? s->v - previous : ps_shard_low(s),
-                          .sections = data->sections};
+    struct ps_data out = header(s, data, PS_ROWS);
+    out.flags = data->flags;
+    out.state = s->mode == PS_SYNC ? s->v - previous : ps_shard_low(s);
+    out.sections = data->sections;
     struct ps_message message;
     ps_message_init(&message);
     ps_message_add(&message);
