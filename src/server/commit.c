@@ -164,9 +164,9 @@ void ps_commit_read(struct ps_shard *s, uint32_t t, const uint64_t *key, uint32_
     uint32_t width = s->spec[t].width;
     for (uint32_t i = 0; i < n; i += PS_ROWS_BATCH, key += PS_ROWS_BATCH) {
         uint32_t count = PS_MIN(n - i, (uint32_t)PS_ROWS_BATCH);
-        ps_rows_find(&s->rows[t], key, count, row);
+        ps_rows_find(&s->rows[t], key, count, width, row);
         if (previous)
-            ps_rows_find(&s->kept[t], key, count, before);
+            ps_rows_find(&s->kept[t], key, count, width, before);
         for (uint32_t k = 0; k < count; k++, out += width) {
             const float *value = before[k] ? before[k] : row[k];
             if (value)

@@ -123,16 +123,16 @@ static void add_chunk(struct ps_rows *r)
     r->chunk[r->chunks++] = ps_malloc_aligned(chunk_bytes(r));
 }
 
-static void prefetch_row(const struct ps_rows *r, uint32_t i)
+static void prefetch_row(const struct ps_rows *r, uint32_t i, uint32_t floats)
 {
     const char *row = (const char *)ps_rows_at(r, i);
-    size_t bytes = PS_MIN(r->width * sizeof(float), (size_t)PREFETCH_LINES * LINE);
+    size_t bytes = PS_MIN(floats * sizeof(float), (size_t)PREFETCH_LINES * LINE);
     for (size_t b = 0; b < bytes; b += LINE)
         __builtin_prefetch(row + b, 1);
 }
 
 /* Three passes over the batch, each issuing the loads that the next one waits for: places, keys and rows. */
-void ps_rows_find(const struct ps_rows *r, const uint64_t *key, uint32_t n, float **row)
+void ps_rows_find(const struct ps_rows *r, const uint64_t *key, uint32_t n, uint32_t floats, float **row)
 {
     uint64_t hash[PS_ROWS_BATCH];
     uint32_t place[PS_ROWS_BATCH];
@@ -151,7 +151,7 @@ void ps_rows_find(const struct ps_rows *r, const uint64_t *key, uint32_t n, floa
         place[i] = probe(r, place[i], tag_of(hash[i]));
         if (r->tag[place[i]]) {
             __builtin_prefetch(key_at(r, r->number[place[i]]));
-            prefetch_row(r, r->number[place[i]]);
+            prefetch_row(r, r->number[place[i]], floats);
         }
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -165,7 +165,7 @@ void ps_rows_find(const struct ps_rows *r, const uint64_t *key, uint32_t n, floa
 uint32_t ps_rows_make(struct ps_rows *r, const uint64_t *key, uint32_t n, float **row, uint32_t *fresh)
 {
     uint32_t made = 0;
-    ps_rows_find(r, key, n, row);
+    ps_rows_find(r, key, n, r->width, row);
     for (uint32_t i = 0; i < n; i++) {
         if (row[i])
             continue;

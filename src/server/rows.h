@@ -31,9 +31,9 @@ void ps_rows_fini(struct ps_rows *rows);
 /* Forgets all rows; memory is kept for the next ones. */
 void ps_rows_clear(struct ps_rows *rows);
 
-/* row[i] = the row of key[i], NULL where there is none; n <= PS_ROWS_BATCH. The rows' lines are on their way into the
- * cache when this returns. */
-void ps_rows_find(const struct ps_rows *rows, const uint64_t *key, uint32_t n, float **row);
+/* row[i] = the row of key[i], NULL where there is none; n <= PS_ROWS_BATCH. The first `floats` of each row are on their way
+ * into the cache when this returns. */
+void ps_rows_find(const struct ps_rows *rows, const uint64_t *key, uint32_t n, uint32_t floats, float **row);
 /* The same, making absent rows: fresh[0 .. result) are the indices i of those, whose floats the caller has to fill.
  * Keys must be distinct. */
 uint32_t ps_rows_make(struct ps_rows *rows, const uint64_t *key, uint32_t n, float **row, uint32_t *fresh);

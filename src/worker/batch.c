@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REJECTIONS = 64, RADIX_BITS = 11 };
+#include "common/vector.h"
+
+enum { REJECTIONS = 64, RADIX_BITS = 11, DRAWN = 8, SCAN_LONGEST = 128 };
 
 /* Scratch for making ids unique: a small open-addressing table, so that memory does not grow with the number of ids. */
 struct ps_unique {
@@ -192,6 +194,65 @@ static bool draw_negative(const struct ps_dataset *dataset, struct ps_random *ra
     return false;
 }
 
+typedef uint32_t drawn __attribute__((vector_size(DRAWN * sizeof(uint32_t))));
+
+/* Whether one of the items is in the list: a short list is compared as a whole, since every step of a search would wait
+ * for the one before. */
+PS_VECTOR static bool any_in(const uint32_t *list, uint64_t n, const uint32_t item[DRAWN])
+{
+    drawn wanted, found = {0};
+    memcpy(&wanted, item, sizeof wanted);
+    for (uint64_t i = 0; i < n; i++)
+        found |= (drawn)(wanted == list[i]);
+    uint32_t any = 0;
+    for (int k = 0; k < DRAWN; k++)
+        any |= found[k];
+    return any;
+}
+
+static bool any_seen(const struct ps_dataset *dataset, uint32_t user, const uint32_t item[DRAWN], int count)
+{
+    for (uint32_t b = 0; b < dataset->behaviours; b++) {
+        const struct ps_history *h = &dataset->train[b];
+        uint64_t first = h->offset[user], n = h->offset[user + 1] - first;
+        if (n <= SCAN_LONGEST) {
+            if (any_in(h->item + first, n, item))
+                return true;
+            continue;
+        }
+        for (int k = 0; k < count; k++)
+            if (ps_dataset_has(dataset, b, user, item[k]))
+                return true;
+    }
+    return false;
+}
+
+/* Draws `count` negatives of the user, together as long as none has to be rejected: the items are the same as one by one.
+ * Returns how many there are: fewer only where the user has touched everything. */
+static int draw_negatives(const struct ps_dataset *dataset, struct ps_random *random, uint32_t user, int count,
+                          uint32_t *item)
+{
+    int done = 0;
+    while (done < count) {
+        struct ps_random before = *random;
+        uint32_t some[DRAWN];
+        int n = PS_MIN(count - done, (int)DRAWN);
+        memset(some, 0xff, sizeof some);
+        for (int k = 0; k < n; k++)
+            some[k] = (uint32_t)ps_random_below(random, dataset->items);
+        if (!any_seen(dataset, user, some, n)) {
+            memcpy(item + done, some, (size_t)n * sizeof *item);
+            done += n;
+            continue;
+        }
+        *random = before;
+        for (int k = 0; k < n; k++, done++)
+            if (!draw_negative(dataset, random, user, &item[done]))
+                return done;
+    }
+    return done;
+}
+
 /* The user's lists are somewhere in the mapped columns: asked for some positives ahead, first where they are, then they. */
 enum { OFFSETS_AHEAD = 16, LISTS_AHEAD = 8 };
 
@@ -227,12 +288,10 @@ void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const st
             prefetch_lists(batcher->dataset, entry, i, count);
             if ((whole ? behaviours - 1 : strongest(entry[i].behaviours)) != level)
                 continue;
-            for (int j = 0; j <= batcher->negatives; j++) {
-                uint32_t item = entry[i].item;
-                if (j && !draw_negative(batcher->dataset, &random, entry[i].user, &item))
-                    break;
+            batch->item[n] = entry[i].item;
+            int drawn = draw_negatives(batcher->dataset, &random, entry[i].user, batcher->negatives, batch->item + n + 1);
+            for (int j = 0; j <= drawn; j++) {
                 batch->user[n] = entry[i].user;
-                batch->item[n] = item;
                 for (int r = 0; r <= level; r++) {
                     batch->label[r][n] = !j && (entry[i].behaviours >> r & 1);
                     batch->weight[r][n] = whole || r == level;

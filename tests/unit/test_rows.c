@@ -33,30 +33,30 @@ static void rows_are_found_again(void **state)
         uint32_t count = widths[w] > 1000 ? 100 : 20000;
         float *first, *row[PS_ROWS_BATCH];
         uint64_t key = key_of(0);
-        ps_rows_find(&rows, &key, 1, row);
+        ps_rows_find(&rows, &key, 1, rows.width, row);
         assert_null(row[0]);
         fill(&rows, 1);
-        ps_rows_find(&rows, &key, 1, &first);
+        ps_rows_find(&rows, &key, 1, rows.width, &first);
         fill(&rows, count);
         assert_int_equal(rows.count, count);
-        ps_rows_find(&rows, &key, 1, row);
+        ps_rows_find(&rows, &key, 1, rows.width, row);
         assert_ptr_equal(row[0], first); /* rows never move */
         for (uint32_t i = 0; i < count; i++) {
             key = key_of(i);
-            ps_rows_find(&rows, &key, 1, row);
+            ps_rows_find(&rows, &key, 1, rows.width, row);
             assert_non_null(row[0]);
             assert_true(row[0][0] == (float)i && row[0][rows.width - 1] == (float)(i + rows.width - 1));
             assert_true(ps_rows_key(&rows, i) == key && ps_rows_at(&rows, i) == row[0]);
         }
         for (uint32_t i = 0; i < 1000; i++) {
             key = key_of(count + i);
-            ps_rows_find(&rows, &key, 1, row);
+            ps_rows_find(&rows, &key, 1, rows.width, row);
             assert_null(row[0]);
         }
         assert_int_equal(rows.count, count); /* looking makes nothing */
         ps_rows_clear(&rows);
         key = key_of(0);
-        ps_rows_find(&rows, &key, 1, row);
+        ps_rows_find(&rows, &key, 1, rows.width, row);
         assert_null(row[0]);
         fill(&rows, 10);
         assert_int_equal(rows.count, 10);
