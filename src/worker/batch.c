@@ -6,7 +6,7 @@
 
 #include "common/vector.h"
 
-enum { REJECTIONS = 64, RADIX_BITS = 11, DRAWN = 8, SCAN_LONGEST = 128 };
+enum { REJECTIONS = 64, RADIX_BITS = 11, DRAWN = 4, BLOCK = 16, SCAN_LONGEST = 512 };
 
 /* Scratch for making ids unique: a small open-addressing table, so that memory does not grow with the number of ids. */
 struct ps_unique {
@@ -194,37 +194,34 @@ static bool draw_negative(const struct ps_dataset *dataset, struct ps_random *ra
     return false;
 }
 
-typedef uint32_t drawn __attribute__((vector_size(DRAWN * sizeof(uint32_t))));
+typedef uint32_t block __attribute__((vector_size(BLOCK * sizeof(uint32_t)), aligned(sizeof(uint32_t))));
 
-/* Whether one of the items is in the list: a short list is compared as a whole, since every step of a search would wait
- * for the one before. */
+/* Whether one of the items is among n (a multiple of BLOCK) others. A list is compared as a whole, since every step of a search
+ * would wait for the one before. */
 PS_VECTOR static bool any_in(const uint32_t *list, uint64_t n, const uint32_t item[DRAWN])
 {
-    drawn wanted, found = {0};
-    memcpy(&wanted, item, sizeof wanted);
-    for (uint64_t i = 0; i < n; i++)
-        found |= (drawn)(wanted == list[i]);
+    block found = {0};
+    for (uint64_t i = 0; i < n; i += BLOCK) {
+        block x = *(const block *)(list + i);
+        found |= (block)(x == item[0]) | (block)(x == item[1]) | (block)(x == item[2]) | (block)(x == item[3]);
+    }
     uint32_t any = 0;
-    for (int k = 0; k < DRAWN; k++)
-        any |= found[k];
+    for (int j = 0; j < BLOCK; j++)
+        any |= found[j];
     return any;
 }
 
-static bool any_seen(const struct ps_dataset *dataset, uint32_t user, const uint32_t item[DRAWN], int count)
+/* False where the user has touched none of the items. True where he may have: the last block reaches into the next user's
+ * list, and long lists are left to a search. */
+static bool maybe_seen(const struct ps_dataset *dataset, uint32_t user, const uint32_t item[DRAWN])
 {
+    bool maybe = false;
     for (uint32_t b = 0; b < dataset->behaviours; b++) {
         const struct ps_history *h = &dataset->train[b];
-        uint64_t first = h->offset[user], n = h->offset[user + 1] - first;
-        if (n <= SCAN_LONGEST) {
-            if (any_in(h->item + first, n, item))
-                return true;
-            continue;
-        }
-        for (int k = 0; k < count; k++)
-            if (ps_dataset_has(dataset, b, user, item[k]))
-                return true;
+        uint64_t first = h->offset[user], n = h->offset[user + 1] - first, blocks = (n + BLOCK - 1) / BLOCK;
+        maybe |= n > SCAN_LONGEST || first + blocks * BLOCK > h->interactions || any_in(h->item + first, blocks * BLOCK, item);
     }
-    return false;
+    return maybe;
 }
 
 /* Draws `count` negatives of the user, together as long as none has to be rejected: the items are the same as one by one.
@@ -240,7 +237,7 @@ static int draw_negatives(const struct ps_dataset *dataset, struct ps_random *ra
         memset(some, 0xff, sizeof some);
         for (int k = 0; k < n; k++)
             some[k] = (uint32_t)ps_random_below(random, dataset->items);
-        if (!any_seen(dataset, user, some, n)) {
+        if (!maybe_seen(dataset, user, some)) {
             memcpy(item + done, some, (size_t)n * sizeof *item);
             done += n;
             continue;
@@ -254,7 +251,7 @@ static int draw_negatives(const struct ps_dataset *dataset, struct ps_random *ra
 }
 
 /* The user's lists are somewhere in the mapped columns: asked for some positives ahead, first where they are, then they. */
-enum { OFFSETS_AHEAD = 16, LISTS_AHEAD = 8 };
+enum { OFFSETS_AHEAD = 16, LISTS_AHEAD = 8, LONGEST_AHEAD = 128 };
 
 static void prefetch_lists(const struct ps_dataset *dataset, const struct ps_entry *entry, int i, int count)
 {
@@ -264,7 +261,9 @@ static void prefetch_lists(const struct ps_dataset *dataset, const struct ps_ent
             __builtin_prefetch(h->offset + entry[i + OFFSETS_AHEAD].user);
         if (i + LISTS_AHEAD < count) {
             const uint64_t *offset = h->offset + entry[i + LISTS_AHEAD].user;
-            __builtin_prefetch(h->item + (offset[0] + offset[1]) / 2);
+            const uint32_t *list = h->item + offset[0], *end = h->item + PS_MIN(offset[1], offset[0] + LONGEST_AHEAD);
+            for (; list < end; list += BLOCK)
+                __builtin_prefetch(list);
         }
     }
 }
