@@ -77,6 +77,7 @@ struct ps_config {
         double deadline; /* seconds */
         enum ps_compression compression;
         int values; /* enum ps_codec: PS_CODEC_PLAIN, PS_CODEC_FP16 or PS_CODEC_BF16 */
+        bool shared_memory;
         int io_threads;
     } net;
     struct {

@@ -129,6 +129,8 @@ const struct ps_key ps_keys[] = {
      .initial = "auto", .doc = "Lossless compression of bulk frames; auto uses it where it pays on a link."},
     {"net.values", CHOICE(net.values, {"fp32", PS_CODEC_PLAIN}, {"fp16", PS_CODEC_FP16}, {"bf16", PS_CODEC_BF16}),
      .initial = "fp32", .doc = "Form of rows and gradients on the wire; a setting of the run, never of a link."},
+    {"net.shared_memory", BOOL(net.shared_memory), .initial = "true",
+     .doc = "Over ipc, rows and gradients pass through memory that worker and server share; results are the same."},
     {"net.io_threads", INT(net.io_threads, 1, 64), .initial = "1", .doc = "ZeroMQ's I/O threads of a process."},
 
     {"checkpoint.every", INT(checkpoint.every, 1, 1000000), .initial = "1", .doc = "Epochs between checkpoints."},

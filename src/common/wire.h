@@ -58,8 +58,16 @@ enum ps_refusal { PS_REFUSE_ERA = 1, PS_REFUSE_MAP, PS_REFUSE_FENCED, PS_REFUSE_
 
 enum { PS_FLAG_EMPTY = 1, PS_FLAG_END = 2, PS_FLAG_READ = 4 };
 
-/* How a frame is coded. Keys: u64 little-endian or LZ4 of them. Values: as named. LZ4 may wrap any of them. */
-enum ps_codec { PS_CODEC_PLAIN = 0, PS_CODEC_FP16 = 1, PS_CODEC_BF16 = 2, PS_CODEC_LZ4 = 16 /* flag: or-ed */ };
+/* How a frame is coded. Keys: u64 little-endian or LZ4 of them. Values: as named; SHARED ones lie, as plain floats, in memory of
+ * the worker's: the frame holds the ticket (common/share.h) for them, in a PULL the one where they are wanted, in ROWS
+ * nothing. LZ4 may wrap any but those. */
+enum ps_codec {
+    PS_CODEC_PLAIN = 0,
+    PS_CODEC_FP16 = 1,
+    PS_CODEC_BF16 = 2,
+    PS_CODEC_SHARED = 3,
+    PS_CODEC_LZ4 = 16 /* flag: or-ed */
+};
 
 struct ps_section {
     uint32_t table, rows;

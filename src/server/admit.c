@@ -52,6 +52,21 @@ static bool state_here(const struct ps_shard *s, const struct ps_data *data, boo
     return low >= data->position || data->position - low <= staleness;
 }
 
+/* Reads rows into a frame; returns its codec. Where the memory that was named cannot be reached, that is plain. */
+static uint32_t read_frame(struct ps_shard *s, const struct ps_section *section, const uint64_t *key, bool previous,
+                           struct ps_frame *frame)
+{
+    size_t values = (size_t)section->rows * s->spec[section->table].width;
+    if (section->value_codec == PS_CODEC_PLAIN || section->value_codec == PS_CODEC_SHARED) {
+        ps_frame_alloc(frame, values * sizeof(float));
+        ps_commit_read(s, section->table, key, section->rows, previous, ps_frame_data(frame));
+        return PS_CODEC_PLAIN;
+    }
+    float *to = ps_buffer_need(&s->encode, values * sizeof(float));
+    ps_commit_read(s, section->table, key, section->rows, previous, to);
+    return ps_values_encode(to, values, section->value_codec, frame);
+}
+
 /* Answers a pull with rows of one state and drops it. */
 static void send_rows(struct ps_shard *s, struct ps_request *pull, bool previous)
 {
@@ -60,24 +75,30 @@ static void send_rows(struct ps_shard *s, struct ps_request *pull, bool previous
     out.flags = data->flags;
     out.state = s->mode == PS_SYNC ? s->v - previous : ps_shard_low(s);
     out.sections = data->sections;
+    enum ps_claim claim = pull->shared ? ps_mapping_claim(pull->shared, s->number, data->request) : PS_CLAIM_FILL;
+    if (claim == PS_CLAIM_VOID) { /* a late copy: the worker is past it */
+        ps_request_drop(s, pull);
+        return;
+    }
     struct ps_message message;
     ps_message_init(&message);
     ps_message_add(&message);
     for (uint32_t i = 0; i < data->sections; i++) {
-        struct ps_section section = data->section[i];
-        size_t values = (size_t)section.rows * s->spec[section.table].width;
-        bool plain = section.value_codec == PS_CODEC_PLAIN;
+        const struct ps_section *section = &data->section[i];
+        out.section[i] = (struct ps_section){.table = section->table, .rows = section->rows};
         ps_message_add(&message);
         struct ps_frame *frame = ps_message_add(&message);
-        if (plain)
-            ps_frame_alloc(frame, values * sizeof(float));
-        float *to = plain ? ps_frame_data(frame) : ps_buffer_need(&s->encode, values * sizeof(float));
-        ps_commit_read(s, section.table, pull->key[i], section.rows, previous, to);
-        out.section[i] = (struct ps_section){.table = section.table, .rows = section.rows};
-        if (!plain)
-            out.section[i].value_codec = ps_values_encode(to, values, section.value_codec, frame);
-        s->counters.pulled += section.rows;
+        if (pull->target[i]) {
+            out.section[i].value_codec = PS_CODEC_SHARED;
+            if (claim == PS_CLAIM_FILL)
+                ps_commit_read(s, section->table, pull->key[i], section->rows, previous, pull->target[i]);
+        } else {
+            out.section[i].value_codec = read_frame(s, section, pull->key[i], previous, frame);
+        }
+        s->counters.pulled += section->rows;
     }
+    if (pull->shared)
+        ps_mapping_filled(pull->shared, s->number, data->request);
     s->send(s->ctx, data->from, &out, &message);
     ps_request_drop(s, pull);
 }
@@ -164,8 +185,17 @@ static void take_push(struct ps_shard *s, struct ps_request *push)
     lane->ended = end;
     for (uint32_t i = 0; i < data->sections; i++)
         s->counters.pushed += data->section[i].rows;
-    answer(s, data, PS_ACK, 0, lane->hwm);
+    /* Memory that the worker shares is its own again with the ACK: by then its values are applied, or kept here. */
+    bool applied_first = push->shared && s->mode != PS_SYNC;
+    if (push->shared && !applied_first)
+        ps_request_own(s, push);
+    struct ps_data name = *data;
+    uint64_t hwm = lane->hwm;
+    if (!applied_first)
+        answer(s, &name, PS_ACK, 0, hwm);
     ps_commit_take(s, push);
+    if (applied_first)
+        answer(s, &name, PS_ACK, 0, hwm);
 }
 
 void ps_shard_take_held(struct ps_shard *s)

@@ -28,6 +28,8 @@ void ps_request_drop(struct ps_shard *shard, struct ps_request *request)
     if (!request)
         return;
     ps_message_fini(&request->message);
+    ps_mapping_release(request->shared);
+    request->shared = NULL;
     request->next = shard->free_requests;
     shard->free_requests = request;
 }
@@ -58,6 +60,41 @@ static bool all_finite(const float *value, size_t count)
     return !bad;
 }
 
+/* Where a ticket leads to; all sections of a request lie in one share. NULL where this process cannot get there. */
+static float *follow(struct ps_shard *shard, struct ps_request *r, const struct ps_frame *frame, size_t values)
+{
+    struct ps_ticket ticket;
+    struct ps_mapping *mapping;
+    if (ps_frame_size(frame) != sizeof ticket)
+        return NULL;
+    memcpy(&ticket, ps_frame_data(frame), sizeof ticket);
+    if (ticket.bytes != values * sizeof(float))
+        return NULL;
+    if (!shard->shares)
+        shard->shares = ps_shares_new();
+    float *at = ps_shares_find(shard->shares, &ticket, &mapping);
+    if (r->shared)
+        ps_mapping_release(mapping);
+    if (r->shared && mapping != r->shared)
+        return NULL;
+    r->shared = mapping;
+    return at;
+}
+
+void ps_request_own(struct ps_shard *shard, struct ps_request *r)
+{
+    for (uint32_t i = 0; r->shared && i < r->data.sections; i++) {
+        if (r->data.section[i].value_codec != PS_CODEC_SHARED)
+            continue;
+        size_t bytes = (size_t)r->data.section[i].rows * shard->spec[r->data.section[i].table].width * sizeof(float);
+        void *copy = ps_buffer_need(&r->value_scratch[i], bytes);
+        memcpy(copy, r->value[i], bytes);
+        r->value[i] = copy;
+    }
+    ps_mapping_release(r->shared);
+    r->shared = NULL;
+}
+
 static enum ps_refusal decode_section(struct ps_shard *shard, struct ps_request *r, uint32_t i, size_t *bytes)
 {
     const struct ps_section *section = &r->data.section[i];
@@ -80,14 +117,21 @@ static enum ps_refusal decode_section(struct ps_shard *shard, struct ps_request 
         own &= shard->owns[ps_slot_of(spec, section->table, key[k])];
     if (!own)
         return PS_REFUSE_MAP;
+    size_t values = (size_t)section->rows * spec->width;
+    bool shared = section->value_codec == PS_CODEC_SHARED;
+    const struct ps_frame *frame = &r->message.frame[2 + 2 * i];
     if (r->data.kind == PS_PULL) {
         r->value[i] = NULL;
-        return (section->value_codec & ~(uint32_t)PS_CODEC_LZ4) > PS_CODEC_BF16 ? PS_REFUSE_BAD : 0;
+        r->target[i] = shared ? follow(shard, r, frame, values) : NULL;
+        return shared || (section->value_codec & ~(uint32_t)PS_CODEC_LZ4) <= PS_CODEC_BF16 ? 0 : PS_REFUSE_BAD;
     }
-    size_t values = (size_t)section->rows * spec->width;
-    if (ps_values_decode(&r->message.frame[2 + 2 * i], values, section->value_codec, &r->value_scratch[i], &r->value[i],
-                         NULL))
+    if (shared) {
+        r->value[i] = follow(shard, r, frame, values);
+        if (!r->value[i])
+            return PS_REFUSE_BAD;
+    } else if (ps_values_decode(frame, values, section->value_codec, &r->value_scratch[i], &r->value[i], NULL)) {
         return PS_REFUSE_BAD;
+    }
     if (!all_finite(r->value[i], values)) {
         shard->counters.not_finite++;
         return PS_REFUSE_BAD;

@@ -108,6 +108,7 @@ void ps_shard_fini(struct ps_shard *s)
         ps_rows_fini(&s->kept[t]);
     }
     ps_request_free_all(s);
+    ps_shares_free(s->shares);
     ps_buffer_fini(&s->encode);
     free(s->scratch);
     free(s->lane);

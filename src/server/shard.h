@@ -73,6 +73,7 @@ struct ps_shard {
     struct ps_cut cut;
     struct ps_shard_counters counters;
     struct ps_request *free_requests; /* owned */
+    struct ps_shares *shares;         /* owned: memory of workers on this host; NULL before the first */
     float *scratch;                   /* owned: PS_ROWS_BATCH rows of the widest table */
     struct ps_buffer encode;          /* values on their way into a codec */
     ps_shard_send *send;

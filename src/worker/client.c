@@ -70,6 +70,8 @@ int ps_client_init(struct ps_client *c, struct ps_net *net, uint64_t incarnation
         bool packs = config->net.compression == PS_COMPRESSION_LZ4 ||
                      (config->net.compression == PS_COMPRESSION_AUTO && leaves_host(c->map.entry[s].endpoint));
         c->key_codec[s] = packs ? PS_CODEC_LZ4 : PS_CODEC_PLAIN;
+        bool near = !strncmp(c->map.entry[s].endpoint, "ipc://", 6);
+        c->sharing[s] = near && config->net.shared_memory && c->value_codec == PS_CODEC_PLAIN ? PS_SHARING_ASKED : PS_SHARING_NO;
     }
     c->socket = ps_calloc(c->map.shards, sizeof *c->socket);
     for (uint32_t s = 0; !status && s < c->map.shards; s++)
@@ -79,34 +81,16 @@ int ps_client_init(struct ps_client *c, struct ps_net *net, uint64_t incarnation
     return status;
 }
 
-static void step_free(struct ps_client *c, struct ps_step *step)
-{
-    for (int t = 0; t < c->tables; t++)
-        free(step->value[t]), free(step->grad[t]);
-    for (uint32_t s = 0; s < c->map.shards; s++) {
-        ps_message_fini(&step->part[s].request);
-        ps_message_fini(&step->part[s].rows);
-        for (int t = 0; t < c->tables; t++)
-            ps_buffer_fini(&step->part[s].scratch[t]);
-    }
-    free(step->part);
-    ps_batch_fini(&step->batch);
-    free(step);
-}
-
 void ps_client_fini(struct ps_client *c)
 {
     for (uint32_t s = 0; c->socket && s < c->map.shards; s++)
         ps_socket_close(c->socket[s]);
     free(c->socket);
+    /* What the I/O threads still send points into the steps: they end with the context, soon after the sockets. */
+    double end = ps_now() + 2;
     for (int i = 0; i < c->steps; i++) {
-        /* What the I/O threads still send points into the step: they end with the context, soon after the sockets. */
         ps_client_drop(c, c->step[i]);
-        double patience = ps_now() + 2;
-        while (atomic_load(&c->step[i]->borrowed) && ps_now() < patience)
-            ps_net_wait(NULL, 0, 0.001, NULL);
-        if (!atomic_load(&c->step[i]->borrowed))
-            step_free(c, c->step[i]);
+        ps_step_free(c->step[i], c->tables, c->map.shards, end - ps_now());
     }
     free(c->step);
     for (int t = 0; t < c->tables; t++)
@@ -117,32 +101,13 @@ void ps_client_fini(struct ps_client *c)
 struct ps_step *ps_client_step(struct ps_client *c)
 {
     for (int i = 0; i < c->steps; i++)
-        if (c->step[i]->state == PS_STEP_FREE && !atomic_load(&c->step[i]->borrowed))
+        if (ps_step_idle(c->step[i]))
             return c->step[i];
-    struct ps_step *step = ps_calloc(1, sizeof *step);
-    ps_batch_init(&step->batch, c->batcher);
-    step->part = ps_calloc(c->map.shards, sizeof *step->part);
-    for (int t = 0; t < c->tables; t++) {
-        bool tensor = c->table[t].kind == PS_TABLE_TENSOR;
-        size_t rows = tensor ? c->table[t].rows : (size_t)c->batcher->capacity;
-        step->value[t] = ps_calloc(rows, sizeof *step->value[t]);
-        if (!tensor)
-            step->grad[t] = ps_malloc_aligned(rows * c->table[t].width * sizeof(real));
-    }
+    bool shared = false;
+    for (uint32_t s = 0; s < c->map.shards; s++)
+        shared |= c->sharing[s] != PS_SHARING_NO;
     c->step = ps_realloc(c->step, (size_t)c->steps + 1, sizeof *c->step);
-    c->step[c->steps++] = step;
-    return step;
-}
-
-static void release(void *data, void *hint)
-{
-    atomic_fetch_sub(&((struct ps_step *)hint)->borrowed, 1);
-}
-
-static void borrow(struct ps_step *step, struct ps_frame *frame, const void *data, size_t size)
-{
-    atomic_fetch_add(&step->borrowed, 1);
-    ps_frame_borrow(frame, (void *)(uintptr_t)data, size, release, step);
+    return c->step[c->steps++] = ps_step_new(c->batcher, c->table, c->tables, c->map.shards, shared);
 }
 
 /* Sends a part's request, with a fresh header around the kept frames. */
@@ -185,6 +150,8 @@ static void begin_part(struct ps_client *c, struct ps_step *step, uint32_t s, do
     part->first_sent = now;
     part->attempts = 0;
     step->waiting++;
+    if (step->state == PS_STEP_PULLING && step->share && c->sharing[s] != PS_SHARING_NO)
+        ps_share_offer(step->share, s, part->request_id);
     send_part(c, step, s, now);
 }
 
@@ -195,7 +162,7 @@ static void add_keys(struct ps_client *c, struct ps_step *step, uint32_t s, cons
     struct ps_frame *frame = ps_message_add(&part->request);
     part->section[part->sections].key_codec = PS_CODEC_PLAIN;
     if (c->key_codec[s] == PS_CODEC_PLAIN)
-        borrow(step, frame, key, n * sizeof *key);
+        ps_step_borrow(step, frame, key, n * sizeof *key);
     else
         part->section[part->sections].key_codec = ps_keys_encode(key, n, c->key_codec[s], frame);
 }
@@ -219,7 +186,12 @@ void ps_client_pull(struct ps_client *c, struct ps_step *step)
             part->section[part->sections] = (struct ps_section){.table = (uint32_t)t, .rows = n,
                                                                 .value_codec = c->value_codec};
             add_keys(c, step, s, keys->key + keys->first[s], n);
-            ps_message_add(&part->request);
+            struct ps_frame *frame = ps_message_add(&part->request);
+            if (step->room[t] && c->sharing[s] != PS_SHARING_NO) {
+                size_t width = c->table[t].width;
+                part->section[part->sections].value_codec = PS_CODEC_SHARED;
+                ps_step_ticket(step, frame, step->room[t] + keys->first[s] * width, n * width * sizeof(real));
+            }
             part->sections++;
             rows += n;
         }
@@ -236,17 +208,21 @@ void ps_client_pull(struct ps_client *c, struct ps_step *step)
 }
 
 /* A frame of gradients: in place for plain embeddings; copied for tensors, whose chunks belong to several shards. */
-static void add_values(struct ps_client *c, struct ps_step *step, struct ps_part *part, int t, uint32_t first,
-                       uint32_t n, const real *param_grad)
+static void add_values(struct ps_client *c, struct ps_step *step, uint32_t s, int t, uint32_t first, uint32_t n,
+                       const real *param_grad)
 {
+    struct ps_part *part = &step->part[s];
     struct ps_section *section = &part->section[part->sections];
     struct ps_frame *frame = ps_message_add(&part->request);
     size_t width = c->table[t].width;
     section->value_codec = c->value_codec;
     if (step->grad[t]) {
         const real *from = step->grad[t] + (size_t)first * width;
-        if (c->value_codec == PS_CODEC_PLAIN)
-            borrow(step, frame, from, n * width * sizeof *from);
+        if (step->share && c->sharing[s] == PS_SHARING_YES) {
+            section->value_codec = PS_CODEC_SHARED;
+            ps_step_ticket(step, frame, from, n * width * sizeof *from);
+        } else if (c->value_codec == PS_CODEC_PLAIN)
+            ps_step_borrow(step, frame, from, n * width * sizeof *from);
         else
             section->value_codec = ps_values_encode(from, n * width, c->value_codec, frame);
         return;
@@ -281,7 +257,7 @@ void ps_client_push(struct ps_client *c, struct ps_step *step, real *const *para
                 continue;
             part->section[part->sections] = (struct ps_section){.table = (uint32_t)t, .rows = n};
             add_keys(c, step, s, keys->key + first, n);
-            add_values(c, step, part, t, first, n, param_grad ? param_grad[t] : NULL);
+            add_values(c, step, s, t, first, n, param_grad ? param_grad[t] : NULL);
             part->sections++;
             rows += n;
         }
@@ -321,11 +297,20 @@ static int take_rows(struct ps_client *c, struct ps_step *step, uint32_t s, cons
         const struct ps_frame *frame = &part->rows.frame[2 + 2 * i];
         const float *values;
         size_t width = c->table[t].width;
-        int status = ps_values_decode(frame, n * width, data->section[i].value_codec, &part->scratch[i], &values, err);
-        if (status)
-            return status;
-        bytes += ps_frame_size(frame);
         const struct ps_keys *keys = step_keys(c, step, (int)t);
+        bool asked = part->section[i].value_codec == PS_CODEC_SHARED;
+        if (asked)
+            c->sharing[s] = data->section[i].value_codec == PS_CODEC_SHARED ? PS_SHARING_YES : PS_SHARING_NO;
+        if (asked && c->sharing[s] == PS_SHARING_YES) {
+            if (!ps_share_filled(step->share, s, part->request_id))
+                return ps_fail(err, PS_EXIT_NET, "shard %u says that it has put rows where it has not", s);
+            values = step->room[t] + keys->first[s] * width;
+        } else {
+            int status = ps_values_decode(frame, n * width, data->section[i].value_codec, &part->scratch[i], &values, err);
+            if (status)
+                return status;
+        }
+        bytes += ps_frame_size(frame);
         const real **value = step->value[t] + keys->first[s];
         for (uint32_t r = 0; r < n; r++)
             value[r] = values + r * width;

@@ -1,49 +1,22 @@
 /* client.h - a worker's side of the data messages: PULL and PUSH for whole micro-batches, READ for evaluation.
  *
  * One PULL and one PUSH per shard and micro-batch, named by (epoch, lane, position). Keys and gradients are sent from the
- * step's own memory and rows are used where they were received: nothing is copied for plain fp32. A request is kept until its
- * answer is in and is sent again when that takes too long (docs/protocol.md); all requests are idempotent.
+ * step's own memory and rows are used where they were received: nothing is copied for plain fp32. A server on the same host
+ * reads gradients and writes rows right in the step's memory (common/share.h). A request is kept until its answer is in and is
+ * sent again when that takes too long (docs/protocol.md); all requests are idempotent.
  * One thread owns a client, its sockets and its steps.
  */
 #ifndef PS_WORKER_CLIENT_H
 #define PS_WORKER_CLIENT_H
 
-#include <stdatomic.h>
-
 #include "common/member.h"
 #include "common/net.h"
 #include "common/slots.h"
 #include "common/wire.h"
-#include "worker/batch.h"
+#include "worker/step.h"
 
-/* One shard's part of a step. `request` holds the frames behind the header, ready to be sent again. */
-struct ps_part {
-    bool waiting;
-    uint64_t request_id;
-    double first_sent, send_at; /* send_at: when to send (again) */
-    int attempts;
-    struct ps_section section[PS_MAX_TABLES];
-    uint32_t sections;
-    struct ps_message request;
-    struct ps_message rows; /* the answer, kept while its rows are in use */
-    struct ps_buffer scratch[PS_MAX_TABLES];
-};
-
-enum ps_step_state { PS_STEP_FREE, PS_STEP_PULLING, PS_STEP_READY, PS_STEP_PUSHED };
-
-/* A micro-batch on its way: pulled, computed, pushed, acknowledged. Owned by the client's pool and used again. */
-struct ps_step {
-    enum ps_step_state state;
-    uint32_t epoch, lane;
-    uint64_t lease, position;
-    bool end; /* the END of a lane: nothing in it */
-    struct ps_batch batch;
-    const real **value[PS_MAX_TABLES]; /* by table: rows as received, in the order of the batch's keys (tensors: chunks) */
-    real *grad[PS_MAX_TABLES];         /* user and item tables: keys x width; zeroed by ps_client_pull */
-    struct ps_part *part;              /* by shard */
-    int waiting;                       /* parts without an answer */
-    atomic_int borrowed;               /* frames that still point into this step */
-};
+/* Whether a server works in this worker's memory: it is asked to by a PULL, and its ROWS tell. */
+enum ps_sharing { PS_SHARING_NO, PS_SHARING_ASKED, PS_SHARING_YES };
 
 struct ps_client {
     struct ps_net *net;           /* borrowed */
@@ -58,6 +31,7 @@ struct ps_client {
     const struct ps_batcher *batcher;     /* borrowed */
     /* Keys are packed where they leave the host (net.compression: auto): they shrink to a third, embeddings do not. */
     uint32_t key_codec[PS_MAX_SHARDS], value_codec;
+    enum ps_sharing sharing[PS_MAX_SHARDS];
     double deadline;
     struct ps_step **step; /* the pool */
     int steps;

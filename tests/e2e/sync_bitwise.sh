@@ -32,6 +32,11 @@ done
 penstock 0 launch run.yaml --servers 2 --workers 2 --run launched
 same launched
 
+# Over ipc values pass through shared memory; without it they are sent.
+mpi 5 train run.yaml --run sent --set cluster.servers=2 --set cluster.transport=ipc --set net.shared_memory=false --quiet
+run 0 60 "${mpi[@]}"
+same sent
+
 # LZ4 is lossless; fp16 is a setting of the run, which changes the result in the same way everywhere.
 penstock 0 train run.yaml --run lz4 --set net.compression=lz4 --servers 2
 same lz4

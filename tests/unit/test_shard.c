@@ -1,5 +1,5 @@
 /* test_shard.c - a shard's rules one by one: refusals and their order, repeats, reads, cuts, codecs, what peers may not
- * send, optimisers that move every row.
+ * send, values in a worker's memory, optimisers that move every row.
  */
 #include "common/random.h"
 #include "server/initial.h"
@@ -14,6 +14,7 @@ struct rig {
     struct ps_data answer;
     struct ps_message rows;
     int answers;
+    float *poison; /* overwritten at an ACK: whatever it was */
 };
 
 static void keep_answer(void *ctx, uint64_t to, struct ps_data *data, struct ps_message *message)
@@ -22,6 +23,8 @@ static void keep_answer(void *ctx, uint64_t to, struct ps_data *data, struct ps_
     assert_int_equal(to, PEER);
     r->answer = *data;
     r->answers++;
+    if (r->poison && data->kind == PS_ACK)
+        *r->poison = -100;
     ps_message_fini(&r->rows);
     memcpy(&r->rows, message, sizeof *message);
     message->count = 0;
@@ -449,6 +452,94 @@ static void nothing_is_served_before_it_is_loaded(void **state)
     rig_free(r);
 }
 
+/* A PULL or PUSH of user 3 whose values lie in a worker's memory, named by the ticket. */
+static enum ps_message_kind ask_shared(struct rig *r, struct ps_data data, const struct ps_ticket *ticket)
+{
+    const uint64_t key = 3;
+    struct ps_message message;
+    int before = r->answers;
+    ps_message_init(&message);
+    ps_message_add(&message);
+    data.sections = 1;
+    data.section[0] = (struct ps_section){.table = 0, .rows = 1, .value_codec = PS_CODEC_SHARED};
+    ps_keys_encode(&key, 1, PS_CODEC_PLAIN, ps_message_add(&message));
+    struct ps_frame *frame = ps_message_add(&message);
+    ps_frame_alloc(frame, sizeof *ticket);
+    memcpy(ps_frame_data(frame), ticket, sizeof *ticket);
+    ps_shard_take(&r->shard, &data, &message);
+    return r->answers == before ? 0 : r->answer.kind;
+}
+
+/* User 3's row, by a READ in a frame. */
+static const float *read_row(struct rig *r)
+{
+    const uint64_t key = 3;
+    struct ps_data read = named(PS_PULL, 0, 0);
+    read.flags = PS_FLAG_READ;
+    assert_int_equal(ask(r, read, 0, &key, 1, 0, 0), PS_ROWS);
+    return ps_frame_data(&r->rows.frame[2]);
+}
+
+static void rows_are_put_into_the_workers_memory_once(void **state)
+{
+    enum { WIDTH = 5 };
+    struct rig *r = rig_new(PS_ASYNC, 1, &fixture_adagrad);
+    struct ps_share *share = ps_share_new(2 * WIDTH * sizeof(float));
+    float *room = ps_share_data(share), before[WIDTH];
+    struct ps_ticket ticket = ps_share_ticket(share, room, WIDTH * sizeof *room), wrong = ticket;
+    memcpy(before, read_row(r), sizeof before);
+    assert_int_equal(ask_shared(r, named(PS_PULL, 0, 0), &ticket), 0); /* not offered: a late copy, no answer */
+    ps_share_offer(share, 0, 77);
+    assert_int_equal(ask_shared(r, named(PS_PULL, 0, 0), &ticket), PS_ROWS);
+    assert_int_equal(r->answer.section[0].value_codec, PS_CODEC_SHARED);
+    assert_int_equal(ps_frame_size(&r->rows.frame[2]), 0);
+    assert_true(ps_share_filled(share, 0, 77));
+    assert_memory_equal(room, before, sizeof before);
+    room[0] = 42; /* asked again: the answer was lost, the rows are there */
+    assert_int_equal(ask_shared(r, named(PS_PULL, 0, 0), &ticket), PS_ROWS);
+    assert_true(room[0] == 42);
+    wrong.cookie++; /* memory that cannot be reached: a frame instead */
+    assert_int_equal(ask_shared(r, named(PS_PULL, 0, 0), &wrong), PS_ROWS);
+    assert_int_equal(r->answer.section[0].value_codec, PS_CODEC_PLAIN);
+    assert_memory_equal(ps_frame_data(&r->rows.frame[2]), before, sizeof before);
+    assert_int_equal(ask_shared(r, named(PS_PUSH, 0, 0), &wrong), PS_REFUSE);
+    assert_int_equal(r->answer.code, PS_REFUSE_BAD);
+    wrong = ticket;
+    wrong.bytes -= sizeof(float); /* not the rows' size */
+    assert_int_equal(ask_shared(r, named(PS_PUSH, 0, 0), &wrong), PS_REFUSE);
+    ps_share_free(share);
+    rig_free(r);
+}
+
+/* The worker uses its memory again as soon as it has the ACK. */
+static void a_push_is_independent_of_the_workers_memory_after_its_ack(void **state)
+{
+    enum { WIDTH = 5 };
+    const uint32_t mode[] = {PS_SYNC, PS_ASYNC};
+    for (int m = 0; m < 2; m++) {
+        struct rig *r[2];
+        struct ps_share *share = ps_share_new(WIDTH * sizeof(float));
+        float *grad = ps_share_data(share), got[2][WIDTH];
+        struct ps_ticket ticket = ps_share_ticket(share, grad, WIDTH * sizeof *grad);
+        for (int k = 0; k < 2; k++) { /* in memory, in a frame */
+            const uint64_t key = 3;
+            r[k] = rig_new(mode[m], 1, &fixture_adagrad);
+            r[k]->poison = grad;
+            for (int j = 0; j < WIDTH; j++)
+                grad[j] = 0.5f;
+            if (k)
+                assert_int_equal(ask(r[k], named(PS_PUSH, 0, 0), 0, &key, 1, 0.5f, 0), PS_ACK);
+            else
+                assert_int_equal(ask_shared(r[k], named(PS_PUSH, 0, 0), &ticket), PS_ACK);
+            assert_int_equal(ask(r[k], named(PS_PUSH, 1, 0), 1, &key, 1, 0.5f, 0), PS_ACK); /* the step is complete */
+            memcpy(got[k], read_row(r[k]), sizeof got[k]);
+            rig_free(r[k]);
+        }
+        assert_memory_equal(got[0], got[1], sizeof got[0]);
+        ps_share_free(share);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,6 +555,8 @@ int main(void)
         cmocka_unit_test(values_travel_in_their_codecs),
         cmocka_unit_test(a_dense_optimiser_moves_every_row),
         cmocka_unit_test(nothing_is_served_before_it_is_loaded),
+        cmocka_unit_test(rows_are_put_into_the_workers_memory_once),
+        cmocka_unit_test(a_push_is_independent_of_the_workers_memory_after_its_ack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
