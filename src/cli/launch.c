@@ -19,11 +19,11 @@
 #include "cli/run.h"
 #include "common/file.h"
 
-enum { KEY_SET = 1000, KEY_RUN, KEY_SERVERS, KEY_WORKERS, KEY_HOSTS, KEY_AGENT, KEY_RESUME, MAX_PASSED = 512,
+enum { KEY_SET = 1000, KEY_RUN, KEY_SERVERS, KEY_WORKERS, KEY_HOSTS, KEY_AGENT, KEY_RESUME, KEY_FROM, MAX_PASSED = 512,
        MAX_GROUPS = 256 };
 
 struct arguments {
-    const char *conf, *run, *resume, *hosts, *agent;
+    const char *conf, *run, *resume, *from, *hosts, *agent;
     const char *passed[MAX_PASSED]; /* --set options, handed on to the coordinator */
     int passed_count, servers, workers;
 };
@@ -46,7 +46,8 @@ static const struct argp_option options[] = {
     {"agent", KEY_AGENT, "COMMAND", 0, "Runs a command on a host: COMMAND HOST 'shell text' (default ssh)", 0},
     {"set", KEY_SET, "KEY=VALUE", 0, "Override a key of the configuration; may be given again", 0},
     {"run", KEY_RUN, "DIR", 0, "Folder for the run (default: runs/job-TIME); on all hosts the same, shared one", 0},
-    {"resume", KEY_RESUME, "RUN", 0, "Go on with a run from its last checkpoint", 0},
+    {"resume", KEY_RESUME, "RUN", 0, "Go on with a run from its newest whole checkpoint", 0},
+    {"from", KEY_FROM, "NAME", 0, "With --resume: go on from this checkpoint (a folder in RUN/checkpoints) instead", 0},
     {0}};
 
 static const char doc[] =
@@ -69,12 +70,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_RUN: a->run = arg; return 0;
     case KEY_RESUME: a->resume = arg; return 0;
+    case KEY_FROM: a->from = arg; return 0;
     case ARGP_KEY_ARG:
         ps_argument_only(&a->conf, arg, "CONF", state);
         return 0;
     case ARGP_KEY_END:
         if (!a->conf == !a->resume)
             argp_error(state, "give either a configuration file or --resume RUN");
+        if (a->from && !a->resume)
+            argp_error(state, "--from names a checkpoint of the run that --resume goes on with");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -176,6 +180,10 @@ static char *command_of(const struct arguments *a, const struct group *g, const 
     if (g->role == PS_ROLE_COORDINATOR) {
         fprintf(to, " train --coordinate --servers %d --workers %d", servers, workers);
         if (a->resume) {
+            if (a->from) {
+                fputs(" --from", to);
+                add_word(to, a->from);
+            }
             fputs(" --resume", to);
         } else {
             add_word(to, a->conf);

@@ -11,10 +11,10 @@
 #include "common/file.h"
 #include "coordinator/runlog.h"
 
-enum { KEY_SET = 1000, KEY_RUN, KEY_RESUME, KEY_SERVERS, KEY_WORKERS, KEY_COORDINATE, KEY_QUIET, MAX_OVERRIDES = 256 };
+enum { KEY_SET = 1000, KEY_RUN, KEY_RESUME, KEY_SERVERS, KEY_WORKERS, KEY_COORDINATE, KEY_QUIET, KEY_FROM, MAX_OVERRIDES = 256 };
 
 struct arguments {
-    const char *conf, *run, *resume;
+    const char *conf, *run, *resume, *from;
     const char *override[MAX_OVERRIDES];
     int overrides, servers, workers;
     bool coordinate, quiet;
@@ -23,7 +23,8 @@ struct arguments {
 static const struct argp_option options[] = {
     {"set", KEY_SET, "KEY=VALUE", 0, "Override a key of the configuration; may be given again", 0},
     {"run", KEY_RUN, "DIR", 0, "Folder for the run's results (default: runs/MODEL-TIME)", 0},
-    {"resume", KEY_RESUME, "RUN", 0, "Go on with a run from its last checkpoint; CONF is RUN/config.yaml then", 0},
+    {"resume", KEY_RESUME, "RUN", 0, "Go on with a run from its newest whole checkpoint; CONF is RUN/config.yaml then", 0},
+    {"from", KEY_FROM, "NAME", 0, "With --resume: go on from this checkpoint (a folder in RUN/checkpoints) instead", 0},
     {"servers", KEY_SERVERS, "S", 0, "Servers: threads when embedded; under mpirun, ranks (default: cluster.servers)", 0},
     {"workers", KEY_WORKERS, "W", 0, "Workers, as threads, when embedded (default: one for each core)", 0},
     {"coordinate", KEY_COORDINATE, NULL, OPTION_HIDDEN, "Be the coordinator alone; used by penstock launch", 0},
@@ -37,6 +38,8 @@ static const char doc[] =
     "there is one of each; with more, cluster.servers of them serve (default: a third of the rest). One mpirun ends as a "
     "whole when one of its processes dies or a host is lost: 'penstock launch' starts the same run so that it can be "
     "survived.\n\n"
+    "--resume checks every byte of the checkpoint before it is used. One that is torn or damaged is passed over with a "
+    "warning, for the newest one that is whole.\n\n"
     "SIGINT or SIGTERM end the run after the epoch, with a checkpoint. Exit codes: docs/cluster.md.";
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -50,6 +53,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_RUN: a->run = arg; return 0;
     case KEY_RESUME: a->resume = arg; return 0;
+    case KEY_FROM: a->from = arg; return 0;
     case KEY_SERVERS: a->servers = ps_argument_number(arg, 1, 256, state); return 0;
     case KEY_WORKERS: a->workers = ps_argument_number(arg, 1, 256, state); return 0;
     case KEY_COORDINATE: a->coordinate = true; return 0;
@@ -62,6 +66,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "give a configuration file, or --resume RUN");
         if (a->resume && (a->conf || a->run))
             argp_error(state, "--resume takes the configuration and the folder of the run: no CONF, no --run");
+        if (a->from && !a->resume)
+            argp_error(state, "--from names a checkpoint of the run that --resume goes on with");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -138,11 +144,13 @@ static int write_meeting(const struct ps_run *run, struct ps_error *err)
 }
 
 /* Trains, then ranks the held-out targets with the best checkpoint and with the floors, and reports. */
-static int train(struct ps_run *run, bool resume, struct ps_error *err)
+static int train(struct ps_run *run, const struct arguments *a, struct ps_error *err)
 {
-    char *last = ps_format("%s/last", run->checkpoints), *best = ps_format("%s/best", run->checkpoints);
+    char *from = NULL, *best = NULL;
     struct ps_training training = {0};
-    int status = ps_coordinator_start(run->coordinator, resume && access(last, F_OK) == 0 ? last : NULL, err);
+    int status = a->resume ? ps_cut_choose(run->checkpoints, a->from, run->log, &from, err) : 0;
+    if (!status)
+        status = ps_coordinator_start(run->coordinator, from, err);
     if (!status)
         status = ps_run_settle(run, err);
     if (!status && run->model.class_->forward) /* a rule has nothing to learn and is only reported */
@@ -150,11 +158,16 @@ static int train(struct ps_run *run, bool resume, struct ps_error *err)
     if (!status && training.interrupted)
         status = ps_fail(err, PS_EXIT_INTERRUPTED, "interrupted after epoch %u; 'penstock train --resume %s' goes on",
                          training.epoch, run->folder);
-    if (!status && training.best_epoch && training.best_epoch != training.epoch)
-        status = ps_coordinator_load(run->coordinator, best, err);
+    if (!status && training.best_epoch && training.best_epoch != training.epoch) {
+        struct ps_error damage;
+        if (ps_cut_choose(run->checkpoints, "best", run->log, &best, &damage))
+            ps_warn("the best checkpoint cannot be used, so the results are those of the last epoch: %s", damage.text);
+        else
+            status = ps_coordinator_load(run->coordinator, best, err);
+    }
     if (!status)
         status = ps_report_run(run, &training, err);
-    free(last);
+    free(from);
     free(best);
     return status;
 }
@@ -223,7 +236,7 @@ int cmd_train(int argc, char **argv)
         status = write_meeting(&run, &err);
     if (!status) {
         run.crew = ps_crew_start(run.net, &run.meeting, roles.local_servers, roles.local_workers);
-        status = train(&run, a.resume != NULL, &err);
+        status = train(&run, &a, &err);
         if (run.log && status)
             ps_runlog(run.log, "{\"event\":\"end\",\"code\":%d}", err.code);
     }

@@ -201,6 +201,33 @@ int ps_file_read(const char *path, size_t limit, char **data, size_t *size, stru
     return 0;
 }
 
+int ps_file_sum(const char *path, uint64_t *bytes, uint64_t *sum, struct ps_error *err)
+{
+    int fd;
+    size_t size = 0;
+    int status = open_regular(path, &fd, &size, err);
+    if (status)
+        return status;
+    XXH64_state_t *hash = XXH64_createState();
+    unsigned char *buffer = ps_malloc(WRITE_BUFFER);
+    ssize_t n = 0;
+    if (!hash)
+        ps_die(PS_EXIT_FAIL, "out of memory: no state for a checksum");
+    XXH64_reset(hash, 0);
+    *bytes = 0;
+    while ((n = read(fd, buffer, WRITE_BUFFER)) > 0 || (n < 0 && errno == EINTR)) {
+        XXH64_update(hash, buffer, (size_t)PS_MAX(n, 0));
+        *bytes += (uint64_t)PS_MAX(n, 0);
+    }
+    if (n < 0)
+        status = ps_fail_errno(err, PS_EXIT_DATA, "cannot read %s", path);
+    *sum = XXH64_digest(hash);
+    XXH64_freeState(hash);
+    free(buffer);
+    close(fd);
+    return status;
+}
+
 int ps_mapping_open(struct ps_mapping *mapping, const char *path, struct ps_error *err)
 {
     int fd;

@@ -38,6 +38,9 @@ int ps_file_write(const char *path, const void *data, size_t size, struct ps_err
  * error, and so is one that cannot be read (PS_EXIT_DATA). */
 int ps_file_read(const char *path, size_t limit, char **data, size_t *size, struct ps_error *err);
 
+/* Size and XXH64 of a file, read in pieces (PS_EXIT_DATA where it cannot be read). */
+int ps_file_sum(const char *path, uint64_t *bytes, uint64_t *sum, struct ps_error *err);
+
 /* A read-only view of a file: page cache, no memory of the process's own. */
 struct ps_mapping {
     const unsigned char *data; /* owned; NULL for an empty file */

@@ -338,6 +338,20 @@ int ps_manifest_check_files(const struct ps_manifest *m, const char *folder, str
     return 0;
 }
 
+int ps_manifest_verify(const struct ps_manifest *m, const char *folder, struct ps_error *err)
+{
+    int status = ps_manifest_check_files(m, folder, err);
+    for (uint32_t i = 0; !status && i < m->files; i++) {
+        char *path = ps_format("%s/%s", folder, m->file[i].name);
+        uint64_t bytes, sum;
+        status = ps_file_sum(path, &bytes, &sum, err);
+        if (!status && (bytes != m->file[i].bytes || sum != m->file[i].checksum))
+            status = ps_fail(err, PS_EXIT_DATA, "%s is damaged: its checksum is not the one in the manifest", path);
+        free(path);
+    }
+    return status;
+}
+
 void ps_manifest_fini(struct ps_manifest *m)
 {
     free(m->lane);

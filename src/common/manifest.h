@@ -45,6 +45,8 @@ int ps_manifest_write(const struct ps_manifest *manifest, const char *folder, st
  * checked by ps_manifest_check_files, as to existence and size; their content by those who read them. */
 int ps_manifest_read(struct ps_manifest *manifest, const char *folder, struct ps_error *err);
 int ps_manifest_check_files(const struct ps_manifest *manifest, const char *folder, struct ps_error *err);
+/* Every byte of the files against the manifest. */
+int ps_manifest_verify(const struct ps_manifest *manifest, const char *folder, struct ps_error *err);
 void ps_manifest_fini(struct ps_manifest *manifest);
 
 #endif

@@ -177,6 +177,147 @@ int ps_cut_save(struct ps_coordinator *c, uint32_t epoch, bool best, struct ps_e
     return status;
 }
 
+/* ---- which checkpoint to go on from ---- */
+
+struct candidate {
+    char *name; /* owned */
+    bool readable;
+    uint32_t era, best_epoch;
+    uint64_t cut;
+    struct ps_error damage; /* where it is not readable */
+};
+
+/* The latest first, by (era, cut); before them the ones whose manifest cannot tell. */
+static int latest_first(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+    if (x->readable != y->readable)
+        return x->readable ? 1 : -1;
+    if (x->era != y->era)
+        return x->era < y->era ? 1 : -1;
+    return x->cut == y->cut ? strcmp(y->name, x->name) : x->cut < y->cut ? 1 : -1;
+}
+
+/* What a name in RUN/checkpoints holds. False: a folder without a manifest, left by a crash, which is no checkpoint (unless
+ * `last` says that it was one). */
+static bool examine(const char *checkpoints, const char *last, const char *name, struct candidate *candidate)
+{
+    struct ps_manifest m;
+    char *folder = ps_format("%s/%s", checkpoints, name), *manifest = ps_format("%s/%s", folder, PS_MANIFEST_NAME);
+    bool is = !access(manifest, F_OK) || !strcmp(name, last);
+    if (is) {
+        *candidate = (struct candidate){.name = ps_strdup(name)};
+        candidate->readable = !ps_manifest_read(&m, folder, &candidate->damage);
+        if (candidate->readable) {
+            candidate->era = m.era;
+            candidate->cut = m.cut;
+            candidate->best_epoch = m.best_epoch;
+            ps_manifest_fini(&m);
+        }
+    }
+    free(folder), free(manifest);
+    return is;
+}
+
+static int verify(const char *folder, struct ps_error *err)
+{
+    struct ps_manifest m;
+    int status = ps_manifest_read(&m, folder, err);
+    if (status)
+        return status;
+    status = ps_manifest_verify(&m, folder, err);
+    ps_manifest_fini(&m);
+    return status;
+}
+
+static int list(const char *checkpoints, struct candidate **candidate, size_t *count, struct ps_error *err)
+{
+    char last[64] = "", *link = ps_format("%s/last", checkpoints);
+    size_t capacity = 0;
+    ssize_t length = readlink(link, last, sizeof last - 1);
+    last[PS_MAX(length, 0)] = 0;
+    free(link);
+    DIR *dir = opendir(checkpoints);
+    if (!dir)
+        return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot read %s", checkpoints);
+    bool seen_last = !*last;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        if (strncmp(entry->d_name, "epoch-", 6))
+            continue;
+        PS_GROW(*candidate, capacity, *count + 1);
+        seen_last |= !strcmp(entry->d_name, last);
+        *count += examine(checkpoints, last, entry->d_name, &(*candidate)[*count]);
+    }
+    closedir(dir);
+    if (!seen_last) {
+        PS_GROW(*candidate, capacity, *count + 1);
+        *count += examine(checkpoints, last, last, &(*candidate)[*count]);
+    }
+    if (*count)
+        qsort(*candidate, *count, sizeof **candidate, latest_first);
+    return 0;
+}
+
+/* Sets `last`, and `best` where the epoch that the manifest names is there, to what is gone on from. */
+static int point_links(const char *checkpoints, const struct candidate *chosen, struct ps_error *err)
+{
+    char best[32];
+    snprintf(best, sizeof best, "epoch-%04u", chosen->best_epoch);
+    char *manifest = ps_format("%s/%s/%s", checkpoints, best, PS_MANIFEST_NAME);
+    int status = chosen->best_epoch && !access(manifest, F_OK) ? point(checkpoints, "best", best, err) : 0;
+    free(manifest);
+    return status ? status : point(checkpoints, "last", chosen->name, err);
+}
+
+int ps_cut_choose(const char *checkpoints, const char *name, struct ps_runlog *log, char **folder, struct ps_error *err)
+{
+    struct candidate *candidate = NULL, only;
+    size_t count = 0, chosen = 0;
+    char *damage = NULL, quoted[PS_JSON_TEXT];
+    struct ps_error problem;
+    int status = 0;
+    *folder = NULL;
+    if (name) {
+        char *path = ps_format("%s/%s", checkpoints, name);
+        status = verify(path, err);
+        if (!status && strcmp(name, "best") && examine(checkpoints, "", name, &only)) {
+            status = point_links(checkpoints, &only, err);
+            free(only.name);
+        }
+        if (!status)
+            *folder = path;
+        else
+            free(path);
+        return status;
+    }
+    status = list(checkpoints, &candidate, &count, err);
+    for (; !status && chosen < count; chosen++) {
+        struct candidate *c = &candidate[chosen];
+        char *path = ps_format("%s/%s", checkpoints, c->name);
+        if (c->readable && !verify(path, &problem)) {
+            *folder = path;
+            break;
+        }
+        char *longer = ps_format("%s%s%s", damage ? damage : "", damage ? "; " : "",
+                                 c->readable ? problem.text : c->damage.text);
+        free(damage), free(path);
+        damage = longer;
+    }
+    if (!status && *folder && damage) {
+        ps_warn("going on from checkpoint %s, the newest that is whole; passed over: %s", candidate[chosen].name, damage);
+        ps_runlog(log, "{\"event\":\"fallback\",\"to\":\"%s\",\"why\":\"%s\"}", candidate[chosen].name,
+                  ps_json_text(damage, quoted));
+    } else if (!status && damage) {
+        status = ps_fail(err, PS_EXIT_DATA, "no checkpoint in %s is whole, so the run cannot go on: %s", checkpoints, damage);
+    }
+    if (!status && *folder)
+        status = point_links(checkpoints, &candidate[chosen], err);
+    for (size_t i = 0; i < count; i++)
+        free(candidate[i].name);
+    free(candidate), free(damage);
+    return status;
+}
+
 static int check_tables(const struct ps_coordinator *c, const struct ps_manifest *m, const char *from,
                         struct ps_error *err)
 {
@@ -193,10 +334,27 @@ static int check_tables(const struct ps_coordinator *c, const struct ps_manifest
     return 0;
 }
 
+/* Eras and cuts go on behind all that are in the folder, also those that were passed over: the latest is the highest. */
+static int go_beyond(struct ps_coordinator *c, struct ps_error *err)
+{
+    struct candidate *candidate = NULL;
+    size_t count = 0;
+    int status = c->options.checkpoints ? list(c->options.checkpoints, &candidate, &count, err) : 0;
+    for (size_t i = 0; i < count; i++) {
+        c->era = PS_MAX(c->era, candidate[i].era);
+        c->cut = PS_MAX(c->cut, candidate[i].cut);
+        free(candidate[i].name);
+    }
+    free(candidate);
+    return status;
+}
+
 int ps_cut_load(struct ps_coordinator *c, const char *from, struct ps_error *err)
 {
     struct ps_manifest m;
-    int status = ps_manifest_read(&m, from, err);
+    int status = go_beyond(c, err);
+    if (!status)
+        status = ps_manifest_read(&m, from, err);
     if (status)
         return status;
     status = ps_manifest_check_files(&m, from, err);

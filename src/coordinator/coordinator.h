@@ -51,6 +51,13 @@ void ps_coordinator_close(struct ps_coordinator *coordinator);
 /* Where members find it: what was really bound, with a host name that others can reach. */
 const char *ps_coordinator_endpoint(const struct ps_coordinator *coordinator);
 
+/* The newest checkpoint of RUN/checkpoints whose every byte is right, as an absolute path that the caller frees; NULL where
+ * there is none yet. One warning, and an entry of the log (which may be NULL), name the newer ones that are damaged and passed
+ * over; where no other is left that is an error (PS_EXIT_DATA). `last` and `best` are then set to what is there. With a name
+ * ("best", "epoch-0007") that one, or an error. */
+int ps_cut_choose(const char *checkpoints, const char *name, struct ps_runlog *log, char **folder,
+                         struct ps_error *err);
+
 /* Waits for the members, welcomes them and loads the servers: from checkpoint folder `from`, or initial values (NULL). */
 int ps_coordinator_start(struct ps_coordinator *coordinator, const char *from, struct ps_error *err);
 /* Puts other rows into the servers (a new era), e.g. those of the best checkpoint. */
