@@ -205,6 +205,12 @@ static uint64_t held_out(const struct ps_config *config, uint64_t count)
     return config->eval.users ? PS_MIN(config->eval.users, count) : count;
 }
 
+static uint64_t lane_batches(void *of, uint32_t epoch, uint32_t lane)
+{
+    struct ps_run *run = of;
+    return ps_order_batches(&run->order, epoch, lane, run->config.train.batch / (1 + run->config.train.negatives));
+}
+
 int ps_run_plan(struct ps_run *run, struct ps_error *err)
 {
     const struct ps_config *config = &run->config;
@@ -239,10 +245,13 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
         .held_out = {[PS_SPLIT_VALID] = held_out(config, run->dataset.valid_count),
                      [PS_SPLIT_TEST] = held_out(config, run->dataset.test_count)},
         .epoch_samples = ps_order_entries(&run->dataset, config->train.sampling) * (uint64_t)(1 + config->train.negatives),
+        .lane_batches = lane_batches,
+        .lane_batches_of = run,
         .fingerprint = run->dataset.fingerprint,
         .kernel = ps_blas_kernel(),
         .quiet = quiet,
         .interrupted = interrupted};
+    ps_order_init(&run->order, &run->dataset, config);
     status = ps_coordinator_open(&options, &run->coordinator, err);
     if (status)
         return status;
@@ -268,6 +277,7 @@ void ps_run_close(struct ps_run *run, int code, const char *reason)
     ps_runlog_close(run->log);
     if (run->model.class_)
         ps_model_fini(&run->model);
+    ps_order_fini(&run->order);
     ps_dataset_close(&run->dataset);
     if (run->socket_folder)
         ps_folder_remove(run->socket_folder, &ignored);

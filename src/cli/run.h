@@ -15,6 +15,7 @@
 #include "coordinator/coordinator.h"
 #include "data/dataset.h"
 #include "worker/model.h"
+#include "worker/order.h"
 
 /* Where members find the coordinator: broadcast under mpirun, and written to RUN/state/coordinator. */
 struct ps_meeting {
@@ -41,6 +42,7 @@ struct ps_run {
     struct ps_config config;
     struct ps_dataset dataset;
     struct ps_model model;
+    struct ps_order order; /* for the account of micro-batches */
     struct ps_net *net;
     struct ps_meeting meeting;
     struct ps_coordinator *coordinator;

@@ -35,6 +35,8 @@ enum ps_message_kind {
     PS_LANE_DONE_ACK,
     PS_EPOCH,        /* coordinator -> server: begin training epoch `epoch` */
     PS_EPOCH_ACK,
+    PS_ACCOUNT,      /* coordinator -> server: which micro-batches of `epoch`, which is over, have been applied? */
+    PS_ACCOUNT_ACK,  /* back: lanes with how many in `position` and their trail in `lease`; `count` repeats dropped */
     PS_CUT_PREPARE,  /* coordinator -> server: cut `first` (its id), `code` = 1 to hold; `text` = folder to write to */
     PS_CUT_LIMIT,    /* back: lanes with limits */
     PS_CUT_AT,       /* coordinator -> server: lanes with the cut's positions */

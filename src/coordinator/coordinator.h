@@ -28,10 +28,18 @@ struct ps_coordinator_options {
     uint32_t behaviours;     /* of the dataset */
     uint64_t held_out[3];    /* targets to rank, by enum ps_split, after eval.users */
     uint64_t epoch_samples;  /* about how many an epoch has, for the progress bar */
+    /* Micro-batches of a lane in an epoch, by the dataset and the configuration alone. */
+    uint64_t (*lane_batches)(void *of, uint32_t epoch, uint32_t lane);
+    void *lane_batches_of;   /* borrowed */
     uint64_t fingerprint;    /* of the dataset: every worker must have the same one */
     const char *kernel;      /* BLAS kernel in use */
     bool quiet;              /* no progress bar */
     volatile sig_atomic_t *interrupted; /* set by a signal handler: train ends after saving a checkpoint */
+};
+
+/* Micro-batches of whole epochs: expected, applied by every server, repeated and dropped (over all servers), and what must be 0. */
+struct ps_accounts {
+    uint64_t epochs, expected, applied, repeated, lost, twice;
 };
 
 /* What training has come to. */
@@ -42,6 +50,7 @@ struct ps_training {
     uint64_t samples;    /* trained on by this process life's epochs */
     double seconds;      /* spent in training epochs (no validation, no checkpoints) */
     double checkpoint_seconds, validation_seconds;
+    struct ps_accounts account;
     bool stopped_early, interrupted;
 };
 

@@ -2,6 +2,7 @@
 #ifndef PS_COORDINATOR_INTERNAL_H
 #define PS_COORDINATOR_INTERNAL_H
 
+#include "common/account.h"
 #include "common/progress.h"
 #include "common/slots.h"
 #include "coordinator/coordinator.h"
@@ -35,6 +36,8 @@ struct ps_lane_record {
     uint32_t fenced_count;
     uint64_t samples;
     double loss;
+    struct ps_account want; /* at the end of the epoch */
+    uint64_t lost, twice;   /* micro-batches, on the server where it is worst */
 };
 
 struct ps_coordinator {
@@ -69,6 +72,7 @@ struct ps_coordinator {
     uint64_t rank_count, task_size, tasks, tasks_done;
     uint8_t *task_state; /* 0 open, 1 given, 2 done */
 
+    struct ps_accounts account;  /* of the epoch under way */
     struct ps_training training; /* also what a resumed run goes on with */
     char epoch_line[192];        /* what is printed of the epoch once it is validated */
     double last_value;           /* of the last validation */
@@ -94,6 +98,11 @@ void ps_lanes_member_lost(struct ps_coordinator *c, struct ps_member *member);
 void ps_lanes_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *message);
 void ps_lanes_tick(struct ps_coordinator *c);
 uint32_t ps_lanes_finished(const struct ps_coordinator *c);
+
+/* account.c */
+/* Checks that every server has applied every micro-batch of the epoch that is over exactly once, and logs it. */
+int ps_account_check(struct ps_coordinator *c, struct ps_error *err);
+void ps_account_handle(struct ps_coordinator *c, struct ps_member *server, const struct ps_control *message);
 
 /* rank.c */
 void ps_rank_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *control,

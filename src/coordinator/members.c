@@ -174,6 +174,7 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
         case PS_RETURN:
         case PS_LANE_DONE: ps_lanes_handle(c, m, &control); break;
         case PS_EVAL_DONE: ps_rank_handle(c, m, &control, message); break;
+        case PS_ACCOUNT_ACK: ps_account_handle(c, m, &control); break;
         case PS_CUT_LIMIT:
         case PS_CUT_DONE: ps_cut_handle(c, m, &control); break;
         case PS_CUT_ABORT: c->cut_dropped |= control.first == c->cut; break;

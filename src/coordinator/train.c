@@ -113,9 +113,11 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
             ps_bar_update(&bar, samples, detail);
     }
     ps_bar_end(&bar);
+    double seconds = ps_now() - start, loss = 0;
+    if (!status)
+        status = ps_account_check(c, err);
     if (status)
         return status;
-    double seconds = ps_now() - start, loss = 0;
     uint64_t samples = 0;
     for (uint32_t l = 0; l < c->lanes; l++) {
         samples += c->lane[l].samples;

@@ -161,6 +161,7 @@ static void take_push(struct ps_shard *s, struct ps_request *push)
     enum ps_refusal refusal = 0;
     if (data->epoch < s->epoch || data->position < lane->hwm || (lane->ended && end)) {
         s->counters.repeats++;
+        s->counters.epoch_repeats++;
         answer(s, data, PS_ACK, 0, lane->hwm);
         ps_request_drop(s, push);
         return;

@@ -117,6 +117,7 @@ static void advance(struct ps_shard *s)
             struct ps_request **place = &lane->staged[s->v % PS_DEPTH];
             if (*place && (*place)->data.position == s->v) {
                 fold(s, *place);
+                ps_account_add(&lane->account, s->v);
                 ps_request_drop(s, *place);
                 *place = NULL;
                 s->contributed = true;
@@ -146,6 +147,8 @@ void ps_commit_take(struct ps_shard *s, struct ps_request *push)
         advance(s);
         return;
     }
+    if (!end)
+        ps_account_add(&s->lane[push->data.lane].account, push->data.position);
     if (!end && ps_optimizer_is_dense(&s->optimizer)) {
         fold(s, push);
         commit(s);

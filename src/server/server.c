@@ -55,6 +55,8 @@ static void reply(struct server *s, const struct ps_control *question, enum ps_m
                              .first = question->first,
                              .lane = lane,
                              .lane_count = lanes};
+    if (kind == PS_ACCOUNT_ACK)
+        out.count = s->shard.counters.epoch_repeats;
     if (kind == PS_CUT_DONE) {
         out.file = &s->file;
         out.file_count = 1;
@@ -85,6 +87,13 @@ static void fence(struct server *s, const struct ps_control *m)
     if (lanes)
         reply(s, m, PS_FENCE_ACK, lane, lanes);
     free(lane);
+}
+
+static void account(struct server *s, const struct ps_control *m)
+{
+    struct ps_lane_entry lane[PS_MAX_LANES];
+    if (ps_shard_account(&s->shard, m->epoch, lane))
+        reply(s, m, PS_ACCOUNT_ACK, lane, s->shard.lanes);
 }
 
 /* Writes the shard's file when it is exactly at the cut, and tells so. The rows do not change meanwhile: this thread is
@@ -154,6 +163,9 @@ static int take_control(struct server *s, const struct ps_control *m, struct ps_
     case PS_EPOCH:
         if (ps_shard_epoch(&s->shard, m->epoch))
             reply(s, m, PS_EPOCH_ACK, NULL, 0);
+        return 0;
+    case PS_ACCOUNT:
+        account(s, m);
         return 0;
     case PS_FENCE:
         fence(s, m);

@@ -89,6 +89,7 @@ static void reset_lanes(struct ps_shard *s, enum ps_refusal code, uint64_t state
         lane->limit = PS_NO_LIMIT;
     }
     s->v = 0;
+    ps_shard_account_begin(s);
     ps_commit_reset(s);
 }
 
@@ -146,6 +147,7 @@ int ps_shard_load(struct ps_shard *s, uint32_t era, uint32_t epoch, const char *
             s->lane[l].ended = marks.lane[l].ended;
         }
         ps_marks_fini(&marks);
+        ps_shard_account_begin(s);
     }
     for (uint32_t i = 0; i < lanes; i++)
         if (lane[i].lane < s->lanes)

@@ -7,10 +7,12 @@
  * - request.c: checks of keys and values
  * - commit.c: gradients land in rows: at once (async, bounded), or folded in lane order and committed (sync)
  * - cut.c: one consistent cut over all shards
+ * - account.c: which micro-batches have landed
  */
 #ifndef PS_SERVER_SHARD_H
 #define PS_SERVER_SHARD_H
 
+#include "common/account.h"
 #include "common/config.h"
 #include "common/slots.h"
 #include "common/wire.h"
@@ -29,6 +31,7 @@ struct ps_lane_state {
     uint64_t lease, hwm; /* hwm: next position wanted; behind its END one more than the END's */
     uint64_t limit;      /* pushes from here on wait for a cut */
     bool ended;
+    struct ps_account account; /* what has landed in the rows */
     struct ps_request *staged[PS_DEPTH]; /* sync: pushes of positions v ..., at position % PS_DEPTH. Owned */
     struct ps_request *pull[PS_DEPTH];   /* parked pulls, at position % PS_DEPTH. Owned */
     struct ps_request *held;             /* a push at or beyond the limit: not acknowledged. Owned */
@@ -46,6 +49,7 @@ struct ps_cut {
 struct ps_shard_counters {
     uint64_t pulled, pushed;                /* rows */
     uint64_t requests, repeats, not_finite; /* messages */
+    uint64_t epoch_repeats;                 /* of this training epoch */
     uint64_t refused[PS_REFUSE_WHO + 1];    /* by code */
 };
 
@@ -102,6 +106,9 @@ int ps_shard_fence(struct ps_shard *shard, uint32_t lane, uint64_t lease, uint64
 bool ps_shard_epoch(struct ps_shard *shard, uint32_t epoch);
 /* Every lane has ended. */
 bool ps_shard_closed(const struct ps_shard *shard);
+/* ACCOUNT: which micro-batches of a closed epoch have landed, into entry[lanes]: `position` tells how many, `lease` the trail
+ * (common/account.h). False: the shard is not at the end of that epoch. */
+bool ps_shard_account(const struct ps_shard *shard, uint32_t epoch, struct ps_lane_entry *entry);
 /* min of hwm over lanes that have not ended; PS_NO_LIMIT where all have. */
 uint64_t ps_shard_low(const struct ps_shard *shard);
 
@@ -130,6 +137,8 @@ void ps_commit_read(struct ps_shard *shard, uint32_t table, const uint64_t *key,
 /* commit.c: makes all rows of the shard's slots, where the optimiser moves rows that nobody has touched. */
 void ps_commit_begin(struct ps_shard *shard);
 void ps_commit_reset(struct ps_shard *shard); /* forgets the fold and the retained set */
+/* account.c: begins the account at the marks, whose state has just been made or loaded. */
+void ps_shard_account_begin(struct ps_shard *shard);
 /* admit.c: answers REFUSE, and counts it; `state` is what the code carries. */
 void ps_shard_refuse(struct ps_shard *shard, const struct ps_data *data, enum ps_refusal code, uint64_t state);
 /* admit.c: takes held pushes that the limits now allow. */

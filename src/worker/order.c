@@ -92,6 +92,13 @@ uint64_t ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, ui
     return before + cursor->offset;
 }
 
+uint64_t ps_order_batches(struct ps_order *order, uint32_t epoch, uint32_t lane, int positives)
+{
+    struct ps_cursor end;
+    uint64_t entries = ps_order_seek(order, epoch, lane, UINT64_MAX, &end);
+    return (entries + (uint64_t)positives - 1) / (uint64_t)positives;
+}
+
 /* Appends a block's entries, user by user. */
 static void append_block(const struct ps_order *order, uint32_t block, struct ps_window *w, uint32_t **item,
                          uint32_t **mask, size_t *capacity)

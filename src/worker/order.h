@@ -54,6 +54,8 @@ uint64_t ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, ui
  * is wrong. */
 int ps_order_next(struct ps_order *order, uint32_t epoch, uint32_t lane, struct ps_cursor *cursor, int count,
                   struct ps_entry *out, struct ps_error *err);
+/* Micro-batches of `positives` entries that a lane has in an epoch. */
+uint64_t ps_order_batches(struct ps_order *order, uint32_t epoch, uint32_t lane, int positives);
 /* Entries of an epoch over all lanes. */
 uint64_t ps_order_entries(const struct ps_dataset *dataset, enum ps_sampling sampling);
 

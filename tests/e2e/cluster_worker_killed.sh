@@ -30,6 +30,7 @@ ends() { # run: the launch must succeed; all epochs with all samples
     [ $status = 0 ] || { cat "$1.txt"; fail "launch ended with $status after its worker was lost"; }
     [ "$(samples "$1" | sort -u)" = "$every" ] || fail "epochs of $1 have other samples than $every: $(samples "$1")"
     [ "$(epochs "$1")" = 6 ] || fail "$1 has other than 6 epochs"
+    [ "$(grep -c '"event":"account".*"lost":0,"twice":0}' "$1/log.jsonl")" = 6 ] || fail "the account of $1 is not whole"
 }
 
 penstock 0 train run.yaml --run calm --workers 1

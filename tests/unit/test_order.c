@@ -109,6 +109,8 @@ static void seek_equals_reading_on(void **state)
         struct ps_entry none;
         ps_order_seek(&order, 2, 5, s.count + 1000, &beyond);
         assert_int_equal(ps_order_next(&order, 2, 5, &beyond, 1, &none, &err), 0);
+        for (int positives = 1; positives < 50; positives += 7) /* the last one may be short */
+            assert_int_equal(ps_order_batches(&order, 2, 5, positives), s.count / (uint64_t)positives + (s.count % (uint64_t)positives > 0));
         free(s.entry);
         ps_order_fini(&order);
     }
