@@ -59,6 +59,14 @@ static uint32_t random_keys(uint64_t *key, int n, uint64_t rows, uint64_t number
     return unique;
 }
 
+/* What each lane has pushed, written before its END: the coordinator compares. */
+static uint64_t pushed[LANES];
+
+static uint64_t lane_batches(void *of, uint32_t epoch, uint32_t lane)
+{
+    return pushed[lane];
+}
+
 struct lane {
     uint64_t lease, position;
     struct ps_step *step;
@@ -141,6 +149,7 @@ static double work(struct ps_net *net, const char *endpoint, const struct ps_con
                 s->end = lane[l].end = begin && ps_now() - begin > seconds;
                 lane[l].step = s;
                 if (s->end) {
+                    pushed[l] = s->position;
                     ps_client_push(&client, s, NULL);
                     continue;
                 }
@@ -217,7 +226,8 @@ int main(int argc, char **argv)
     struct ps_net *net = ps_net_new(1);
     struct job job = {0};
     struct ps_coordinator_options options = {.net = net, .endpoint = bind, .config = &config, .servers = 1, .workers = 1,
-                                             .table = &table, .tables = 1, .behaviours = 1, .kernel = "", .quiet = true};
+                                             .table = &table, .tables = 1, .behaviours = 1, .kernel = "", .quiet = true,
+                                             .lane_batches = lane_batches};
     if (ps_coordinator_open(&options, &job.coordinator, &err))
         ps_die(err.code, "%s", err.text);
     snprintf(meeting, sizeof meeting, "%s", ps_coordinator_endpoint(job.coordinator));
