@@ -1,7 +1,4 @@
 /* manifest.c - manifest.yaml as text and back; see manifest.h. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* open_memstream */
-#endif
 #include "common/manifest.h"
 
 #include <errno.h>
@@ -12,33 +9,20 @@
 #include <sys/stat.h>
 
 #include "common/file.h"
-#include "common/yaml.h"
+#include "common/sealed.h"
 
-static const char SUM_KEY[] = "sum: ";
-enum { SUM_LINE = 5 + 16 + 1 };
-
-/* A text in single quotes, as YAML wants them. */
-static void print_text(FILE *out, const char *text)
-{
-    fputc('\'', out);
-    for (; *text; text++) {
-        if (*text == '\'')
-            fputc('\'', out);
-        fputc(*text, out);
-    }
-    fputc('\'', out);
-}
+static const char ADVICE[] = "use an older checkpoint";
 
 static void print_table(FILE *out, const struct ps_table_spec *t)
 {
     fputs("  - name: ", out);
-    print_text(out, t->name);
+    ps_sealed_text(out, t->name);
     fprintf(out, "\n    kind: %d\n    rows: %" PRIu64 "\n    width: %u\n    tensor: [%u, %u]\n    fields:\n", t->kind,
             t->rows, t->width, t->tensor_rows, t->tensor_cols);
     for (uint32_t f = 0; f < t->fields; f++) {
         const struct ps_field *field = &t->field[f];
         fputs("      - {name: ", out);
-        print_text(out, field->name);
+        ps_sealed_text(out, field->name);
         fprintf(out, ", first: %u, width: %u, init: %d, scale: %.9g}\n", field->first, field->width, field->init,
                 (double)field->scale);
     }
@@ -64,9 +48,9 @@ static void print_manifest(FILE *out, const struct ps_manifest *m)
     fprintf(out, "run: %" PRIu64 "\nera: %u\nterm: %u\ncut: %" PRIu64 "\nepoch: %u\nstep: %" PRIu64 "\nmode: %u\n",
             m->run, m->era, m->term, m->cut, m->epoch, m->step, m->mode);
     fprintf(out, "seed: %" PRIu64 "\nslots: %u\ndataset: %" PRIu64 "\nblas: ", m->seed, m->slots, m->dataset);
-    print_text(out, m->blas);
+    ps_sealed_text(out, m->blas);
     fputs("\nmetric: ", out);
-    print_text(out, m->metric);
+    ps_sealed_text(out, m->metric);
     fprintf(out, "\nvalue: %.17g\nbest: %.17g\nbest_epoch: %u\n", m->value, m->best, m->best_epoch);
     const struct ps_optimizer_spec *o = &m->optimizer;
     fprintf(out,
@@ -77,7 +61,7 @@ static void print_manifest(FILE *out, const struct ps_manifest *m)
     fputs("files:\n", out);
     for (uint32_t i = 0; i < m->files; i++) {
         fputs("  - {name: ", out);
-        print_text(out, m->file[i].name);
+        ps_sealed_text(out, m->file[i].name);
         fprintf(out, ", bytes: %" PRIu64 ", xxh64: %" PRIu64 "}\n", m->file[i].bytes, m->file[i].checksum);
     }
     fputs("tables:\n", out);
@@ -91,99 +75,39 @@ static void print_manifest(FILE *out, const struct ps_manifest *m)
 
 int ps_manifest_write(const struct ps_manifest *m, const char *folder, struct ps_error *err)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        ps_die(PS_EXIT_FAIL, "out of memory: no buffer for a manifest");
-    print_manifest(out, m);
-    fflush(out);
-    fprintf(out, "%s%016" PRIx64 "\n", SUM_KEY, ps_hash64(text, size, 0));
-    fclose(out);
+    struct ps_sealed sealed;
+    ps_sealed_begin(&sealed);
+    print_manifest(sealed.out, m);
+    ps_sealed_end(&sealed);
     char *path = ps_format("%s/%s", folder, PS_MANIFEST_NAME);
-    int status = ps_file_write(path, text, size, err);
+    int status = ps_file_write(path, sealed.text, sealed.size, err);
     free(path);
-    free(text);
+    free(sealed.text);
     return status;
 }
 
-/* Reading: the first thing that is missing or wrong fails the whole, the rest is skipped. */
-struct reading {
-    const char *path; /* borrowed */
-    struct ps_error *err;
-    int status;
-};
-
-static const struct ps_yaml *child(struct reading *r, const struct ps_yaml *map, const char *key,
-                                   enum ps_yaml_kind kind)
+static void read_optimizer(struct ps_reading *r, const struct ps_yaml *map, struct ps_optimizer_spec *o)
 {
-    const struct ps_yaml *node = r->status ? NULL : ps_yaml_get(map, key);
-    /* "key:" with nothing behind it is an empty list */
-    if (node && node->kind == PS_YAML_SCALAR && kind == PS_YAML_LIST && !*node->text)
-        return node;
-    if (!r->status && (!node || node->kind != kind))
-        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: '%s' is missing or of the wrong type; use an older checkpoint",
-                            r->path, key);
-    return r->status ? NULL : node;
-}
-
-static uint64_t parse_whole(struct reading *r, const struct ps_yaml *node, uint64_t most, const char *key)
-{
-    char *end = NULL;
-    errno = 0;
-    uint64_t value = node ? strtoull(node->text, &end, 10) : 0;
-    if (node && (errno || end == node->text || *end || *node->text == '-' || value > most))
-        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: '%s' is '%s', but must be a whole number up to %" PRIu64,
-                            r->path, key, node->text, most);
-    return value;
-}
-
-static uint64_t whole(struct reading *r, const struct ps_yaml *map, const char *key, uint64_t most)
-{
-    return parse_whole(r, child(r, map, key, PS_YAML_SCALAR), most, key);
-}
-
-static double real_number(struct reading *r, const struct ps_yaml *map, const char *key)
-{
-    const struct ps_yaml *node = child(r, map, key, PS_YAML_SCALAR);
-    char *end = NULL;
-    double value = node ? strtod(node->text, &end) : 0;
-    if (node && (end == node->text || *end))
-        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: '%s' is '%s', but must be a number", r->path, key, node->text);
-    return value;
-}
-
-static void text_into(struct reading *r, const struct ps_yaml *map, const char *key, char *to, size_t size)
-{
-    const struct ps_yaml *node = child(r, map, key, PS_YAML_SCALAR);
-    if (node && strlen(node->text) >= size)
-        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: '%s' is longer than %zu bytes", r->path, key, size - 1);
-    else if (node)
-        memcpy(to, node->text, strlen(node->text) + 1);
-}
-
-static void read_optimizer(struct reading *r, const struct ps_yaml *map, struct ps_optimizer_spec *o)
-{
-    o->kind = (enum ps_optimizer_kind)whole(r, map, "kind", PS_OPT_ADAM_DENSE);
-    o->lr = (float)real_number(r, map, "lr");
-    o->momentum = (float)real_number(r, map, "momentum");
-    o->initial_accumulator = (float)real_number(r, map, "initial_accumulator");
-    o->beta1 = (float)real_number(r, map, "beta1");
-    o->beta2 = (float)real_number(r, map, "beta2");
-    o->epsilon = (float)real_number(r, map, "epsilon");
-    o->weight_decay = (float)real_number(r, map, "weight_decay");
+    o->kind = (enum ps_optimizer_kind)ps_read_whole(r, map, "kind", PS_OPT_ADAM_DENSE);
+    o->lr = (float)ps_read_real(r, map, "lr");
+    o->momentum = (float)ps_read_real(r, map, "momentum");
+    o->initial_accumulator = (float)ps_read_real(r, map, "initial_accumulator");
+    o->beta1 = (float)ps_read_real(r, map, "beta1");
+    o->beta2 = (float)ps_read_real(r, map, "beta2");
+    o->epsilon = (float)ps_read_real(r, map, "epsilon");
+    o->weight_decay = (float)ps_read_real(r, map, "weight_decay");
     if (!r->status && !o->kind)
         r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: the optimizer has no kind", r->path);
 }
 
-static void read_table(struct reading *r, const struct ps_yaml *map, struct ps_table_spec *t)
+static void read_table(struct ps_reading *r, const struct ps_yaml *map, struct ps_table_spec *t)
 {
-    text_into(r, map, "name", t->name, sizeof t->name);
-    t->kind = (enum ps_table_kind)whole(r, map, "kind", PS_TABLE_TENSOR);
-    t->rows = whole(r, map, "rows", UINT64_MAX);
-    t->width = (uint32_t)whole(r, map, "width", 1 << 20);
-    const struct ps_yaml *tensor = child(r, map, "tensor", PS_YAML_LIST),
-                         *fields = child(r, map, "fields", PS_YAML_LIST);
+    ps_read_text(r, map, "name", t->name, sizeof t->name);
+    t->kind = (enum ps_table_kind)ps_read_whole(r, map, "kind", PS_TABLE_TENSOR);
+    t->rows = ps_read_whole(r, map, "rows", UINT64_MAX);
+    t->width = (uint32_t)ps_read_whole(r, map, "width", 1 << 20);
+    const struct ps_yaml *tensor = ps_read_child(r, map, "tensor", PS_YAML_LIST),
+                         *fields = ps_read_child(r, map, "fields", PS_YAML_LIST);
     if (r->status)
         return;
     if (!t->kind || !t->width || tensor->count != 2 || tensor->child[0].kind != PS_YAML_SCALAR ||
@@ -191,20 +115,20 @@ static void read_table(struct reading *r, const struct ps_yaml *map, struct ps_t
         r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: table '%s' makes no sense", r->path, t->name);
         return;
     }
-    t->tensor_rows = (uint32_t)parse_whole(r, &tensor->child[0], UINT32_MAX, "tensor");
-    t->tensor_cols = (uint32_t)parse_whole(r, &tensor->child[1], UINT32_MAX, "tensor");
+    t->tensor_rows = (uint32_t)ps_read_number(r, &tensor->child[0], UINT32_MAX, "tensor");
+    t->tensor_cols = (uint32_t)ps_read_number(r, &tensor->child[1], UINT32_MAX, "tensor");
     t->fields = (uint32_t)fields->count;
     for (uint32_t f = 0; f < t->fields; f++) {
         struct ps_field *field = &t->field[f];
-        text_into(r, &fields->child[f], "name", field->name, sizeof field->name);
-        field->first = (uint32_t)whole(r, &fields->child[f], "first", t->width);
-        field->width = (uint32_t)whole(r, &fields->child[f], "width", t->width - PS_MIN(field->first, t->width));
-        field->init = (enum ps_init)whole(r, &fields->child[f], "init", PS_INIT_UNIFORM);
-        field->scale = (float)real_number(r, &fields->child[f], "scale");
+        ps_read_text(r, &fields->child[f], "name", field->name, sizeof field->name);
+        field->first = (uint32_t)ps_read_whole(r, &fields->child[f], "first", t->width);
+        field->width = (uint32_t)ps_read_whole(r, &fields->child[f], "width", t->width - PS_MIN(field->first, t->width));
+        field->init = (enum ps_init)ps_read_whole(r, &fields->child[f], "init", PS_INIT_UNIFORM);
+        field->scale = (float)ps_read_real(r, &fields->child[f], "scale");
     }
 }
 
-static void read_lane(struct reading *r, const struct ps_yaml *node, struct ps_manifest_lane *lane)
+static void read_lane(struct ps_reading *r, const struct ps_yaml *node, struct ps_manifest_lane *lane)
 {
     if (r->status)
         return;
@@ -213,15 +137,15 @@ static void read_lane(struct reading *r, const struct ps_yaml *node, struct ps_m
         r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: a lane is not [position, ended|open]", r->path);
         return;
     }
-    lane->position = parse_whole(r, &node->child[0], UINT64_MAX, "lanes");
+    lane->position = ps_read_number(r, &node->child[0], UINT64_MAX, "lanes");
     lane->ended = !strcmp(node->child[1].text, "ended");
 }
 
-static void read_arrays(struct reading *r, const struct ps_yaml *root, struct ps_manifest *m)
+static void read_arrays(struct ps_reading *r, const struct ps_yaml *root, struct ps_manifest *m)
 {
-    const struct ps_yaml *files = child(r, root, "files", PS_YAML_LIST),
-                         *tables = child(r, root, "tables", PS_YAML_LIST),
-                         *lanes = child(r, root, "lanes", PS_YAML_LIST);
+    const struct ps_yaml *files = ps_read_child(r, root, "files", PS_YAML_LIST),
+                         *tables = ps_read_child(r, root, "tables", PS_YAML_LIST),
+                         *lanes = ps_read_child(r, root, "lanes", PS_YAML_LIST);
     if (!r->status && (files->count > PS_MAX_SHARDS || tables->count > PS_MAX_TABLES || lanes->count > PS_MAX_LANES))
         r->status = ps_fail(r->err, PS_EXIT_DATA, "%s has more files, tables or lanes than are possible", r->path);
     if (r->status)
@@ -230,9 +154,9 @@ static void read_arrays(struct reading *r, const struct ps_yaml *root, struct ps
     m->file = ps_calloc(m->files, sizeof *m->file);
     for (uint32_t i = 0; i < m->files; i++) {
         struct ps_file_entry *file = &m->file[i];
-        text_into(r, &files->child[i], "name", file->name, sizeof file->name);
-        file->bytes = whole(r, &files->child[i], "bytes", UINT64_MAX);
-        file->checksum = whole(r, &files->child[i], "xxh64", UINT64_MAX);
+        ps_read_text(r, &files->child[i], "name", file->name, sizeof file->name);
+        file->bytes = ps_read_whole(r, &files->child[i], "bytes", UINT64_MAX);
+        file->checksum = ps_read_whole(r, &files->child[i], "xxh64", UINT64_MAX);
         if (!r->status && (!*file->name || strchr(file->name, '/')))
             r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: '%s' is no name of a file beside it", r->path, file->name);
     }
@@ -246,51 +170,35 @@ static void read_arrays(struct reading *r, const struct ps_yaml *root, struct ps
         read_lane(r, &lanes->child[i], &m->lane[i]);
 }
 
-static void read_manifest(struct reading *r, const struct ps_yaml *root, struct ps_manifest *m)
+static void read_manifest(struct ps_reading *r, const struct ps_yaml *root, struct ps_manifest *m)
 {
-    if (whole(r, root, "version", UINT32_MAX) != 1 && !r->status)
+    if (ps_read_whole(r, root, "version", UINT32_MAX) != 1 && !r->status)
         r->status = ps_fail(r->err, PS_EXIT_DATA, "%s is of a newer format; use the program that wrote it", r->path);
-    m->run = whole(r, root, "run", UINT64_MAX);
-    m->era = (uint32_t)whole(r, root, "era", UINT32_MAX);
-    m->term = (uint32_t)whole(r, root, "term", UINT32_MAX);
-    m->cut = whole(r, root, "cut", UINT64_MAX);
-    m->epoch = (uint32_t)whole(r, root, "epoch", UINT32_MAX);
-    m->step = whole(r, root, "step", UINT64_MAX);
-    m->mode = (uint32_t)whole(r, root, "mode", UINT32_MAX);
-    m->seed = whole(r, root, "seed", UINT64_MAX);
-    m->slots = (uint32_t)whole(r, root, "slots", UINT32_MAX);
-    m->dataset = whole(r, root, "dataset", UINT64_MAX);
-    text_into(r, root, "blas", m->blas, sizeof m->blas);
-    text_into(r, root, "metric", m->metric, sizeof m->metric);
-    m->value = real_number(r, root, "value");
-    m->best = real_number(r, root, "best");
-    m->best_epoch = (uint32_t)whole(r, root, "best_epoch", UINT32_MAX);
-    read_optimizer(r, child(r, root, "optimizer", PS_YAML_MAP), &m->optimizer);
+    m->run = ps_read_whole(r, root, "run", UINT64_MAX);
+    m->era = (uint32_t)ps_read_whole(r, root, "era", UINT32_MAX);
+    m->term = (uint32_t)ps_read_whole(r, root, "term", UINT32_MAX);
+    m->cut = ps_read_whole(r, root, "cut", UINT64_MAX);
+    m->epoch = (uint32_t)ps_read_whole(r, root, "epoch", UINT32_MAX);
+    m->step = ps_read_whole(r, root, "step", UINT64_MAX);
+    m->mode = (uint32_t)ps_read_whole(r, root, "mode", UINT32_MAX);
+    m->seed = ps_read_whole(r, root, "seed", UINT64_MAX);
+    m->slots = (uint32_t)ps_read_whole(r, root, "slots", UINT32_MAX);
+    m->dataset = ps_read_whole(r, root, "dataset", UINT64_MAX);
+    ps_read_text(r, root, "blas", m->blas, sizeof m->blas);
+    ps_read_text(r, root, "metric", m->metric, sizeof m->metric);
+    m->value = ps_read_real(r, root, "value");
+    m->best = ps_read_real(r, root, "best");
+    m->best_epoch = (uint32_t)ps_read_whole(r, root, "best_epoch", UINT32_MAX);
+    read_optimizer(r, ps_read_child(r, root, "optimizer", PS_YAML_MAP), &m->optimizer);
     read_arrays(r, root, m);
-    const struct ps_yaml *config = child(r, root, "config", PS_YAML_SCALAR);
+    const struct ps_yaml *config = ps_read_child(r, root, "config", PS_YAML_SCALAR);
     if (config)
         m->config = ps_strdup(config->text);
 }
 
-/* The last line holds the XXH64 of all before it. */
-static int check_sum(const char *text, size_t size, const char *path, struct ps_error *err)
-{
-    char line[SUM_LINE + 1];
-    if (size > SUM_LINE) {
-        snprintf(line, sizeof line, "%s%016" PRIx64 "\n", SUM_KEY, ps_hash64(text, size - SUM_LINE, 0));
-        if (!memcmp(text + size - SUM_LINE, line, SUM_LINE))
-            return 0;
-    }
-    return ps_fail(err, PS_EXIT_DATA,
-                   "%s is damaged or was edited: its last line is not the checksum of its text; use an "
-                   "older checkpoint",
-                   path);
-}
-
 int ps_manifest_read(struct ps_manifest *manifest, const char *folder, struct ps_error *err)
 {
-    char *path = ps_format("%s/%s", folder, PS_MANIFEST_NAME), *text = NULL;
-    size_t size = 0;
+    char *path = ps_format("%s/%s", folder, PS_MANIFEST_NAME);
     struct ps_manifest m = {0};
     struct ps_yaml *root = NULL;
     struct stat info;
@@ -298,18 +206,13 @@ int ps_manifest_read(struct ps_manifest *manifest, const char *folder, struct ps
     if (stat(path, &info) && errno == ENOENT)
         status = ps_fail(err, PS_EXIT_DATA, "%s is no checkpoint: it has no %s", folder, PS_MANIFEST_NAME);
     else
-        status = ps_file_read(path, PS_YAML_BYTES, &text, &size, err);
-    if (!status)
-        status = check_sum(text, size, path, err);
-    if (!status)
-        status = ps_yaml_load_text(text, size, path, PS_EXIT_DATA, &root, err);
+        status = ps_sealed_load(path, ADVICE, &root, err);
     if (!status) {
-        struct reading r = {.path = path, .err = err};
+        struct ps_reading r = {.path = path, .advice = ADVICE, .err = err};
         read_manifest(&r, root, &m);
         status = r.status;
         ps_yaml_free(root);
     }
-    free(text);
     free(path);
     if (status)
         ps_manifest_fini(&m);
