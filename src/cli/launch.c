@@ -363,7 +363,7 @@ int cmd_launch(int argc, char **argv)
     /* A dead job's meeting point must not be found by this one's members, and a living one's must stay. */
     int lock;
     if (access(folder, F_OK) == 0) {
-        if (ps_run_claim(folder, a.resume != NULL, &lock, &err))
+        if (ps_run_claim(folder, a.resume ? PS_CLAIM_RESUME : PS_CLAIM_NEW, &lock, &err))
             ps_die(err.code, "%s", err.text);
         close(lock);
     }

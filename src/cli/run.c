@@ -181,8 +181,36 @@ enum ps_transport ps_run_transport(enum ps_transport wanted, bool embedded, bool
     return embedded ? PS_TRANSPORT_INPROC : one_host ? PS_TRANSPORT_IPC : PS_TRANSPORT_TCP;
 }
 
+/* Where the coordinator before this one was: members look for it there first. false: its meeting point is gone. */
+static bool last_endpoint(struct ps_run *run, char out[512])
+{
+    struct ps_error ignored;
+    struct ps_meeting meeting;
+    size_t size;
+    char *path = ps_format("%s/coordinator", run->state), *text, *end;
+    bool found = !ps_file_read(path, 4096, &text, &size, &ignored);
+    if (found) {
+        found = !ps_meeting_parse(&meeting, text, path, &ignored) && !meeting.failed;
+        free(text);
+    }
+    free(path);
+    if (found && !strncmp(meeting.endpoint, "tcp://", 6)) {
+        snprintf(out, 512, "tcp://%.200s%s", run->config.cluster.interface, strrchr(meeting.endpoint, ':'));
+    } else if (found && !strncmp(meeting.endpoint, "ipc://", 6) && (end = strrchr(meeting.endpoint, '/')) - meeting.endpoint > 6) {
+        snprintf(out, 512, "%s", meeting.endpoint);
+        *end = 0;
+        if (strstr(meeting.endpoint, SOCKET_FOLDER))
+            run->socket_folder = ps_strdup(meeting.endpoint + 6);
+    } else {
+        found = false;
+    }
+    return found;
+}
+
 static int endpoint(struct ps_run *run, enum ps_transport transport, char out[512], struct ps_error *err)
 {
+    if (run->takeover && last_endpoint(run, out))
+        return 0;
     if (transport == PS_TRANSPORT_INPROC) {
         snprintf(out, 512, "inproc://run/coordinator");
     } else if (transport == PS_TRANSPORT_TCP) {
@@ -235,7 +263,10 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
         .net = run->net,
         .endpoint = bind,
         .config = config,
+        .any_port = run->takeover,
         .checkpoints = run->checkpoints,
+        .state = run->state,
+        .takeover = run->takeover,
         .log = run->log,
         .servers = servers,
         .workers = workers,
@@ -267,9 +298,16 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
 
 void ps_run_close(struct ps_run *run, int code, const char *reason)
 {
-    struct ps_error ignored;
-    if (run->coordinator)
-        ps_coordinator_stop(run->coordinator, code, reason);
+    struct ps_error ignored, superseded;
+    if (run->coordinator && code != PS_EXIT_SUPERSEDED && ps_coordinator_stop(run->coordinator, code, reason, &superseded)) {
+        code = PS_EXIT_SUPERSEDED;
+        reason = superseded.text;
+    }
+    if (code == PS_EXIT_SUPERSEDED) {
+        fprintf(stderr, "penstock: %s\n", reason);
+        fflush(stdout);
+        _exit(code);
+    }
     if (run->crew)
         ps_crew_join(run->crew, &ignored); /* what ended them is known: they were told */
     ps_coordinator_close(run->coordinator);
@@ -282,12 +320,12 @@ void ps_run_close(struct ps_run *run, int code, const char *reason)
     if (run->socket_folder)
         ps_folder_remove(run->socket_folder, &ignored);
     if (run->folder) {
-        char *meeting = ps_format("%s/state/coordinator", run->folder);
+        char *meeting = ps_format("%s/coordinator", run->state);
         unlink(meeting);
         free(meeting);
         close(run->lock);
     }
-    free(run->socket_folder), free(run->folder), free(run->checkpoints);
+    free(run->socket_folder), free(run->folder), free(run->checkpoints), free(run->state);
     memset(run, 0, sizeof *run);
 }
 
@@ -311,16 +349,29 @@ static void forget_meeting(const char *path)
     free(file);
 }
 
-int ps_run_claim(const char *path, bool resume, int *lock, struct ps_error *err)
+/* A lock that another process holds stays with the file that it has: this one gets a new file of that name. */
+static int take_lock_away(const char *file, int *lock, struct ps_error *err)
+{
+    char *temporary = ps_format("%s.%d", file, (int)getpid());
+    int status = 0;
+    close(*lock);
+    *lock = open(temporary, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (*lock < 0 || flock(*lock, LOCK_EX | LOCK_NB) || rename(temporary, file))
+        status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot take the lock %s", file);
+    free(temporary);
+    return status;
+}
+
+int ps_run_claim(const char *path, enum ps_claim claim, int *lock, struct ps_error *err)
 {
     char *config = ps_format("%s/config.yaml", path), *state = ps_format("%s/state", path);
     char *file = ps_format("%s/lock", state);
     int status = 0;
     bool exists = access(config, F_OK) == 0;
     *lock = -1;
-    if (resume && !exists)
+    if (claim == PS_CLAIM_RESUME && !exists)
         status = ps_fail(err, PS_EXIT_DATA, "%s is no run: it has no config.yaml", path);
-    else if (!resume && exists)
+    else if (claim == PS_CLAIM_NEW && exists)
         status = ps_fail(err, PS_EXIT_USAGE, "%s holds a run already; choose another folder with --run, or go on with it by "
                          "'penstock train --resume %s'", path, path);
     if (!status)
@@ -328,24 +379,31 @@ int ps_run_claim(const char *path, bool resume, int *lock, struct ps_error *err)
     if (!status && (*lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0)
         status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write %s", file);
     if (!status && flock(*lock, LOCK_EX | LOCK_NB)) {
-        status = errno == EWOULDBLOCK
-                     ? ps_fail(err, PS_EXIT_USAGE, "%s is being trained by another process; wait for its end, or choose another "
-                               "folder with --run", path)
-                     : ps_fail_errno(err, PS_EXIT_STORAGE, "cannot lock %s", file);
-        close(*lock);
+        if (errno != EWOULDBLOCK)
+            status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot lock %s", file);
+        else if (claim == PS_CLAIM_TAKEOVER)
+            status = take_lock_away(file, lock, err);
+        else
+            status = ps_fail(err, PS_EXIT_USAGE, "%s is being trained by another process; wait for its end, or choose another "
+                             "folder with --run; one that hangs is replaced by 'penstock train --resume %s --takeover'", path, path);
     }
-    if (!status)
+    if (!status && claim != PS_CLAIM_TAKEOVER)
         forget_meeting(path);
+    if (status && *lock >= 0)
+        close(*lock);
     free(config), free(state), free(file);
     return status;
 }
 
-int ps_run_folder(struct ps_run *run, const char *path, bool resume, struct ps_error *err)
+int ps_run_folder(struct ps_run *run, const char *path, enum ps_claim claim, struct ps_error *err)
 {
     static const char *const inner[] = {"checkpoints", "export"};
-    int status = ps_run_claim(path, resume, &run->lock, err);
-    if (!status)
+    int status = ps_run_claim(path, claim, &run->lock, err);
+    if (!status) {
         run->folder = ps_strdup(path);
+        run->state = ps_format("%s/state", path);
+        run->takeover = claim == PS_CLAIM_TAKEOVER;
+    }
     for (size_t i = 0; !status && i < PS_COUNT(inner); i++) {
         char *folder = ps_format("%s/%s", path, inner[i]);
         status = ps_folder_make(folder, err);

@@ -51,6 +51,8 @@ struct ps_run {
     char *folder;      /* RUN, or NULL: nothing is written */
     int lock;          /* of ps_run_claim, as long as `folder` is set */
     char *checkpoints; /* RUN/checkpoints, absolute */
+    char *state;       /* RUN/state */
+    bool takeover;     /* this is a coordinator for the members that another one has left */
     char *socket_folder; /* mode 0700, for ipc; removed at the end */
 };
 
@@ -59,13 +61,17 @@ int ps_run_plan(struct ps_run *run, struct ps_error *err);
 /* Binds the coordinator of a planned run. */
 int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, int workers, bool quiet,
                 volatile sig_atomic_t *interrupted, struct ps_error *err);
-/* Stops all members with this outcome, joins the threads, closes everything. */
+/* Stops all members with this outcome, joins the threads, closes everything. Where another coordinator has taken the run over, all of
+ * it is that one's: the process ends here, with PS_EXIT_SUPERSEDED, and touches nothing. */
 void ps_run_close(struct ps_run *run, int code, const char *reason);
-/* Takes RUN for this process until *lock is closed, by a lock on RUN/state/lock, and removes what a killed coordinator left: the
- * meeting point and its sockets. An existing run is refused unless `resume`; one that is being trained is refused always. */
-int ps_run_claim(const char *path, bool resume, int *lock, struct ps_error *err);
+/* How a folder is taken: as a new run, to go on with a run, or to take a run over from a coordinator that may still be there. */
+enum ps_claim { PS_CLAIM_NEW, PS_CLAIM_RESUME, PS_CLAIM_TAKEOVER };
+/* Takes RUN for this process until *lock is closed, by a lock on RUN/state/lock: so that nobody on this host begins by mistake what
+ * another does (who may decide is settled by the coordinator's records, everywhere). A run that is being trained is refused, but
+ * for a takeover: that takes the lock away. Otherwise what a killed coordinator left is removed: the meeting point and its sockets. */
+int ps_run_claim(const char *path, enum ps_claim claim, int *lock, struct ps_error *err);
 /* Claims RUN and makes it: log.jsonl, checkpoints/, export/ and state/. */
-int ps_run_folder(struct ps_run *run, const char *path, bool resume, struct ps_error *err);
+int ps_run_folder(struct ps_run *run, const char *path, enum ps_claim claim, struct ps_error *err);
 /* Writes RUN/config.yaml: from here on it is a run, with this configuration. */
 int ps_run_settle(const struct ps_run *run, struct ps_error *err);
 

@@ -11,13 +11,15 @@
 #include "common/file.h"
 #include "coordinator/runlog.h"
 
-enum { KEY_SET = 1000, KEY_RUN, KEY_RESUME, KEY_SERVERS, KEY_WORKERS, KEY_COORDINATE, KEY_QUIET, KEY_FROM, MAX_OVERRIDES = 256 };
+enum {
+    KEY_SET = 1000, KEY_RUN, KEY_RESUME, KEY_FROM, KEY_TAKEOVER, KEY_SERVERS, KEY_WORKERS, KEY_COORDINATE, KEY_QUIET, MAX_OVERRIDES = 256
+};
 
 struct arguments {
     const char *conf, *run, *resume, *from;
     const char *override[MAX_OVERRIDES];
     int overrides, servers, workers;
-    bool coordinate, quiet;
+    bool coordinate, takeover, quiet;
 };
 
 static const struct argp_option options[] = {
@@ -25,6 +27,8 @@ static const struct argp_option options[] = {
     {"run", KEY_RUN, "DIR", 0, "Folder for the run's results (default: runs/MODEL-TIME)", 0},
     {"resume", KEY_RESUME, "RUN", 0, "Go on with a run from its newest whole checkpoint; CONF is RUN/config.yaml then", 0},
     {"from", KEY_FROM, "NAME", 0, "With --resume: go on from this checkpoint (a folder in RUN/checkpoints) instead", 0},
+    {"takeover", KEY_TAKEOVER, NULL, 0, "With --resume, for a run of several processes: coordinate the servers and workers that are still "
+     "there, in the place of a coordinator that died or hangs", 0},
     {"servers", KEY_SERVERS, "S", 0, "Servers: threads when embedded; under mpirun, ranks (default: cluster.servers)", 0},
     {"workers", KEY_WORKERS, "W", 0, "Workers, as threads, when embedded (default: one for each core)", 0},
     {"coordinate", KEY_COORDINATE, NULL, OPTION_HIDDEN, "Be the coordinator alone; used by penstock launch", 0},
@@ -57,6 +61,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_SERVERS: a->servers = ps_argument_number(arg, 1, 256, state); return 0;
     case KEY_WORKERS: a->workers = ps_argument_number(arg, 1, 256, state); return 0;
     case KEY_COORDINATE: a->coordinate = true; return 0;
+    case KEY_TAKEOVER: a->takeover = a->coordinate = true; return 0;
     case KEY_QUIET: a->quiet = true; return 0;
     case ARGP_KEY_ARG:
         ps_argument_only(&a->conf, arg, "CONF", state);
@@ -64,6 +69,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (!a->conf && !a->resume)
             argp_error(state, "give a configuration file, or --resume RUN");
+        if (a->takeover && !a->resume && !a->run)
+            argp_error(state, "--takeover needs --resume RUN");
         if (a->resume && (a->conf || a->run))
             argp_error(state, "--resume takes the configuration and the folder of the run: no CONF, no --run");
         if (a->from && !a->resume)
@@ -217,7 +224,7 @@ int cmd_train(int argc, char **argv)
     if (!status)
         status = ps_run_plan(&run, &err);
     if (!status)
-        status = ps_run_folder(&run, folder, a.resume != NULL, &err);
+        status = ps_run_folder(&run, folder, a.takeover ? PS_CLAIM_TAKEOVER : a.resume ? PS_CLAIM_RESUME : PS_CLAIM_NEW, &err);
     if (!status) {
         ps_catch_signals();
         status = ps_run_open(&run, ps_run_transport(run.config.cluster.transport, embedded, boot.one_host),

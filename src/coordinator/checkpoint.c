@@ -159,6 +159,8 @@ int ps_cut_save(struct ps_coordinator *c, uint32_t epoch, bool best, struct ps_e
         ps_folder_remove(folder, &ignored); /* files without a manifest are no checkpoint */
     if (!status)
         status = write_manifest(c, folder, err);
+    if (!status) /* the links are the newest coordinator's to set */
+        status = ps_state_check(c, err);
     /* The manifest of `last` tells which is the best one: so that comes first. */
     if (!status && best)
         status = point(c->options.checkpoints, "best", name, err);

@@ -19,8 +19,11 @@ struct ps_coordinator;
 struct ps_coordinator_options {
     struct ps_net *net;
     const char *endpoint; /* to bind */
+    bool any_port;        /* tcp: where that port is taken, another one will do */
     const struct ps_config *config;
     const char *checkpoints;  /* RUN/checkpoints, existing; NULL: none are written */
+    const char *state;        /* RUN/state, existing: what is decided is recorded there; NULL: nothing is */
+    bool takeover;            /* go on with the members of the coordinator that wrote the last record */
     struct ps_runlog *log;    /* may be NULL */
     int servers, workers;     /* that are waited for at the start; more workers may come */
     const struct ps_table_spec *table;
@@ -77,7 +80,8 @@ int ps_coordinator_train(struct ps_coordinator *coordinator, struct ps_training 
  * *rank has held_out[split] entries, in the order of the (sampled) targets; the caller frees it. */
 int ps_coordinator_rank(struct ps_coordinator *coordinator, const char *model, uint32_t split, enum ps_mask mask,
                         struct ps_rank **rank, struct ps_error *err);
-/* Tells every member to end, with this exit code and reason, and waits briefly for their BYE. */
-void ps_coordinator_stop(struct ps_coordinator *coordinator, int code, const char *reason);
+/* Records the end, tells every member to end with this exit code and reason, and waits briefly for their BYE. PS_EXIT_SUPERSEDED
+ * where another coordinator has the run by now: then nobody is told anything. */
+int ps_coordinator_stop(struct ps_coordinator *coordinator, int code, const char *reason, struct ps_error *err);
 
 #endif

@@ -10,6 +10,7 @@
 /* Timings of docs/protocol.md, in seconds. */
 #define PS_DEAD_AFTER 1.5   /* without a beat */
 #define PS_ASK_AGAIN 0.5    /* an unanswered message */
+#define PS_STATE_EVERY 1.0  /* looking for the record of a coordinator that has taken over */
 
 struct ps_member {
     uint64_t incarnation;
@@ -17,6 +18,7 @@ struct ps_member {
     char host[64], endpoint[256];
     uint32_t pid, shard;
     bool alive, welcomed;
+    bool awaited; /* a server of the record that has not spoken to this coordinator yet */
     bool left; /* it said goodbye: a beat that arrives late does not bring it back */
     double last_beat;
     struct ps_progress progress; /* entry is always NULL here */
@@ -38,6 +40,16 @@ struct ps_lane_record {
     double loss;
     struct ps_account want; /* at the end of the epoch */
     uint64_t lost, twice;   /* micro-batches, on the server where it is worst */
+};
+
+/* How far the script is (train.c), as the records tell it: of training epoch `epoch`, and of the run. */
+enum ps_stage {
+    PS_STAGE_BETWEEN,   /* the epoch is complete, with its checkpoint; the next one has not begun */
+    PS_STAGE_TRAINING,  /* it has begun: EPOCH may have been told */
+    PS_STAGE_TRAINED,   /* all lanes have ended, its statistics are in */
+    PS_STAGE_VALIDATED, /* its validation is in */
+    PS_STAGE_REPORTING, /* training is over */
+    PS_STAGE_ENDED      /* STOP may have been told */
 };
 
 struct ps_coordinator {
@@ -73,6 +85,12 @@ struct ps_coordinator {
     uint8_t *task_state; /* 0 open, 1 given, 2 done */
 
     struct ps_accounts account;  /* of the epoch under way */
+    enum ps_stage stage;
+    char *base;             /* owned: the checkpoint's folder that the era's rows came from; NULL: initial ones */
+    struct ps_error end;    /* PS_STAGE_ENDED: with what code and why */
+    uint64_t state_number;  /* of the last record */
+    double state_checked;   /* when ps_state_check was last asked */
+
     struct ps_training training; /* also what a resumed run goes on with */
     char epoch_line[192];        /* what is printed of the epoch once it is validated */
     double last_value;           /* of the last validation */
@@ -81,9 +99,23 @@ struct ps_coordinator {
     struct ps_error failure;     /* set by a handler: the run cannot go on */
 };
 
+enum { PS_STATE_PATH = 4096 };
+
+/* state.c: records. All do nothing where options.state is NULL. */
+/* Reads the last record into the coordinator (everything for a takeover, otherwise what must not come again: run, term, era) and
+ * writes the first record of the next term: from here on none of an older term can come into being. */
+int ps_state_open(struct ps_coordinator *c, struct ps_error *err);
+/* Writes all that is decided as the next record: before it is announced. PS_EXIT_SUPERSEDED where somebody else has. */
+int ps_state_write(struct ps_coordinator *c, struct ps_error *err);
+/* PS_EXIT_SUPERSEDED where there is a record that is not ours. */
+int ps_state_check(struct ps_coordinator *c, struct ps_error *err);
+
+/* train.c: tells every server to load the era's rows (c->base), which is recorded already. Asked again it changes nothing. */
+int ps_era_begin(struct ps_coordinator *c, struct ps_error *err);
+
 /* members.c */
 int ps_members_wait(struct ps_coordinator *c, struct ps_error *err);
-struct ps_member *ps_member_find(struct ps_coordinator *c, uint64_t incarnation);
+struct ps_member *ps_member_find(const struct ps_coordinator *c, uint64_t incarnation);
 int ps_members_count(const struct ps_coordinator *c, enum ps_role role);
 void ps_send_control(struct ps_coordinator *c, struct ps_member *member, struct ps_control *control);
 /* Takes in messages for at most `timeout` seconds and looks after dead members; an error where the run cannot go on. */

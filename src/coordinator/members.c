@@ -6,7 +6,7 @@
 #include "coordinator/internal.h"
 #include "coordinator/runlog.h"
 
-struct ps_member *ps_member_find(struct ps_coordinator *c, uint64_t incarnation)
+struct ps_member *ps_member_find(const struct ps_coordinator *c, uint64_t incarnation)
 {
     for (int i = 0; i < c->members; i++)
         if (c->member[i]->incarnation == incarnation)
@@ -215,6 +215,11 @@ int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err)
 {
     bool ready;
     ps_net_wait(&c->socket, 1, timeout, &ready);
+    if (!c->stopping && ps_now() - c->state_checked > PS_STATE_EVERY) { /* before a word to anybody, after whatever sleep */
+        int status = ps_state_check(c, err);
+        if (status)
+            return status;
+    }
     struct ps_message message;
     uint64_t from;
     while (ps_socket_receive(c->socket, &from, &message)) {

@@ -7,6 +7,18 @@
 #include "coordinator/runlog.h"
 #include "data/dataset.h"
 
+static int bind_socket(struct ps_coordinator *c, struct ps_error *err)
+{
+    const struct ps_coordinator_options *o = &c->options;
+    int status = ps_net_bind(o->net, o->endpoint, c->incarnation, c->endpoint, &c->socket, err);
+    if (status && o->any_port && !strncmp(o->endpoint, "tcp://", 6)) {
+        char *any = ps_format("%.*s:*", (int)(strrchr(o->endpoint, ':') - o->endpoint), o->endpoint);
+        status = ps_net_bind(o->net, any, c->incarnation, c->endpoint, &c->socket, err);
+        free(any);
+    }
+    return status;
+}
+
 int ps_coordinator_open(const struct ps_coordinator_options *options, struct ps_coordinator **coordinator,
                         struct ps_error *err)
 {
@@ -19,7 +31,10 @@ int ps_coordinator_open(const struct ps_coordinator_options *options, struct ps_
     c->lanes = (uint32_t)c->config->train.lanes;
     c->lane = ps_calloc(c->lanes, sizeof *c->lane);
     c->limit = ps_calloc(c->lanes, sizeof *c->limit);
-    int status = ps_net_bind(options->net, options->endpoint, c->incarnation, c->endpoint, &c->socket, err);
+    int status = ps_state_open(c, err);
+    c->cut = c->evaluation = (uint64_t)c->term << 32; /* higher than any of an older term */
+    if (!status)
+        status = bind_socket(c, err);
     if (status) {
         ps_coordinator_close(c);
         return status;
@@ -35,7 +50,7 @@ void ps_coordinator_close(struct ps_coordinator *c)
     ps_socket_close(c->socket);
     for (int i = 0; i < c->members; i++)
         free(c->member[i]);
-    free(c->member), free(c->lane), free(c->limit), free(c->file), free(c);
+    free(c->member), free(c->lane), free(c->limit), free(c->file), free(c->base), free(c);
 }
 
 const char *ps_coordinator_endpoint(const struct ps_coordinator *c)
@@ -43,14 +58,31 @@ const char *ps_coordinator_endpoint(const struct ps_coordinator *c)
     return c->endpoint;
 }
 
+/* Enters the next stage of the script, by a record. */
+static int enter(struct ps_coordinator *c, enum ps_stage stage, struct ps_error *err)
+{
+    c->stage = stage;
+    return ps_state_write(c, err);
+}
+
+int ps_era_begin(struct ps_coordinator *c, struct ps_error *err)
+{
+    struct ps_control load = {.kind = PS_LOAD, .epoch = c->epoch, .text = c->base};
+    return ps_ask_servers(c, &load, PS_READY, c->era, "LOAD", err);
+}
+
 int ps_coordinator_load(struct ps_coordinator *c, const char *from, struct ps_error *err)
 {
+    char *folder = from ? realpath(from, NULL) : NULL; /* a link may point elsewhere when it is asked for again */
+    if (from && !folder)
+        return ps_fail_errno(err, PS_EXIT_DATA, "cannot find the checkpoint %s", from);
+    free(c->base);
+    c->base = folder;
     int status = from ? ps_cut_load(c, from, err) : 0;
-    if (status)
-        return status;
     c->era++;
-    struct ps_control load = {.kind = PS_LOAD, .epoch = c->epoch, .text = (char *)(uintptr_t)(from ? from : "")};
-    return ps_ask_servers(c, &load, PS_READY, c->era, "LOAD", err);
+    if (!status)
+        status = ps_state_write(c, err);
+    return status ? status : ps_era_begin(c, err);
 }
 
 int ps_coordinator_start(struct ps_coordinator *c, const char *from, struct ps_error *err)
@@ -126,6 +158,9 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
     c->training.samples += samples;
     c->training.seconds += seconds;
     c->training.epoch = c->epoch;
+    status = enter(c, PS_STAGE_TRAINED, err);
+    if (status)
+        return status;
     ps_runlog(c->options.log,
               "{\"event\":\"epoch\",\"epoch\":%u,\"loss\":%.8g,\"samples\":%llu,\"seconds\":%.3f,\"samples_per_second\":%.0f}",
               c->epoch, loss / (double)PS_MAX(samples, 1), (unsigned long long)samples, seconds,
@@ -135,8 +170,8 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
     return 0;
 }
 
-/* Validation after an epoch. *best tells whether it is the best so far. */
-static int validate(struct ps_coordinator *c, bool *best, struct ps_error *err)
+/* Validation after an epoch; it may be the best so far. */
+static int validate(struct ps_coordinator *c, struct ps_error *err)
 {
     struct ps_rank *rank;
     double begin = ps_now();
@@ -152,8 +187,8 @@ static int validate(struct ps_coordinator *c, bool *best, struct ps_error *err)
     free(rank);
     c->last_value = value;
     c->training.validation_seconds += ps_now() - begin;
-    *best = !c->training.best_epoch || value > c->training.best;
-    if (*best) {
+    bool best = !c->training.best_epoch || value > c->training.best;
+    if (best) {
         c->training.best = value;
         c->training.best_epoch = c->epoch;
         c->stale = 0;
@@ -162,46 +197,75 @@ static int validate(struct ps_coordinator *c, bool *best, struct ps_error *err)
     }
     const char *metric = c->config->early_stop.metric == PS_METRIC_HR ? "hr" : "ndcg";
     ps_runlog(c->options.log, "{\"event\":\"validation\",\"epoch\":%u,\"metric\":\"%s@%d\",\"value\":%.8f,\"best\":%s}", c->epoch,
-              metric, c->config->early_stop.k, value, *best ? "true" : "false");
+              metric, c->config->early_stop.k, value, best ? "true" : "false");
+    if (!*c->epoch_line) /* another coordinator saw it trained */
+        snprintf(c->epoch_line, sizeof c->epoch_line, "epoch %u/%d", c->epoch, c->config->train.epochs);
     size_t used = strlen(c->epoch_line);
     snprintf(c->epoch_line + used, sizeof c->epoch_line - used, "  valid %s@%d %.4f%s", metric, c->config->early_stop.k, value,
-             *best ? " *" : "");
+             best ? " *" : "");
     return 0;
+}
+
+/* The rest of an epoch, from the stage on that a coordinator before this one may have come to. */
+static int go_on(struct ps_coordinator *c, struct ps_error *err)
+{
+    const struct ps_config *config = c->config;
+    int status = 0;
+    bool validates = c->options.held_out[PS_SPLIT_VALID] > 0, last = (int)c->epoch == config->train.epochs;
+    if (c->stage == PS_STAGE_TRAINING)
+        status = train_epoch(c, err);
+    if (!status && c->stage == PS_STAGE_TRAINED) {
+        if (validates && ((int)c->epoch % config->early_stop.every == 0 || last))
+            status = validate(c, err);
+        if (!c->options.quiet)
+            fprintf(stderr, "%s\n", c->epoch_line);
+        *c->epoch_line = 0;
+        c->training.stopped_early = validates && config->early_stop.patience && (int)c->stale >= config->early_stop.patience;
+        if (!status)
+            status = enter(c, PS_STAGE_VALIDATED, err);
+    }
+    if (status)
+        return status;
+    bool best = !validates || c->training.best_epoch == c->epoch;
+    c->training.interrupted = c->options.interrupted && *c->options.interrupted;
+    last |= c->training.stopped_early || c->training.interrupted;
+    if (c->options.checkpoints && (best || last || (int)c->epoch % config->checkpoint.every == 0)) {
+        double begin = ps_now();
+        status = ps_cut_save(c, c->epoch, best, err);
+        c->training.checkpoint_seconds += ps_now() - begin;
+    }
+    return status ? status : enter(c, PS_STAGE_BETWEEN, err);
 }
 
 int ps_coordinator_train(struct ps_coordinator *c, struct ps_training *training, struct ps_error *err)
 {
     const struct ps_config *config = c->config;
-    int status = 0;
-    bool validates = c->options.held_out[PS_SPLIT_VALID] > 0;
-    int patience = config->early_stop.patience;
-    c->training.stopped_early = validates && patience && (int)c->stale >= patience; /* before it was resumed */
-    while (!status && (int)c->epoch < config->train.epochs && !c->training.stopped_early && !c->training.interrupted) {
-        c->epoch++;
-        status = train_epoch(c, err);
-        if (status)
+    int status = 0, patience = config->early_stop.patience;
+    if (c->stage == PS_STAGE_BETWEEN) /* before it was resumed */
+        c->training.stopped_early = c->options.held_out[PS_SPLIT_VALID] > 0 && patience && (int)c->stale >= patience;
+    while (!status && c->stage != PS_STAGE_REPORTING && !c->training.interrupted) {
+        if (c->stage == PS_STAGE_BETWEEN && ((int)c->epoch >= config->train.epochs || c->training.stopped_early)) {
+            status = enter(c, PS_STAGE_REPORTING, err);
             break;
-        bool best = !validates, last = (int)c->epoch == config->train.epochs;
-        if (validates && ((int)c->epoch % config->early_stop.every == 0 || last))
-            status = validate(c, &best, err);
-        if (!c->options.quiet)
-            fprintf(stderr, "%s\n", c->epoch_line);
-        c->training.stopped_early = !status && validates && patience && (int)c->stale >= patience;
-        c->training.interrupted = c->options.interrupted && *c->options.interrupted;
-        last |= c->training.stopped_early || c->training.interrupted;
-        if (!status && c->options.checkpoints && (best || last || (int)c->epoch % config->checkpoint.every == 0)) {
-            double begin = ps_now();
-            status = ps_cut_save(c, c->epoch, best, err);
-            c->training.checkpoint_seconds += ps_now() - begin;
         }
+        if (c->stage == PS_STAGE_BETWEEN) {
+            c->epoch++;
+            status = enter(c, PS_STAGE_TRAINING, err);
+        }
+        if (!status)
+            status = go_on(c, err);
     }
     *training = c->training;
     return status;
 }
 
-void ps_coordinator_stop(struct ps_coordinator *c, int code, const char *reason)
+int ps_coordinator_stop(struct ps_coordinator *c, int code, const char *reason, struct ps_error *err)
 {
     struct ps_error ignored;
+    ps_fail(&c->end, code, "%s", reason);
+    int status = enter(c, PS_STAGE_ENDED, err);
+    if (status == -PS_EXIT_SUPERSEDED)
+        return status;
     double begin = ps_now(), asked = 0;
     struct ps_control stop = {.kind = PS_STOP, .code = (uint32_t)code, .text = (char *)(uintptr_t)reason};
     int left = 1;
@@ -221,4 +285,5 @@ void ps_coordinator_stop(struct ps_coordinator *c, int code, const char *reason)
         if (left)
             ps_pump(c, 0.05, &ignored);
     }
+    return 0;
 }

@@ -1,0 +1,309 @@
+/* state.c - what the coordinator has decided, as numbered files RUN/state/NNNNNNNN (docs/protocol.md, "The coordinator").
+ *
+ * Each file holds the complete state and is linked under the next number: link() fails where the number is taken, so the right to
+ * decide is the right to create the next record, whoever believes to be the coordinator, and on whatever host. Nothing is
+ * announced before its record is there. Leases, positions and beats are not in it: the members know them.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "common/sealed.h"
+#include "coordinator/internal.h"
+
+enum { KEPT = 3, DIGITS = 8, SLOT_BYTES = PS_SLOTS / 8 };
+static const char ADVICE[] = "remove it, and the record before it is used";
+static const char *const stage_name[] = {[PS_STAGE_BETWEEN] = "between", [PS_STAGE_TRAINING] = "training",
+                                         [PS_STAGE_TRAINED] = "trained", [PS_STAGE_VALIDATED] = "validated",
+                                         [PS_STAGE_REPORTING] = "reporting", [PS_STAGE_ENDED] = "ended"};
+
+/* ---- one record as text and back ---- */
+
+static void print_shard(FILE *out, const struct ps_coordinator *c, const struct ps_shard_entry *entry)
+{
+    const struct ps_member *m = ps_member_find(c, entry->incarnation);
+    fprintf(out, "  - {shard: %u, incarnation: %" PRIu64 ", pid: %u, host: ", entry->shard, entry->incarnation, m ? m->pid : 0);
+    ps_sealed_text(out, m ? m->host : "");
+    fputs(", endpoint: ", out);
+    ps_sealed_text(out, entry->endpoint);
+    fputs(", slots: ", out);
+    for (int i = 0; i < SLOT_BYTES; i++)
+        fprintf(out, "%02x", entry->slots[i]);
+    fputs("}\n", out);
+}
+
+static void print_record(FILE *out, const struct ps_coordinator *c)
+{
+    const struct ps_training *t = &c->training;
+    char time[32], host[256] = "";
+    ps_timestamp(time);
+    gethostname(host, sizeof host - 1);
+    fprintf(out, "# What the coordinator of this run has decided. The file with the highest number holds all of it.\nversion: 1\n"
+            "written: '%s'\nhost: ", time);
+    ps_sealed_text(out, host);
+    fprintf(out, "\npid: %d\nrun: %" PRIu64 "\nterm: %u\nera: %u\nmap: %u\nepoch: %u\nstage: %s\nservers: %d\nworkers: %d\nbase: ",
+            (int)getpid(), c->run, c->term, c->era, c->map.version, c->epoch, stage_name[c->stage], c->options.servers,
+            c->options.workers);
+    ps_sealed_text(out, c->base ? c->base : "");
+    fprintf(out, "\ntraining: {epoch: %u, best_epoch: %u, best: %.17g, value: %.17g, stale: %u, stopped_early: %d, samples: %" PRIu64
+            ", seconds: %.17g, checkpoint_seconds: %.17g, validation_seconds: %.17g}\n", t->epoch, t->best_epoch, t->best,
+            c->last_value, c->stale, t->stopped_early, t->samples, t->seconds, t->checkpoint_seconds, t->validation_seconds);
+    fprintf(out, "code: %d\nreason: ", c->end.code);
+    ps_sealed_text(out, c->end.text);
+    fputs("\nshards:\n", out);
+    for (uint32_t s = 0; s < c->map.shards; s++)
+        print_shard(out, c, &c->map.entry[s]);
+}
+
+static bool parse_slots(const char *text, uint8_t *slots)
+{
+    static const char digits[] = "0123456789abcdef";
+    if (strlen(text) != 2 * SLOT_BYTES)
+        return false;
+    for (int i = 0; i < 2 * SLOT_BYTES; i++) {
+        const char *digit = strchr(digits, text[i]);
+        if (!digit)
+            return false;
+        slots[i / 2] = (uint8_t)(slots[i / 2] << 4 | (digit - digits));
+    }
+    return true;
+}
+
+/* The slot map; each server in it becomes a member whose first word is awaited. */
+static void read_shards(struct ps_reading *r, const struct ps_yaml *list, uint32_t version, struct ps_coordinator *c)
+{
+    struct ps_shard_entry *entry = r->status ? NULL : ps_calloc((size_t)list->count, sizeof *entry);
+    for (int i = 0; !r->status && i < list->count; i++) {
+        const struct ps_yaml *map = &list->child[i], *slots = ps_read_child(r, map, "slots", PS_YAML_SCALAR);
+        struct ps_member *m = ps_calloc(1, sizeof *m);
+        PS_GROW(c->member, c->member_capacity, c->members + 1);
+        c->member[c->members++] = m;
+        entry[i].shard = m->shard = (uint32_t)ps_read_whole(r, map, "shard", PS_MAX_SHARDS - 1);
+        entry[i].incarnation = m->incarnation = ps_read_whole(r, map, "incarnation", UINT64_MAX);
+        ps_read_text(r, map, "endpoint", entry[i].endpoint, sizeof entry[i].endpoint);
+        memcpy(m->endpoint, entry[i].endpoint, sizeof m->endpoint);
+        ps_read_text(r, map, "host", m->host, sizeof m->host);
+        m->pid = (uint32_t)ps_read_whole(r, map, "pid", UINT32_MAX);
+        m->role = PS_ROLE_SERVER;
+        m->alive = m->welcomed = m->awaited = true;
+        m->last_beat = ps_now();
+        if (!r->status && !parse_slots(slots->text, entry[i].slots))
+            r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: the slots of shard %u make no sense; %s", r->path, entry[i].shard, ADVICE);
+    }
+    if (!r->status && list->count)
+        r->status = ps_slot_map_from_entries(&c->map, version, entry, (uint32_t)list->count, r->err);
+    free(entry);
+}
+
+static void read_record(struct ps_reading *r, const struct ps_yaml *root, struct ps_coordinator *c)
+{
+    struct ps_training *t = &c->training;
+    char base[PS_STATE_PATH] = "", stage[16] = "";
+    if (ps_read_whole(r, root, "version", UINT32_MAX) != 1 && !r->status)
+        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s is of a newer format; use the program that wrote it", r->path);
+    c->run = ps_read_whole(r, root, "run", UINT64_MAX);
+    c->term = (uint32_t)ps_read_whole(r, root, "term", UINT32_MAX - 1);
+    c->era = (uint32_t)ps_read_whole(r, root, "era", UINT32_MAX);
+    c->epoch = (uint32_t)ps_read_whole(r, root, "epoch", UINT32_MAX);
+    ps_read_text(r, root, "stage", stage, sizeof stage);
+    c->stage = PS_STAGE_BETWEEN;
+    while (c->stage < PS_STAGE_ENDED && strcmp(stage, stage_name[c->stage]))
+        c->stage++;
+    ps_read_text(r, root, "base", base, sizeof base);
+    const struct ps_yaml *training = ps_read_child(r, root, "training", PS_YAML_MAP);
+    t->epoch = (uint32_t)ps_read_whole(r, training, "epoch", UINT32_MAX);
+    t->best_epoch = (uint32_t)ps_read_whole(r, training, "best_epoch", UINT32_MAX);
+    t->best = ps_read_real(r, training, "best");
+    c->last_value = ps_read_real(r, training, "value");
+    c->stale = (uint32_t)ps_read_whole(r, training, "stale", UINT32_MAX);
+    t->stopped_early = ps_read_whole(r, training, "stopped_early", 1);
+    t->samples = ps_read_whole(r, training, "samples", UINT64_MAX);
+    t->seconds = ps_read_real(r, training, "seconds");
+    t->checkpoint_seconds = ps_read_real(r, training, "checkpoint_seconds");
+    t->validation_seconds = ps_read_real(r, training, "validation_seconds");
+    c->end.code = (int)ps_read_whole(r, root, "code", 255);
+    ps_read_text(r, root, "reason", c->end.text, sizeof c->end.text);
+    uint32_t version = (uint32_t)ps_read_whole(r, root, "map", UINT32_MAX);
+    read_shards(r, ps_read_child(r, root, "shards", PS_YAML_LIST), version, c);
+    free(c->base);
+    c->base = *base ? ps_strdup(base) : NULL;
+    if (c->options.takeover) { /* what the command line does not say */
+        c->options.servers = (int)ps_read_whole(r, root, "servers", PS_MAX_SHARDS);
+        c->options.workers = (int)ps_read_whole(r, root, "workers", PS_MAX_LANES);
+    }
+}
+
+/* ---- the folder ---- */
+
+static char *record_path(const struct ps_coordinator *c, uint64_t number)
+{
+    return ps_format("%s/%0*" PRIu64, c->options.state, DIGITS, number);
+}
+
+/* The highest number below `below` that the folder has; 0: none. */
+static int newest(const struct ps_coordinator *c, uint64_t below, uint64_t *number, struct ps_error *err)
+{
+    DIR *dir = opendir(c->options.state);
+    if (!dir)
+        return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot read the folder %s", c->options.state);
+    *number = 0;
+    for (struct dirent *entry; (entry = readdir(dir));)
+        if (strlen(entry->d_name) == DIGITS && strspn(entry->d_name, "0123456789") == DIGITS) {
+            uint64_t found = strtoull(entry->d_name, NULL, 10);
+            if (found < below)
+                *number = PS_MAX(*number, found);
+        }
+    closedir(dir);
+    return 0;
+}
+
+static void forget_members(struct ps_coordinator *c)
+{
+    for (int i = 0; i < c->members; i++)
+        free(c->member[i]);
+    c->members = 0;
+    memset(&c->map, 0, sizeof c->map);
+}
+
+static int load(struct ps_coordinator *c, uint64_t number, struct ps_error *err)
+{
+    struct ps_yaml *root;
+    char *path = record_path(c, number);
+    int status = ps_sealed_load(path, ADVICE, &root, err);
+    if (!status) {
+        struct ps_reading r = {.path = path, .advice = ADVICE, .err = err};
+        read_record(&r, root, c);
+        status = r.status;
+        ps_yaml_free(root);
+    }
+    if (status)
+        forget_members(c);
+    free(path);
+    return status;
+}
+
+/* The newest record that can be read. One that is damaged is passed over: the one before it is at most one decision behind, and
+ * members that know more say so. */
+static int load_newest(struct ps_coordinator *c, bool *found, struct ps_error *err)
+{
+    *found = false;
+    uint64_t number;
+    int status = newest(c, UINT64_MAX, &number, err);
+    c->state_number = status ? 0 : number;
+    while (!status && number) {
+        struct ps_error bad;
+        if (!load(c, number, &bad)) {
+            *found = true;
+            return 0;
+        }
+        ps_warn("%s", bad.text);
+        status = newest(c, number, &number, err);
+    }
+    return status;
+}
+
+static int superseded(const struct ps_coordinator *c, struct ps_error *err)
+{
+    return ps_fail(err, PS_EXIT_SUPERSEDED, "another coordinator has taken this run over (%s has a record after our %" PRIu64 "); this one "
+                   "ends and leaves everything to it", c->options.state, c->state_number);
+}
+
+int ps_state_check(struct ps_coordinator *c, struct ps_error *err)
+{
+    uint64_t number = 0;
+    if (!c->options.state)
+        return 0;
+    int status = newest(c, UINT64_MAX, &number, err);
+    if (!status && number > c->state_number)
+        status = superseded(c, err);
+    c->state_checked = ps_now();
+    return status;
+}
+
+/* Gives the temporary file its number, and only if nobody else has it. */
+static int link_record(const struct ps_coordinator *c, const char *temporary, const char *path, struct ps_error *err)
+{
+    struct stat info;
+    if (!link(temporary, path))
+        return 0;
+    int reason = errno;
+    /* Over NFS the answer may be lost after the link was made: then the file has two names. */
+    if (!stat(temporary, &info) && info.st_nlink == 2)
+        return 0;
+    errno = reason;
+    return reason == EEXIST ? superseded(c, err) : ps_fail_errno(err, PS_EXIT_STORAGE, "cannot make the record %s", path);
+}
+
+int ps_state_write(struct ps_coordinator *c, struct ps_error *err)
+{
+    if (!c->options.state)
+        return 0;
+    struct ps_sealed sealed;
+    ps_sealed_begin(&sealed);
+    print_record(sealed.out, c);
+    ps_sealed_end(&sealed);
+    char *temporary = ps_format("%s/record-%016" PRIx64, c->options.state, c->incarnation);
+    char *path = record_path(c, c->state_number + 1);
+    int status = ps_file_write(temporary, sealed.text, sealed.size, err);
+    if (!status)
+        status = link_record(c, temporary, path, err);
+    unlink(temporary);
+    if (!status)
+        status = ps_folder_sync(c->options.state, err);
+    free(temporary), free(sealed.text);
+    if (!status) {
+        c->state_number++;
+        /* A number that somebody else had taken may have been free again because it is too old to be kept: then there are higher
+         * ones. Nobody reads ours, and it decides nothing. */
+        status = ps_state_check(c, err);
+        if (status == -PS_EXIT_SUPERSEDED)
+            unlink(path);
+    }
+    free(path);
+    if (!status && c->state_number > KEPT) {
+        char *old = record_path(c, c->state_number - KEPT);
+        unlink(old);
+        free(old);
+    }
+    return status;
+}
+
+int ps_state_open(struct ps_coordinator *c, struct ps_error *err)
+{
+    enum { ATTEMPTS = 5 };
+    int status = -1;
+    if (!c->options.state)
+        return 0;
+    /* The one that starts at the same time as another reads again, and supersedes it. */
+    for (int attempt = 0; status && attempt < ATTEMPTS; attempt++) {
+        bool found;
+        forget_members(c);
+        status = load_newest(c, &found, err);
+        if (status)
+            return status;
+        if (found)
+            c->term++;
+        if (!c->options.takeover) { /* a new start: of the last one only what must never come again is kept */
+            forget_members(c);
+            c->stage = PS_STAGE_BETWEEN;
+            c->epoch = c->stale = 0;
+            c->training = (struct ps_training){0};
+            c->last_value = 0;
+            c->end = (struct ps_error){0};
+            free(c->base);
+            c->base = NULL;
+        }
+        status = ps_state_write(c, err);
+        if (status && status != -PS_EXIT_SUPERSEDED)
+            return status;
+    }
+    return status;
+}
