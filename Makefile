@@ -1,6 +1,7 @@
 # make            installs what is missing and builds bin/penstock
 # make demo       the main job on made data, or on your own: make demo DATA=folder
 # make test       every test; the last line counts them
+# make faults     kills, freezes and cuts off the processes of running jobs; the last line counts the scenarios
 # make install    PREFIX=/usr/local
 # For developers: unit, lint, check-includes, format, asan, ubsan, tsan, bench, clean.
 # O=folder builds elsewhere; SAN=address|undefined|thread builds under a sanitizer, in a folder of its own.
@@ -102,6 +103,11 @@ test:
 	$(MAKE) all unit
 	tests/run
 
+# Faults that happen to real processes: tests/faults/run --help. PATTERN chooses, as in make faults PATTERN=worker
+faults: all
+	scripts/install.sh build test
+	tests/faults/run $(PATTERN)
+
 demo: all
 	scripts/demo.sh
 
@@ -139,4 +145,4 @@ clean:
 
 -include $(OBJ:.o=.d) $(DOUBLE:.o=.d) $(UNITBIN:=.d) $(BENCHBIN:=.d)
 .SECONDARY: $(DOUBLE)
-.PHONY: all unit test demo asan ubsan tsan lint check-includes format bench install clean
+.PHONY: all unit test faults demo asan ubsan tsan lint check-includes format bench install clean

@@ -1,0 +1,121 @@
+# helpers.sh - what the scenarios of tests/faults share; sourced by each of them. tests/faults/run starts a scenario in a folder of its
+# own, once for each way of consistency, with
+#   mode          sync or async
+#   FAULTS_BASE   a folder with a small dataset, run.yaml, inject.so and, as they are asked for, digests of undisturbed runs
+# A scenario starts a job of real processes, lets something happen to it (inject.c makes it happen at an exact point), waits for the
+# end, and says what must be true then. Waits poll with a deadline.
+# shellcheck shell=bash disable=SC2154
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/helpers.sh"
+
+servers=2 workers=2 epochs=3
+patience=60 # seconds that a scenario waits for one event
+rules=()
+mkdir -p inject
+
+# fault ROLE POINT N ACTION: a rule of inject.c, for what is started from here on. The first is rule 0.
+fault() { rules+=("$*"); }
+
+injected() { # COMMAND...: replaces this subshell
+    local IFS=';'
+    INJECT="${rules[*]}" INJECT_FOLDER=$PWD/inject LD_PRELOAD=$FAULTS_BASE/inject.so exec "$@"
+}
+
+# start ARGUMENTS...: launches the job `run` in the background; its output goes to run.txt.
+start() {
+    local arguments=("$FAULTS_BASE/run.yaml" --servers "$servers" --workers "$workers" --run run
+        --set train.consistency="$mode" --set train.epochs="$epochs" "$@")
+    echo "+ launch ${arguments[*]}  # ${rules[*]}"
+    (injected "$PENSTOCK" launch "${arguments[@]}") > run.txt 2>&1 &
+    launched=$!
+}
+# join NAME ARGUMENTS...: one more member in the background, by an mpirun of its own; its output goes to NAME.txt, its mpirun is $joined.
+join() {
+    local name=$1
+    shift
+    mpi 1 join run "$@"
+    (injected "${mpi[@]}") > "$name.txt" 2>&1 &
+    joined=$!
+}
+
+# fired I: waits until rule I has fired; $pid is the process.
+fired() {
+    local waited=$SECONDS
+    until [ -s "inject/fired-$1" ]; do
+        over && { cat run.txt; fail "the run was over before rule $1 (${rules[$1]}) fired"; }
+        [ $((SECONDS - waited)) -lt "$patience" ] || fail "rule $1 (${rules[$1]}) has not fired"
+        sleep 0.02
+    done
+    pid=$(cat "inject/fired-$1")
+}
+release() { touch "inject/release-$1"; }
+
+# event REGEX [COUNT]: waits until that many lines of the run's log match it.
+event() {
+    local waited=$SECONDS
+    until has_event "$@"; do
+        over && { cat run.txt; fail "the run was over before its log had: $*"; }
+        [ $((SECONDS - waited)) -lt "$patience" ] || fail "waited in vain for the run's log to have: $*"
+        sleep 0.02
+    done
+}
+has_event() { [ -e run/log.jsonl ] && [ "$(grep -cE -- "$1" run/log.jsonl)" -ge "${2:-1}" ]; }
+
+pids() { # ROLE: of the run's members, in the order in which they came
+    sed -n "s/.*\"event\":\"member\",\"role\":\"$1\".*\"pid\":\([0-9]*\).*/\1/p" run/log.jsonl
+}
+coordinator() { sed -n 's/^pid: //p' run/state/coordinator; }
+dead() { # PID: it is gone, or waits to be collected
+    ! grep -q '^State:.[^Z]' "/proc/$1/status" 2> /dev/null
+}
+over() { dead "$launched"; }
+
+# ends CODE: the job must end within the patience, with this exit code (or one of several, in quotes).
+ends() {
+    local status=0
+    wait_until $((patience * 2)) 'the end of the job' over
+    wait "$launched" || status=$?
+    [[ " $1 " == *" $status "* ]] || { cat run.txt; fail "the job ended with $status instead of $1"; }
+}
+# resume ARGUMENTS...: goes on from the last checkpoint, without any fault, and must come to its end.
+resume() {
+    rules=()
+    limit=$((patience * 2)) penstock 0 launch --resume run --servers "$servers" --workers "$workers" "$@"
+}
+
+# whole: every epoch has its account, and the last one of each says that every server has applied each micro-batch once.
+whole() {
+    local epoch row applied=0 repeated=0
+    for epoch in $(seq "$epochs"); do
+        row=$(grep "\"event\":\"account\",\"epoch\":$epoch," run/log.jsonl | tail -n 1)
+        [[ $row =~ \"expected\":([1-9][0-9]*),\"applied\":([0-9]+),\"repeated\":([0-9]+),\"lost\":0,\"twice\":0} ]] ||
+            fail "the account of epoch $epoch is not whole: $row"
+        [ "${BASH_REMATCH[1]}" = "${BASH_REMATCH[2]}" ] || fail "not all of epoch $epoch is applied: $row"
+        applied=$((applied + BASH_REMATCH[2]))
+    done
+    refuse run/log.jsonl '"event":"account".*"(lost|twice)":[1-9]'
+    repeated=$(sed -n 's/.*"event":"account".*"repeated":\([0-9]*\).*/\1/p' run/log.jsonl | awk '{n += $1} END {print n}')
+    echo "$applied $repeated" > account.txt
+}
+# same: in sync mode the last checkpoint is that of a run that nothing has disturbed, with another number of processes.
+same() {
+    [ "$mode" = sync ] || return 0
+    local calm=$FAULTS_BASE/calm-$epochs
+    (
+        flock 9
+        [ -e "$calm.txt" ] && exit
+        "$PENSTOCK" train "$FAULTS_BASE/run.yaml" --set train.consistency=sync --set train.epochs="$epochs" \
+            --servers 1 --workers 1 --run "$calm" --quiet > /dev/null
+        "$PENSTOCK" inspect --digest "$calm/checkpoints/last" > "$calm.new"
+        mv "$calm.new" "$calm.txt"
+    ) 9> "$calm.lock"
+    digest run
+    [ "$digest" = "$(cat "$calm.txt")" ] || fail "the run ended with $digest instead of $(cat "$calm.txt")"
+}
+# survived: the job has ended well by itself, with all that was promised.
+survived() {
+    ends 0
+    whole
+    same
+}
+# pending WHAT: the program cannot do that yet.
+pending() { skip "not built yet: $1"; }

@@ -1,0 +1,15 @@
+#!/bin/bash
+# The mpirun of all workers is killed, and they with it, while another worker is there: that one does all the work.
+. "$(dirname "$0")/helpers.sh"
+fault server recv:PUSH 200 HOLD # so that the run is not over too soon
+start
+fired 0
+join late
+event '"event":"member","role":"worker"' 3
+parent=$(ps -o ppid= -p "$(pids worker | head -n 1)" | tr -d ' ')
+[ "$(ps -o comm= -p "$parent")" = mpirun ] || fail "the worker's parent is no mpirun: $(ps -o comm= -p "$parent")"
+kill -KILL "$parent"
+release 0
+event '"event":"lost","role":"worker"' 2
+survived
+wait "$joined"
