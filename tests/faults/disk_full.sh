@@ -8,7 +8,7 @@ if [ -z "${inside:-}" ]; then
 fi
 mkdir run small
 mount -t tmpfs -o size=4m tmpfs run
-fault server recv:PUSH 1000 HOLD # in the second epoch, when the first checkpoint is there
+fault server recv:PUSH 600 HOLD # in the second epoch, when the first checkpoint is there
 start
 fired 0
 event '"event":"checkpoint"'

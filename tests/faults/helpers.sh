@@ -76,6 +76,14 @@ ends() {
     wait "$launched" || status=$?
     [[ " $1 " == *" $status "* ]] || { cat run.txt; fail "the job ended with $status instead of $1"; }
 }
+# kill_launch: kills the launching process; every other process must end by itself.
+kill_launch() {
+    local all each
+    all=$(coordinator; pids server; pids worker)
+    kill -KILL "$launched"
+    ends 137
+    for each in $all; do wait_until "$patience" "the end of process $each" dead "$each"; done
+}
 # resume ARGUMENTS...: goes on from the last checkpoint, without any fault, and must come to its end.
 resume() {
     rules=()

@@ -2,6 +2,7 @@
 # The coordinator's port belongs to somebody else: one sentence, code 4, nothing left; with the port free the same run starts.
 # modes: sync
 . "$(dirname "$0")/helpers.sh"
+command -v python3 > /dev/null || skip "there is no python3"
 python3 - << 'PY' > port.txt &
 import socket, time
 s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(1)
