@@ -22,12 +22,28 @@ injected() { # COMMAND...: replaces this subshell
 
 # start ARGUMENTS...: launches the job `run` in the background; its output goes to run.txt.
 start() {
-    local arguments=("$FAULTS_BASE/run.yaml" --servers "$servers" --workers "$workers" --run run
-        --set train.consistency="$mode" --set train.epochs="$epochs" "$@")
+    local arguments=("$FAULTS_BASE/run.yaml" --run run --set train.consistency="$mode" --set train.epochs="$epochs" "$@")
+    if [ -e hosts ]; then
+        arguments+=(--hosts hosts --agent "$lab_agent")
+    else
+        arguments+=(--servers "$servers" --workers "$workers")
+    fi
     echo "+ launch ${arguments[*]}  # ${rules[*]}"
     (injected "$PENSTOCK" launch "${arguments[@]}") > run.txt 2>&1 &
     launched=$!
 }
+# on_hosts: the scenario starts anew inside the lab (tests/lab), and its job is spread over hosts: the coordinator on c1, a server each on
+# s1 and s2, a worker each on w1 and w2.
+on_hosts() {
+    . "$PENSTOCK_ROOT/tests/lab/lab.sh"
+    lab_enter "$0" || skip 'no network namespaces can be made here: unshare -rnm, or /dev/net/tun, is refused'
+    lab_switch=$FAULTS_BASE/switch
+    lab_up c1 s1 s2 w1 w2 || fail 'the lab does not come up'
+    printf '%s\n' "c1 coordinator 1 $(lab_address c1)" "s1 server 1 $(lab_address s1)" "s2 server 1 $(lab_address s2)" \
+        'w1 worker 1' 'w2 worker 1' > hosts
+}
+# on_host NAME: the processes of the run on that host.
+on_host() { ip netns pids "$1"; }
 # join NAME ARGUMENTS...: one more member in the background, by an mpirun of its own; its output goes to NAME.txt, its mpirun is $joined.
 join() {
     local name=$1
