@@ -3,7 +3,7 @@
  * A real coordinator, a real server process and a worker made of the real client: the worker asks for random rows of one table,
  * writes a gradient for each, and pushes them. A row that was pulled, pushed and updated counts once.
  *
- *   rows TRANSPORT DIMENSION BATCH SECONDS ROWS      prints one line: rows/s and MB/s in both directions
+ *   rows TRANSPORT DIMENSION BATCH SECONDS ROWS [curve]     prints one line: rows/s and MB/s in both directions
  */
 #include <pthread.h>
 #include <signal.h>
@@ -186,8 +186,9 @@ int main(int argc, char **argv)
 {
     ps_process_prepare();
     ps_process_huge_pages(argv);
-    if (argc != 6)
-        ps_die(PS_EXIT_USAGE, "usage: rows tcp|ipc|inproc DIMENSION BATCH SECONDS ROWS");
+    bool curve = argc == 7 && !strcmp(argv[6], "curve");
+    if (argc != 6 && !curve)
+        ps_die(PS_EXIT_USAGE, "usage: rows tcp|ipc|inproc DIMENSION BATCH SECONDS ROWS [curve]");
     const char *transport = argv[1];
     uint32_t width = (uint32_t)atoi(argv[2]);
     uint64_t rows = strtoull(argv[5], NULL, 10);
@@ -210,6 +211,9 @@ int main(int argc, char **argv)
     if (pipe(pipes))
         ps_die(PS_EXIT_FAIL, "no pipe");
     struct ps_error err;
+    struct ps_credentials keys;
+    if (curve)
+        ps_credentials_make(&keys);
     struct ps_server_options server = {.bind = server_bind, .coordinator = meeting};
     pid_t child = inproc ? 0 : fork();
     if (!inproc && child == 0) { /* the server process learns the coordinator's address through the pipe */
@@ -217,6 +221,8 @@ int main(int argc, char **argv)
         if (read(pipes[0], meeting, sizeof meeting - 1) <= 0)
             _exit(1);
         server.net = ps_net_new(1);
+        if (curve && ps_net_secure(server.net, &keys, &err))
+            ps_die(err.code, "%s", err.text);
         int status = ps_server_run(&server, &err);
         if (status)
             fprintf(stderr, "%s\n", err.text);
@@ -224,6 +230,8 @@ int main(int argc, char **argv)
         _exit(status ? err.code : 0);
     }
     struct ps_net *net = ps_net_new(1);
+    if (curve && ps_net_secure(net, &keys, &err))
+        ps_die(err.code, "%s", err.text);
     struct job job = {0};
     struct ps_coordinator_options options = {.net = net, .endpoint = bind, .config = &config, .servers = 1, .workers = 1,
                                              .table = &table, .tables = 1, .behaviours = 1, .kernel = "", .quiet = true,
@@ -247,7 +255,7 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "%s/c", folder), unlink(path);
     snprintf(path, sizeof path, "%s/s", folder), unlink(path);
     rmdir(folder);
-    printf("%-6s d=%u batch=%d  %.2f M rows/s  %.0f MB/s each way\n", transport, width, config.train.batch, rate * 1e-6,
+    printf("%-6s%s d=%u batch=%d  %.2f M rows/s  %.0f MB/s each way\n", transport, curve ? " curve" : "", width, config.train.batch, rate * 1e-6,
            rate * width * 4e-6);
     return job.status ? 1 : 0;
 }

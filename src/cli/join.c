@@ -2,15 +2,13 @@
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/run.h"
-#include "common/file.h"
 
 struct arguments {
-    const char *run, *bind;
+    const char *run, *bind, *key;
     enum ps_role role;
     double wait;
 };
@@ -18,14 +16,19 @@ struct arguments {
 static const struct argp_option options[] = {
     {"as", 'a', "ROLE", 0, "worker (default) or server", 0},
     {"bind", 'b', "ADDRESS", 0, "What a server binds to, instead of the run's cluster.interface", 0},
+    {"key", 'k', "FILE", 0, "The run's keys, where it has cluster.security: curve and is joined by address: a copy of RUN/keys/curve, "
+     "readable by you alone (mode 0600)", 0},
     {"wait", 'w', "SECONDS", 0, "How long to wait for the coordinator to appear (default 60)", 0},
     {0}};
 
 static const char doc[] =
     "Join a running job.\v"
-    "RUN is the job's folder, or tcp://HOST:PORT where there is no shared file system (its servers then bind to the "
-    "interface of the same host name). Start several with mpirun -np K penstock join RUN. Workers may join at any time and "
-    "get lanes at the next epoch or when another worker is lost; servers join at the start only.";
+    "RUN is the job's folder, or tcp://HOST:PORT, the coordinator's address (in RUN/state/coordinator), where there is no shared "
+    "file system; the dataset must be there under the same path as on the coordinator's host all the same. Start several with "
+    "mpirun -np K penstock join RUN. Workers may join at any time and get lanes at the next epoch or when another worker is "
+    "lost; servers join at the start only.\n\n"
+    "Without cluster.interface a run listens on its own host only, and nobody can join from another one. With "
+    "cluster.security: curve only a process with the run's keys can join; by folder it finds them itself.";
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -37,6 +40,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->role = strcmp(arg, "server") ? PS_ROLE_WORKER : PS_ROLE_SERVER;
         return 0;
     case 'b': a->bind = arg; return 0;
+    case 'k': a->key = arg; return 0;
     case 'w': {
         char *end;
         a->wait = strtod(arg, &end);
@@ -55,35 +59,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* Polls for RUN/state/coordinator: the coordinator may still be starting. */
 static int find(const struct arguments *a, struct ps_meeting *meeting, struct ps_error *err)
 {
-    if (!strncmp(a->run, "tcp://", 6)) {
+    int status = 0;
+    if (strncmp(a->run, "tcp://", 6)) {
+        status = ps_meeting_find(meeting, a->run, a->wait, err);
+    } else {
         *meeting = (struct ps_meeting){.start_timeout = a->wait, .coordinator_timeout = 60, .io_threads = 1};
         snprintf(meeting->endpoint, sizeof meeting->endpoint, "%s", a->run);
-        gethostname(meeting->interface, sizeof meeting->interface - 1);
-        return 0;
     }
-    char *path = ps_format("%s/state/coordinator", a->run);
-    double begin = ps_now();
-    int status;
-    while ((status = access(path, F_OK)) && ps_now() - begin < a->wait)
-        ps_net_wait(NULL, 0, 0.05, NULL);
-    if (status) {
-        status = ps_fail(err, PS_EXIT_NET, "no coordinator has appeared in %s for %.0f s; is the run still going on?", path,
-                         a->wait);
-    } else {
-        char *text;
-        size_t size;
-        status = ps_file_read(path, 4096, &text, &size, err);
-        if (!status) {
-            status = ps_meeting_parse(meeting, text, path, err);
-            if (!status && meeting->failed)
-                status = ps_fail(err, PS_EXIT_NET, "%s tells of a run that failed at its start", path);
-            free(text);
-        }
-    }
-    free(path);
+    if (!status && a->bind)
+        snprintf(meeting->interface, sizeof meeting->interface, "%s", a->bind);
+    if (!status && a->key && (size_t)snprintf(meeting->keys, sizeof meeting->keys, "%s", a->key) >= sizeof meeting->keys)
+        status = ps_fail(err, PS_EXIT_USAGE, "the path %s is too long for a file of keys", a->key);
     return status;
 }
 
@@ -99,10 +87,10 @@ int cmd_join(int argc, char **argv)
     if (!status && a.role == PS_ROLE_SERVER && !a.bind && !strncmp(a.run, "tcp://", 6))
         status = ps_fail(&err, PS_EXIT_USAGE, "a server that joins by address needs --bind ADDRESS: the address of this host that "
                          "workers can reach");
-    if (!status && a.bind)
-        snprintf(meeting.interface, sizeof meeting.interface, "%s", a.bind);
+    struct ps_net *net;
+    if (!status)
+        status = ps_meeting_net(&meeting, &net, &err);
     if (!status) {
-        struct ps_net *net = ps_net_new(meeting.io_threads);
         status = ps_crew_join(ps_crew_start(net, &meeting, a.role == PS_ROLE_SERVER, a.role == PS_ROLE_WORKER), &err);
         ps_net_free(net);
     }

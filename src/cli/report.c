@@ -159,14 +159,15 @@ static int write_json(const struct ps_run *run, const struct ps_training *t, con
             " \"training\":{\"epochs\":%u,\"best_epoch\":%u,\"metric\":\"%s@%d\",\"best\":%.8f,\"stopped_early\":%s,"
             "\"samples\":%llu,\"seconds\":%.3f,\"samples_per_second\":%.0f,\"validation_seconds\":%.3f,"
             "\"checkpoint_seconds\":%.3f},\n \"account\":{\"epochs\":%llu,\"expected\":%llu,\"applied\":%llu,\"repeated\":%llu,"
-            "\"lost\":%llu,\"twice\":%llu},\n \"results\":[",
+            "\"lost\":%llu,\"twice\":%llu},\n \"strangers\":%llu,\n \"results\":[",
             run->config.model.name, (unsigned long long)run->dataset.fingerprint,
             (unsigned long long)run->config.train.seed, ps_blas_kernel(), t->epoch, t->best_epoch,
             run->config.early_stop.metric == PS_METRIC_HR ? "hr" : "ndcg", run->config.early_stop.k, t->best,
             t->stopped_early ? "true" : "false", (unsigned long long)t->samples, t->seconds,
             (double)t->samples / PS_MAX(t->seconds, 1e-9), t->validation_seconds, t->checkpoint_seconds,
             (unsigned long long)t->account.epochs, (unsigned long long)t->account.expected, (unsigned long long)t->account.applied,
-            (unsigned long long)t->account.repeated, (unsigned long long)t->account.lost, (unsigned long long)t->account.twice);
+            (unsigned long long)t->account.repeated, (unsigned long long)t->account.lost, (unsigned long long)t->account.twice,
+            (unsigned long long)ps_coordinator_strangers(run->coordinator));
     for (int i = 0; i < reports; i++) {
         fputs(i ? ",\n  " : "\n  ", to);
         ps_report_json(run, &report[i], to);

@@ -11,16 +11,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/credentials.h"
 #include "common/file.h"
-#include "common/yaml.h"
 #include "coordinator/runlog.h"
 #include "server/server.h"
 #include "worker/batch.h"
 #include "worker/nn/blas.h"
 #include "worker/order.h"
 #include "worker/worker.h"
-
-#define SOCKET_FOLDER "/penstock-" /* followed by six letters of mkdtemp */
 
 volatile sig_atomic_t ps_interrupted;
 
@@ -37,56 +35,6 @@ void ps_catch_signals(void)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGUSR1, &action, NULL); /* penstock launch: mpirun hands it on and does nothing else */
-}
-
-/* ---- meeting ---- */
-
-char *ps_meeting_write(const struct ps_meeting *m)
-{
-    return ps_format("endpoint: \"%s\"\ninterface: \"%s\"\nstart_timeout: %.17g\ncoordinator_timeout: %.17g\nio_threads: %d\n"
-                     "servers: %d\npid: %d\n", m->endpoint, m->interface, m->start_timeout, m->coordinator_timeout, m->io_threads,
-                     m->servers, m->pid);
-}
-
-static bool take_text(const struct ps_yaml *root, const char *key, char to[256])
-{
-    const struct ps_yaml *node = ps_yaml_get(root, key);
-    return node && node->kind == PS_YAML_SCALAR && snprintf(to, 256, "%s", node->text) < 256;
-}
-
-static bool take_number(const struct ps_yaml *root, const char *key, double least, double *to)
-{
-    const struct ps_yaml *node = ps_yaml_get(root, key);
-    char *end;
-    if (!node || node->kind != PS_YAML_SCALAR || !*node->text)
-        return false;
-    *to = strtod(node->text, &end);
-    return !*end && *to >= least && *to <= 1e9;
-}
-
-int ps_meeting_parse(struct ps_meeting *m, const char *text, const char *name, struct ps_error *err)
-{
-    struct ps_yaml *root;
-    int status = ps_yaml_load_text(text, strlen(text), name, PS_EXIT_DATA, &root, err);
-    if (status)
-        return status;
-    double threads = 1, servers = 1, pid = 0, code;
-    *m = (struct ps_meeting){0};
-    if (take_number(root, "failed", 1, &code))
-        m->failed = (int)code;
-    else if (!take_text(root, "endpoint", m->endpoint) || !take_text(root, "interface", m->interface) ||
-             !take_number(root, "start_timeout", 0, &m->start_timeout) ||
-             !take_number(root, "coordinator_timeout", 0, &m->coordinator_timeout) ||
-             !take_number(root, "io_threads", 1, &threads) || !take_number(root, "servers", 1, &servers) ||
-             !take_number(root, "pid", 1, &pid))
-        status = ps_fail(err, PS_EXIT_DATA, "%s does not say where the coordinator is; it is no file of a running job", name);
-    if (!status && !m->failed) {
-        m->io_threads = (int)threads;
-        m->servers = (int)servers;
-        m->pid = (int)pid;
-    }
-    ps_yaml_free(root);
-    return status;
 }
 
 /* ---- threads ---- */
@@ -219,10 +167,9 @@ static int endpoint(struct ps_run *run, enum ps_transport transport, char out[51
         else
             snprintf(out, 512, "tcp://%.200s:*", run->config.cluster.interface);
     } else {
-        const char *base = getenv("TMPDIR");
-        run->socket_folder = ps_format("%s" SOCKET_FOLDER "XXXXXX", base && strlen(base) < 60 ? base : "/tmp");
-        if (!mkdtemp(run->socket_folder)) /* mode 0700 */
-            return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot make a folder for sockets at %s", run->socket_folder);
+        int status = ps_socket_folder_make(&run->socket_folder, err);
+        if (status)
+            return status;
         snprintf(out, 512, "ipc://%.200s/coordinator", run->socket_folder);
     }
     return 0;
@@ -250,6 +197,22 @@ int ps_run_plan(struct ps_run *run, struct ps_error *err)
     return status;
 }
 
+/* The keys are there before anybody can hear of the coordinator. */
+static int secure(struct ps_run *run, struct ps_error *err)
+{
+    struct ps_credentials credentials;
+    char *path = ps_credentials_path(run->folder);
+    int status = 0;
+    if ((size_t)snprintf(run->meeting.keys, sizeof run->meeting.keys, "%s", path) >= sizeof run->meeting.keys)
+        status = ps_fail(err, PS_EXIT_USAGE, "the path %s is too long for a file of keys", path);
+    if (!status)
+        status = ps_credentials_provide(path, &credentials, err);
+    if (!status)
+        status = ps_net_secure(run->net, &credentials, err);
+    free(path);
+    return status;
+}
+
 int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, int workers, bool quiet,
                 volatile sig_atomic_t *interrupted, struct ps_error *err)
 {
@@ -259,6 +222,10 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
     if (status)
         return status;
     run->net = ps_net_new(config->net.io_threads);
+    if (config->cluster.security == PS_SECURITY_CURVE && transport != PS_TRANSPORT_INPROC)
+        status = secure(run, err);
+    if (status)
+        return status;
     struct ps_coordinator_options options = {
         .net = run->net,
         .endpoint = bind,
@@ -288,6 +255,7 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
         return status;
     snprintf(run->meeting.endpoint, sizeof run->meeting.endpoint, "%s", ps_coordinator_endpoint(run->coordinator));
     snprintf(run->meeting.interface, sizeof run->meeting.interface, "%s", config->cluster.interface);
+    gethostname(run->meeting.host, sizeof run->meeting.host - 1);
     run->meeting.start_timeout = config->cluster.start_timeout;
     run->meeting.coordinator_timeout = config->cluster.coordinator_timeout;
     run->meeting.io_threads = config->net.io_threads;
@@ -323,30 +291,12 @@ void ps_run_close(struct ps_run *run, int code, const char *reason)
         char *meeting = ps_format("%s/coordinator", run->state);
         unlink(meeting);
         free(meeting);
+        if (*run->meeting.keys)
+            ps_credentials_forget(run->meeting.keys);
         close(run->lock);
     }
     free(run->socket_folder), free(run->folder), free(run->checkpoints), free(run->state);
     memset(run, 0, sizeof *run);
-}
-
-/* Removes RUN/state/coordinator, and the folder of its sockets where it names one of ours. */
-static void forget_meeting(const char *path)
-{
-    struct ps_error ignored;
-    struct ps_meeting meeting;
-    char *file = ps_format("%s/state/coordinator", path), *text;
-    size_t size;
-    if (!ps_file_read(file, 4096, &text, &size, &ignored)) {
-        char *end;
-        if (!ps_meeting_parse(&meeting, text, file, &ignored) && !strncmp(meeting.endpoint, "ipc://", 6) &&
-            (end = strrchr(meeting.endpoint, '/')) && strstr(meeting.endpoint, SOCKET_FOLDER)) {
-            *end = 0;
-            ps_folder_remove(meeting.endpoint + 6, &ignored);
-        }
-        free(text);
-    }
-    unlink(file);
-    free(file);
 }
 
 /* A lock that another process holds stays with the file that it has: this one gets a new file of that name. */
@@ -388,7 +338,7 @@ int ps_run_claim(const char *path, enum ps_claim claim, int *lock, struct ps_err
                              "folder with --run; one that hangs is replaced by 'penstock train --resume %s --takeover'", path, path);
     }
     if (!status && claim != PS_CLAIM_TAKEOVER)
-        forget_meeting(path);
+        ps_meeting_forget(path);
     if (status && *lock >= 0)
         close(*lock);
     free(config), free(state), free(file);

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "cli/meeting.h"
 #include "common/boot.h"
 #include "common/config.h"
 #include "common/net.h"
@@ -16,20 +17,6 @@
 #include "data/dataset.h"
 #include "worker/model.h"
 #include "worker/order.h"
-
-/* Where members find the coordinator: broadcast under mpirun, and written to RUN/state/coordinator. */
-struct ps_meeting {
-    char endpoint[256]; /* of the coordinator */
-    char interface[256]; /* what servers bind to, for tcp */
-    double start_timeout, coordinator_timeout;
-    int io_threads; /* of a member process */
-    int servers;    /* in the whole job */
-    int pid;        /* of the coordinator, on its host */
-    int failed;     /* not 0: there is no job, and rank 0 ends with this code */
-};
-
-char *ps_meeting_write(const struct ps_meeting *meeting); /* the caller frees it */
-int ps_meeting_parse(struct ps_meeting *meeting, const char *text, const char *name, struct ps_error *err);
 
 /* Servers and workers as threads of this process. The first failure of one is kept. */
 struct ps_crew;

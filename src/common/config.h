@@ -18,6 +18,7 @@ enum ps_sampling { PS_SAMPLING_PER_BEHAVIOUR, PS_SAMPLING_UNION };
 enum ps_mask { PS_MASK_NONE, PS_MASK_TARGET, PS_MASK_ANY };
 enum ps_ties { PS_TIES_STANDARD, PS_TIES_EXPECTED, PS_TIES_CONSERVATIVE };
 enum ps_transport { PS_TRANSPORT_AUTO, PS_TRANSPORT_INPROC, PS_TRANSPORT_IPC, PS_TRANSPORT_TCP };
+enum ps_security { PS_SECURITY_NONE, PS_SECURITY_CURVE };
 enum ps_compression { PS_COMPRESSION_AUTO, PS_COMPRESSION_LZ4, PS_COMPRESSION_NONE };
 enum ps_metric { PS_METRIC_HR, PS_METRIC_NDCG };
 
@@ -70,6 +71,7 @@ struct ps_config {
         enum ps_transport transport;
         char interface[256];        /* address that servers and the coordinator bind to */
         int port;                   /* 0 = any free one */
+        enum ps_security security;
         double start_timeout;       /* seconds */
         double coordinator_timeout; /* seconds */
     } cluster;

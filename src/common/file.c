@@ -46,10 +46,10 @@ static int write_all(int fd, const char *path, const unsigned char *data, size_t
     return 0;
 }
 
-int ps_writer_open(struct ps_writer *w, const char *path, struct ps_error *err)
+static int writer_open(struct ps_writer *w, const char *path, mode_t mode, struct ps_error *err)
 {
     char *temporary = ps_format("%s.tmp", path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     if (fd < 0) {
         int status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot create %s", temporary);
         free(temporary);
@@ -62,6 +62,11 @@ int ps_writer_open(struct ps_writer *w, const char *path, struct ps_error *err)
         ps_die(PS_EXIT_FAIL, "out of memory: no state for a checksum");
     XXH64_reset(w->hash, 0);
     return 0;
+}
+
+int ps_writer_open(struct ps_writer *w, const char *path, struct ps_error *err)
+{
+    return writer_open(w, path, 0666, err);
 }
 
 static int flush(struct ps_writer *w, struct ps_error *err)
@@ -135,10 +140,10 @@ int ps_writer_commit(struct ps_writer *w, struct ps_error *err)
     return status;
 }
 
-int ps_file_write(const char *path, const void *data, size_t size, struct ps_error *err)
+static int file_write(const char *path, mode_t mode, const void *data, size_t size, struct ps_error *err)
 {
     struct ps_writer w;
-    int status = ps_writer_open(&w, path, err);
+    int status = writer_open(&w, path, mode, err);
     if (status)
         return status;
     status = ps_writer_put(&w, data, size, err);
@@ -146,6 +151,21 @@ int ps_file_write(const char *path, const void *data, size_t size, struct ps_err
         return ps_writer_commit(&w, err);
     ps_writer_abandon(&w);
     return status;
+}
+
+int ps_file_write(const char *path, const void *data, size_t size, struct ps_error *err)
+{
+    return file_write(path, 0666, data, size, err);
+}
+
+int ps_file_write_secret(const char *path, const void *data, size_t size, struct ps_error *err)
+{
+    char *folder = folder_of(path);
+    int status = 0;
+    if (mkdir(folder, 0700) && (errno != EEXIST || chmod(folder, 0700)))
+        status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot make %s a folder of mode 0700", folder);
+    free(folder);
+    return status ? status : file_write(path, 0600, data, size, err);
 }
 
 /* Opens for reading and tells the size; only regular files have one that means something. */

@@ -105,10 +105,19 @@ static int greet(struct ps_membership *m, enum ps_role role, const char *endpoin
     double begin = ps_now(), hello_at = begin;
     for (;;) {
         double now = ps_now();
+        struct ps_contact contact;
+        ps_socket_contact(m->control, &contact);
+        if (contact.refused)
+            return ps_fail(err, PS_EXIT_NET, "the coordinator at %s refuses this process, which has not the same keys: where the run has "
+                           "cluster.security: curve, join by its folder, or give a copy of RUN/keys/curve with --key; where it "
+                           "has not, give no --key", m->endpoint);
         if (now - begin > timeout)
-            return ps_fail(err, PS_EXIT_NET, "no coordinator has answered at %s for %.0f s; is the run still going on, and "
-                           "does it listen on an address that this host can reach (cluster.interface)?", m->endpoint,
-                           now - begin);
+            return contact.reached
+                       ? ps_fail(err, PS_EXIT_NET, "no coordinator has answered at %s for %.0f s, though somebody listens there; its log "
+                                 "says why", m->endpoint, now - begin)
+                       : ps_fail(err, PS_EXIT_NET, "nobody listens at %s, tried for %.0f s; is the run still going on, and does it "
+                                 "listen on an address that this host can reach? Without cluster.interface that is its own host only",
+                                 m->endpoint, now - begin);
         if (now >= hello_at) {
             send_on(m->control, &hello, NULL);
             hello_at = now + BEAT_EVERY;
@@ -151,9 +160,13 @@ int ps_membership_join(struct ps_membership **member, struct ps_net *net, const 
     pthread_condattr_destroy(&clock);
     int status = ps_net_connect(net, coordinator, incarnation, &m->control, err);
     if (!status)
+        status = ps_socket_watch(net, m->control, err);
+    if (!status)
         status = ps_net_connect(net, coordinator, ps_net_incarnation(), &m->beat, err);
     if (!status)
         status = greet(m, role, endpoint, timeout, welcome, err);
+    if (!status)
+        ps_socket_unwatch(m->control);
     if (status) {
         ps_membership_leave(m, 0, "");
         return status;

@@ -9,15 +9,23 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "common/guard.h"
+
 _Static_assert(sizeof(struct ps_frame) == sizeof(zmq_msg_t), "a frame holds one zmq_msg_t");
+
+enum { REFUSED_FOR_GOOD = 3 };
 
 struct ps_net {
     void *context;
+    struct ps_guard *guard; /* owned; NULL without keys */
 };
 
 struct ps_socket {
     void *zmq;
     bool router;
+    void *monitor; /* owned; while it is watched */
+    int closed;    /* connections that ended within the handshake without a reason, which may be an accident */
+    struct ps_contact contact;
 };
 
 static zmq_msg_t *raw(const struct ps_frame *frame)
@@ -83,7 +91,7 @@ void ps_message_fini(struct ps_message *message)
 
 struct ps_net *ps_net_new(int io_threads)
 {
-    struct ps_net *net = ps_malloc(sizeof *net);
+    struct ps_net *net = ps_calloc(1, sizeof *net);
     net->context = zmq_ctx_new();
     if (!net->context)
         ps_die(PS_EXIT_NET, "ZeroMQ cannot make a context: %s", zmq_strerror(errno));
@@ -96,9 +104,20 @@ void ps_net_free(struct ps_net *net)
 {
     if (!net)
         return;
+    ps_guard_free(net->guard);
     while (zmq_ctx_term(net->context) && errno == EINTR)
         ;
     free(net);
+}
+
+int ps_net_secure(struct ps_net *net, const struct ps_credentials *keys, struct ps_error *err)
+{
+    return ps_guard_new(net->context, keys, &net->guard, err);
+}
+
+uint64_t ps_net_strangers(const struct ps_net *net)
+{
+    return net->guard ? ps_guard_refused(net->guard) : 0;
 }
 
 uint64_t ps_net_incarnation(void)
@@ -139,6 +158,8 @@ static int socket_new(struct ps_net *net, bool router, uint64_t incarnation, str
         set_int(s, ZMQ_ROUTER_MANDATORY, 1);
     else
         set_int(s, ZMQ_IMMEDIATE, 1);
+    if (net->guard)
+        ps_guard_socket(net->guard, s->zmq, router);
     *out = s;
     return 0;
 }
@@ -196,10 +217,44 @@ int ps_net_connect(struct ps_net *net, const char *endpoint, uint64_t incarnatio
     return 0;
 }
 
+int ps_socket_watch(struct ps_net *net, struct ps_socket *s, struct ps_error *err)
+{
+    char endpoint[64];
+    snprintf(endpoint, sizeof endpoint, "inproc://watch-%p", (void *)s);
+    s->monitor = zmq_socket(net->context, ZMQ_PAIR);
+    if (s->monitor && !zmq_socket_monitor(s->zmq, endpoint, ZMQ_EVENT_CONNECTED | PS_GUARD_REFUSALS) &&
+        !zmq_connect(s->monitor, endpoint))
+        return 0;
+    int status = ps_fail(err, PS_EXIT_NET, "ZeroMQ cannot watch a socket: %s; check 'ulimit -n'", zmq_strerror(errno));
+    ps_socket_unwatch(s);
+    return status;
+}
+
+void ps_socket_contact(struct ps_socket *s, struct ps_contact *contact)
+{
+    int event;
+    while ((event = ps_guard_event(s->monitor)) > 0)
+        if (event & ZMQ_EVENT_CONNECTED)
+            s->contact.reached = true;
+        else
+            s->contact.refused |= event != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL || ++s->closed == REFUSED_FOR_GOOD;
+    *contact = s->contact;
+}
+
+void ps_socket_unwatch(struct ps_socket *s)
+{
+    if (!s->monitor)
+        return;
+    zmq_socket_monitor(s->zmq, NULL, 0);
+    zmq_close(s->monitor);
+    s->monitor = NULL;
+}
+
 void ps_socket_close(struct ps_socket *socket)
 {
     if (!socket)
         return;
+    ps_socket_unwatch(socket);
     zmq_close(socket->zmq);
     free(socket);
 }

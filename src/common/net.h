@@ -1,4 +1,4 @@
-/* net.h - messages of frames over ZeroMQ: the only place that knows zmq.h.
+/* net.h - messages of frames over ZeroMQ: net.c and guard.c are the only places that know zmq.h.
  *
  * Every process has one ps_net (a ZeroMQ context). A socket is owned by one thread. A server side is a ROUTER (bound),
  * a client side a DEALER (connected) whose routing id is its incarnation. ROUTER_MANDATORY and IMMEDIATE are set, all
@@ -45,6 +45,19 @@ struct ps_net *ps_net_new(int io_threads);
 /* All sockets must be closed. Waits at most `linger_ms` for bytes under way. */
 void ps_net_free(struct ps_net *net);
 
+/* The keys of a run with `cluster.security: curve`: two CURVE key pairs as text (Z85). A socket that binds has the server's pair, one
+ * that connects the member's. */
+enum { PS_CURVE_TEXT = 41 };
+struct ps_credentials {
+    char server_public[PS_CURVE_TEXT], server_secret[PS_CURVE_TEXT], member_public[PS_CURVE_TEXT], member_secret[PS_CURVE_TEXT];
+};
+void ps_credentials_make(struct ps_credentials *keys);
+/* From here on every socket of this process encrypts, and talks to nobody without the run's keys, which are copied (inproc needs
+ * and has no such protection). Before the first socket. PS_EXIT_USAGE where a key is none. */
+int ps_net_secure(struct ps_net *net, const struct ps_credentials *keys, struct ps_error *err);
+/* Connections that were refused since, because they did not have the keys; any thread may ask. */
+uint64_t ps_net_strangers(const struct ps_net *net);
+
 /* Incarnation: random 64 bits, one process life (and one thread's role) each; never 0. */
 uint64_t ps_net_incarnation(void);
 
@@ -56,6 +69,17 @@ int ps_net_bind(struct ps_net *net, const char *endpoint, uint64_t incarnation, 
 int ps_net_connect(struct ps_net *net, const char *endpoint, uint64_t incarnation, struct ps_socket **socket,
                    struct ps_error *err);
 void ps_socket_close(struct ps_socket *socket);
+
+/* How far the connection of a DEALER has come since it began to be watched. */
+struct ps_contact {
+    bool reached; /* somebody listens there */
+    bool refused; /* by a peer that has other keys or speaks something else: to try again is of no use */
+};
+/* Begins to watch a DEALER, soon after ps_net_connect and before it is used much; it must be asked every second or so until
+ * ps_socket_unwatch, since what happens is queued for it. */
+int ps_socket_watch(struct ps_net *net, struct ps_socket *socket, struct ps_error *err);
+void ps_socket_contact(struct ps_socket *socket, struct ps_contact *contact);
+void ps_socket_unwatch(struct ps_socket *socket);
 
 /* Sends all frames (they are consumed on success only). For a ROUTER `to` is the peer's incarnation.
  * Returns 0, or -EAGAIN (full, or no connection now) or -EHOSTUNREACH (the peer is not known): nothing was sent. */

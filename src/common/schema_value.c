@@ -1,6 +1,8 @@
 /* schema_value.c - one value of the configuration from and to text; see schema.h. */
 #include "common/schema.h"
 
+#include "common/yaml.h"
+
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -298,20 +300,6 @@ static void shortest(double value, bool single, char text[32])
     }
 }
 
-static char *quote(const char *text)
-{
-    char *quoted = ps_malloc(2 * strlen(text) + 3), *at = quoted;
-    *at++ = '"';
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            *at++ = '\\';
-        *at++ = *text;
-    }
-    *at++ = '"';
-    *at = '\0';
-    return quoted;
-}
-
 char *ps_key_print(const struct ps_key *key, const struct ps_config *config)
 {
     const char *field = (const char *)config + key->offset;
@@ -319,7 +307,7 @@ char *ps_key_print(const struct ps_key *key, const struct ps_config *config)
     char text[PS_MAX_K * 32 + 3] = "";
     switch (key->type) {
     case PS_KEY_TEXT:
-        return quote(field);
+        return ps_yaml_quote(field);
     case PS_KEY_INT:
         return ps_format("%d", *(const int *)field);
     case PS_KEY_COUNT:

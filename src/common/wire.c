@@ -230,6 +230,7 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
     progress.rows = c->progress.rows;
     progress.bytes = c->progress.bytes;
     progress.refused = c->progress.refused;
+    progress.strangers = c->progress.strangers;
     progress.n_lane = c->progress.entries;
     progress.lane = entry_pointers;
     if (c->kind == PS_BEAT || c->kind == PS_LANE_DONE)
@@ -321,6 +322,7 @@ static int take_arrays(const Penstock__Control *m, struct ps_control *c, struct 
                                            .rows = m->progress->rows,
                                            .bytes = m->progress->bytes,
                                            .refused = m->progress->refused,
+                                           .strangers = m->progress->strangers,
                                            .entries = (uint32_t)m->progress->n_lane,
                                            .entry = take_lanes(m->progress->lane, m->progress->n_lane)};
     }

@@ -109,7 +109,7 @@ struct ps_progress {
     uint64_t samples;
     double loss;
     uint32_t lanes;
-    uint64_t rows, bytes, refused;
+    uint64_t rows, bytes, refused, strangers;
     uint32_t entries;
     struct ps_lane_entry *entry;
 };

@@ -192,3 +192,17 @@ const struct ps_yaml *ps_yaml_get(const struct ps_yaml *map, const char *key)
             return &map->child[i];
     return NULL;
 }
+
+char *ps_yaml_quote(const char *text)
+{
+    char *quoted = ps_malloc(2 * strlen(text) + 3), *at = quoted;
+    *at++ = '"';
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            *at++ = '\\';
+        *at++ = *text;
+    }
+    *at++ = '"';
+    *at = '\0';
+    return quoted;
+}

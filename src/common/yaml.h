@@ -32,4 +32,7 @@ void ps_yaml_free(struct ps_yaml *root);
 /* The value of a key in a map; NULL where there is none. Borrowed. */
 const struct ps_yaml *ps_yaml_get(const struct ps_yaml *map, const char *key);
 
+/* The text in double quotes, as YAML reads it back; the caller frees it. */
+char *ps_yaml_quote(const char *text);
+
 #endif

@@ -57,6 +57,9 @@ struct ps_training {
     bool stopped_early, interrupted;
 };
 
+/* Connections that the coordinator and the servers have refused for want of the run's keys (cluster.security: curve). */
+uint64_t ps_coordinator_strangers(const struct ps_coordinator *coordinator);
+
 int ps_coordinator_open(const struct ps_coordinator_options *options, struct ps_coordinator **coordinator,
                         struct ps_error *err);
 void ps_coordinator_close(struct ps_coordinator *coordinator);

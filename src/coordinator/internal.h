@@ -90,6 +90,8 @@ struct ps_coordinator {
     struct ps_error end;    /* PS_STAGE_ENDED: with what code and why */
     uint64_t state_number;  /* of the last record */
     double state_checked;   /* when ps_state_check was last asked */
+    uint64_t strangers;    /* that the log has been told of */
+    double strangers_told; /* when */
 
     struct ps_training training; /* also what a resumed run goes on with */
     char epoch_line[192];        /* what is printed of the epoch once it is validated */
@@ -135,6 +137,10 @@ uint32_t ps_lanes_finished(const struct ps_coordinator *c);
 /* Checks that every server has applied every micro-batch of the epoch that is over exactly once, and logs it. */
 int ps_account_check(struct ps_coordinator *c, struct ps_error *err);
 void ps_account_handle(struct ps_coordinator *c, struct ps_member *server, const struct ps_control *message);
+
+/* strangers.c */
+/* Tells the log how many connections were refused for want of keys, if that is news and the last word of it is `after` seconds old. */
+void ps_strangers_tell(struct ps_coordinator *c, double after);
 
 /* rank.c */
 void ps_rank_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *control,

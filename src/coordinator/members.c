@@ -230,6 +230,7 @@ int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err)
         return 0;
     forgive(c);
     bury(c);
+    ps_strangers_tell(c, 1);
     if (c->failure.code) {
         *err = c->failure;
         return -err->code;

@@ -285,5 +285,6 @@ int ps_coordinator_stop(struct ps_coordinator *c, int code, const char *reason, 
         if (left)
             ps_pump(c, 0.05, &ignored);
     }
+    ps_strangers_tell(c, 0);
     return 0;
 }

@@ -16,6 +16,7 @@ static const double LOOK_AROUND = 1; /* seconds: the longest sleep */
 static const double SILENCE_LIMIT = 60, WELCOME_LIMIT = 60;
 
 struct server {
+    struct ps_net *net; /* borrowed */
     struct ps_membership *member;
     struct ps_socket *data; /* owned */
     struct ps_shard shard;
@@ -208,7 +209,7 @@ static void take_requests(struct server *s)
 static void report(struct server *s)
 {
     const struct ps_shard_counters *c = &s->shard.counters;
-    struct ps_progress progress = {.rows = c->pulled + c->pushed, .bytes = s->bytes};
+    struct ps_progress progress = {.rows = c->pulled + c->pushed, .bytes = s->bytes, .strangers = ps_net_strangers(s->net)};
     for (int i = 0; i <= PS_REFUSE_WHO; i++)
         progress.refused += c->refused[i];
     ps_membership_progress(s->member, &progress);
@@ -252,6 +253,7 @@ int ps_server_run(const struct ps_server_options *o, struct ps_error *err)
     struct ps_error local;
     err = err ? err : &local;
     struct server *s = ps_calloc(1, sizeof *s);
+    s->net = o->net;
     struct ps_control welcome = {0};
     char bound[256];
     uint64_t incarnation = ps_net_incarnation();

@@ -1,0 +1,163 @@
+/* meeting.c - RUN/state/coordinator; see meeting.h. */
+#include "cli/meeting.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/credentials.h"
+#include "common/file.h"
+#include "common/yaml.h"
+
+#define SOCKET_FOLDER "/penstock-" /* followed by six letters of mkdtemp */
+
+enum { MEETING_LIMIT = 8192 };
+
+char *ps_meeting_write(const struct ps_meeting *m)
+{
+    char *keys = ps_yaml_quote(m->keys);
+    char *text = ps_format("endpoint: \"%s\"\ninterface: \"%s\"\nhost: \"%s\"\nkeys: %s\nstart_timeout: %.17g\n"
+                           "coordinator_timeout: %.17g\nio_threads: %d\nservers: %d\npid: %d\n", m->endpoint, m->interface, m->host,
+                           keys, m->start_timeout, m->coordinator_timeout, m->io_threads, m->servers, m->pid);
+    free(keys);
+    return text;
+}
+
+static bool take_text(const struct ps_yaml *root, const char *key, char *to, size_t size)
+{
+    const struct ps_yaml *node = ps_yaml_get(root, key);
+    return node && node->kind == PS_YAML_SCALAR && (size_t)snprintf(to, size, "%s", node->text) < size;
+}
+
+static bool take_number(const struct ps_yaml *root, const char *key, double least, double *to)
+{
+    const struct ps_yaml *node = ps_yaml_get(root, key);
+    char *end;
+    if (!node || node->kind != PS_YAML_SCALAR || !*node->text)
+        return false;
+    *to = strtod(node->text, &end);
+    return !*end && *to >= least && *to <= 1e9;
+}
+
+int ps_meeting_parse(struct ps_meeting *m, const char *text, const char *name, struct ps_error *err)
+{
+    struct ps_yaml *root;
+    int status = ps_yaml_load_text(text, strlen(text), name, PS_EXIT_DATA, &root, err);
+    if (status)
+        return status;
+    double threads = 1, servers = 1, pid = 0, code;
+    *m = (struct ps_meeting){0};
+    if (take_number(root, "failed", 1, &code))
+        m->failed = (int)code;
+    else if (!take_text(root, "endpoint", m->endpoint, sizeof m->endpoint) ||
+             !take_text(root, "interface", m->interface, sizeof m->interface) ||
+             !take_text(root, "host", m->host, sizeof m->host) || !take_text(root, "keys", m->keys, sizeof m->keys) ||
+             !take_number(root, "start_timeout", 0, &m->start_timeout) ||
+             !take_number(root, "coordinator_timeout", 0, &m->coordinator_timeout) ||
+             !take_number(root, "io_threads", 1, &threads) || !take_number(root, "servers", 1, &servers) ||
+             !take_number(root, "pid", 1, &pid))
+        status = ps_fail(err, PS_EXIT_DATA, "%s does not say where the coordinator is; it is no file of a running job", name);
+    if (!status && !m->failed) {
+        m->io_threads = (int)threads;
+        m->servers = (int)servers;
+        m->pid = (int)pid;
+    }
+    ps_yaml_free(root);
+    return status;
+}
+
+/* An address that only processes on the same host can reach. */
+static bool stays_on_host(const char *endpoint)
+{
+    return !strncmp(endpoint, "ipc://", 6) || !strncmp(endpoint, "tcp://127.", 10) || !strncmp(endpoint, "tcp://[::1]:", 12);
+}
+
+/* What can be known without a single packet. */
+static int check_reach(const struct ps_meeting *m, const char *run, struct ps_error *err)
+{
+    char here[256] = "";
+    gethostname(here, sizeof here - 1);
+    if (!strncmp(m->endpoint, "inproc://", 9))
+        return ps_fail(err, PS_EXIT_NET, "%s runs in one process, which nobody can join; start it by 'penstock launch', or with "
+                       "--set cluster.transport=tcp", run);
+    if (!stays_on_host(m->endpoint) || !strcmp(m->host, here))
+        return 0;
+    return ps_fail(err, PS_EXIT_NET, "the coordinator of %s listens on %s, which only its own host %s can reach, and this is %s; start "
+                   "the run with cluster.transport: tcp and with cluster.interface: an address of %s, or the name of its network "
+                   "interface", run, m->endpoint, m->host, here, m->host);
+}
+
+int ps_meeting_find(struct ps_meeting *meeting, const char *run, double wait, struct ps_error *err)
+{
+    char *path = ps_format("%s/state/coordinator", run), *text;
+    size_t size;
+    double begin = ps_now();
+    int status;
+    while ((status = access(path, F_OK)) && ps_now() - begin < wait)
+        ps_net_wait(NULL, 0, 0.05, NULL);
+    if (status)
+        status = ps_fail(err, PS_EXIT_NET, "no coordinator has appeared in %s for %.0f s; is the run still going on?", path, wait);
+    else
+        status = ps_file_read(path, MEETING_LIMIT, &text, &size, err);
+    if (!status) {
+        status = ps_meeting_parse(meeting, text, path, err);
+        free(text);
+    }
+    if (!status && meeting->failed)
+        status = ps_fail(err, PS_EXIT_NET, "%s tells of a run that failed at its start", path);
+    free(path);
+    if (!status && *meeting->keys) { /* the folder may have another name here */
+        char *keys = ps_credentials_path(run);
+        snprintf(meeting->keys, sizeof meeting->keys, "%s", keys);
+        free(keys);
+    }
+    return status ? status : check_reach(meeting, run, err);
+}
+
+void ps_meeting_forget(const char *run)
+{
+    struct ps_error ignored;
+    struct ps_meeting meeting;
+    char *file = ps_format("%s/state/coordinator", run), *text;
+    size_t size;
+    if (!ps_file_read(file, MEETING_LIMIT, &text, &size, &ignored)) {
+        char *end;
+        if (!ps_meeting_parse(&meeting, text, file, &ignored) && !strncmp(meeting.endpoint, "ipc://", 6) &&
+            (end = strrchr(meeting.endpoint, '/')) && strstr(meeting.endpoint, SOCKET_FOLDER)) {
+            *end = 0;
+            ps_folder_remove(meeting.endpoint + 6, &ignored);
+        }
+        free(text);
+    }
+    unlink(file);
+    free(file);
+}
+
+int ps_meeting_net(const struct ps_meeting *meeting, struct ps_net **net, struct ps_error *err)
+{
+    struct ps_credentials credentials;
+    int status = *meeting->keys ? ps_credentials_read(meeting->keys, &credentials, err) : 0;
+    if (status)
+        return status;
+    struct ps_net *n = ps_net_new(meeting->io_threads);
+    if (*meeting->keys)
+        status = ps_net_secure(n, &credentials, err);
+    if (status)
+        ps_net_free(n);
+    else
+        *net = n;
+    return status;
+}
+
+int ps_socket_folder_make(char **folder, struct ps_error *err)
+{
+    const char *base = getenv("TMPDIR");
+    char *path = ps_format("%s" SOCKET_FOLDER "XXXXXX", base && strlen(base) < 60 ? base : "/tmp");
+    if (!mkdtemp(path)) {
+        int status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot make a folder for sockets at %s", path);
+        free(path);
+        return status;
+    }
+    *folder = path;
+    return 0;
+}
