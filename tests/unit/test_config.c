@@ -259,7 +259,7 @@ static void test_round_trip(void **state)
              "beta2: 0.98, epsilon: 3.3e-7, weight_decay: 16777217}\n"
              "early_stop: {metric: hr@7, patience: 0, every: 3}\n"
              "eval: {k: [3], mask: any, ties: conservative, users: 12, floors: false}\n"
-             "cluster: {servers: 3, transport: tcp, interface: '::1', port: 65535, start_timeout: 0.1, "
+             "cluster: {servers: 3, transport: tcp, interface: '::1', port: 65535, security: curve, start_timeout: 0.1, "
              "coordinator_timeout: 3600}\n"
              "net: {deadline: 1e-3, compression: none, values: fp16, shared_memory: false, io_threads: 2}\n"
              "checkpoint: {every: 9, keep: 1}\n"),
