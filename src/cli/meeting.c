@@ -114,6 +114,14 @@ int ps_meeting_find(struct ps_meeting *meeting, const char *run, double wait, st
     return status ? status : check_reach(meeting, run, err);
 }
 
+char *ps_meeting_folder(const struct ps_meeting *meeting)
+{
+    const char *path = meeting->endpoint + 6, *end = strrchr(meeting->endpoint, '/');
+    if (strncmp(meeting->endpoint, "ipc://", 6) || !strstr(path, SOCKET_FOLDER))
+        return NULL;
+    return ps_format("%.*s", (int)(end - path), path);
+}
+
 void ps_meeting_forget(const char *run)
 {
     struct ps_error ignored;
@@ -121,12 +129,10 @@ void ps_meeting_forget(const char *run)
     char *file = ps_format("%s/state/coordinator", run), *text;
     size_t size;
     if (!ps_file_read(file, MEETING_LIMIT, &text, &size, &ignored)) {
-        char *end;
-        if (!ps_meeting_parse(&meeting, text, file, &ignored) && !strncmp(meeting.endpoint, "ipc://", 6) &&
-            (end = strrchr(meeting.endpoint, '/')) && strstr(meeting.endpoint, SOCKET_FOLDER)) {
-            *end = 0;
-            ps_folder_remove(meeting.endpoint + 6, &ignored);
-        }
+        char *folder = ps_meeting_parse(&meeting, text, file, &ignored) ? NULL : ps_meeting_folder(&meeting);
+        if (folder)
+            ps_folder_remove(folder, &ignored);
+        free(folder);
         free(text);
     }
     unlink(file);

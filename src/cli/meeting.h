@@ -27,6 +27,9 @@ void ps_meeting_forget(const char *run);
 /* ZeroMQ for a member process, with the run's keys where the meeting has them. */
 int ps_meeting_net(const struct ps_meeting *meeting, struct ps_net **net, struct ps_error *err);
 
+/* The folder of the meeting's sockets, where it is one that ps_socket_folder_make made; NULL otherwise. The caller frees it. */
+char *ps_meeting_folder(const struct ps_meeting *meeting);
+
 /* A folder for sockets: mode 0700, in TMPDIR. The caller frees the name. */
 int ps_socket_folder_make(char **folder, struct ps_error *err);
 

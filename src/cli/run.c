@@ -135,7 +135,7 @@ static bool last_endpoint(struct ps_run *run, char out[512])
     struct ps_error ignored;
     struct ps_meeting meeting;
     size_t size;
-    char *path = ps_format("%s/coordinator", run->state), *text, *end;
+    char *path = ps_format("%s/coordinator", run->state), *text;
     bool found = !ps_file_read(path, 4096, &text, &size, &ignored);
     if (found) {
         found = !ps_meeting_parse(&meeting, text, path, &ignored) && !meeting.failed;
@@ -144,11 +144,9 @@ static bool last_endpoint(struct ps_run *run, char out[512])
     free(path);
     if (found && !strncmp(meeting.endpoint, "tcp://", 6)) {
         snprintf(out, 512, "tcp://%.200s%s", run->config.cluster.interface, strrchr(meeting.endpoint, ':'));
-    } else if (found && !strncmp(meeting.endpoint, "ipc://", 6) && (end = strrchr(meeting.endpoint, '/')) - meeting.endpoint > 6) {
+    } else if (found && !strncmp(meeting.endpoint, "ipc://", 6)) {
         snprintf(out, 512, "%s", meeting.endpoint);
-        *end = 0;
-        if (strstr(meeting.endpoint, SOCKET_FOLDER))
-            run->socket_folder = ps_strdup(meeting.endpoint + 6);
+        run->socket_folder = ps_meeting_folder(&meeting);
     } else {
         found = false;
     }
