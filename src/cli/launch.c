@@ -19,6 +19,7 @@
 #include "cli/run.h"
 #include "common/file.h"
 
+static const double RESTART_AFTER = 1; /* seconds */
 enum { KEY_SET = 1000, KEY_RUN, KEY_SERVERS, KEY_WORKERS, KEY_HOSTS, KEY_AGENT, KEY_RESUME, KEY_FROM, MAX_PASSED = 512,
        MAX_GROUPS = 256 };
 
@@ -35,7 +36,9 @@ struct group {
     int count;
     char bind[128];
     char session[128]; /* on this machine: a folder for mpirun's own files, or "" */
+    char *command;     /* owned: its shell text */
     pid_t pid;
+    double ended; /* when */
 };
 
 static const struct argp_option options[] = {
@@ -214,7 +217,7 @@ static char *command_of(const struct arguments *a, const struct group *g, const 
     return text;
 }
 
-static void start(struct group *g, const char *agent, const char *command)
+static void start(struct group *g, const char *agent)
 {
     /* Several mpiruns that start or end at once disturb each other in a folder that they share. */
     const char *base = getenv("TMPDIR");
@@ -231,9 +234,9 @@ static void start(struct group *g, const char *agent, const char *command)
     if (*g->session)
         setenv("OMPI_MCA_orte_tmpdir_base", g->session, 1);
     if (*g->host)
-        execlp(agent, agent, g->host, command, NULL);
+        execlp(agent, agent, g->host, g->command, NULL);
     else
-        execl("/bin/sh", "sh", "-c", command, NULL);
+        execl("/bin/sh", "sh", "-c", g->command, NULL);
     fprintf(stderr, "penstock: cannot run '%s': %s\n", *g->host ? agent : "/bin/sh", strerror(errno));
     _exit(PS_EXIT_FAIL);
 }
@@ -294,6 +297,23 @@ static void ask_to_end(const struct group *coordinator, const char *agent, const
     free(path);
 }
 
+/* Starts a group of servers again whose processes are all gone while the run goes on: its coordinator waits for them. They are gone
+ * at the end of the run too, but then it is only a moment to the coordinator's own end. */
+static void replace(struct group *g, const char *agent)
+{
+    if (g->role != PS_ROLE_SERVER)
+        return;
+    if (g->pid > 0 && waitpid(g->pid, NULL, WNOHANG) == g->pid) {
+        g->pid = 0;
+        end_group(g, 0);
+        g->ended = ps_now();
+    }
+    if (g->pid > 0 || ps_now() - g->ended < RESTART_AFTER)
+        return;
+    ps_warn("the %d servers on %s have ended; starting others", g->count, *g->host ? g->host : "this machine");
+    start(g, agent);
+}
+
 /* Waits for the coordinator's mpirun. A first Ctrl-C is handed on to the coordinator, which ends after the epoch. */
 static int watch(struct group *group, int groups, struct group *coordinator, const char *agent, const char *run)
 {
@@ -308,6 +328,8 @@ static int watch(struct group *group, int groups, struct group *coordinator, con
             ask_to_end(coordinator, agent, run);
             told = true;
         }
+        for (int i = 0; i < groups && !told; i++)
+            replace(&group[i], agent);
         ps_net_wait(NULL, 0, 0.05, NULL);
     }
     coordinator->pid = 0;
@@ -374,14 +396,15 @@ int cmd_launch(int argc, char **argv)
     int servers = total(group, groups, PS_ROLE_SERVER), workers = total(group, groups, PS_ROLE_WORKER);
     struct group *coordinator = NULL;
     for (int i = 0; i < groups; i++) {
-        char *command = command_of(&a, &group[i], program, folder, servers, workers);
-        start(&group[i], a.agent, command);
-        free(command);
+        group[i].command = command_of(&a, &group[i], program, folder, servers, workers);
+        start(&group[i], a.agent);
         if (group[i].role == PS_ROLE_COORDINATOR)
             coordinator = &group[i];
     }
     PS_ASSERT(coordinator); /* there is one in every list of groups */
     int code = watch(group, groups, coordinator, a.agent, folder);
+    for (int i = 0; i < groups; i++)
+        free(group[i].command);
     free(folder);
     return code;
 }

@@ -76,6 +76,9 @@ struct ps_config {
         double coordinator_timeout; /* seconds */
     } cluster;
     struct {
+        double wait; /* seconds */
+    } servers;
+    struct {
         double deadline; /* seconds */
         enum ps_compression compression;
         int values; /* enum ps_codec: PS_CODEC_PLAIN, PS_CODEC_FP16 or PS_CODEC_BF16 */

@@ -124,6 +124,9 @@ const struct ps_key ps_keys[] = {
     {"cluster.coordinator_timeout", REAL(cluster.coordinator_timeout), ABOVE_0, .initial = "60",
      .doc = "Seconds without the coordinator after which a member ends."},
 
+    {"servers.wait", REAL(servers.wait), AT_LEAST_0, .initial = "5",
+     .doc = "Seconds that the run waits for another server when one is lost, before the others take over its slots."},
+
     {"net.deadline", REAL(net.deadline), ABOVE_0, .initial = "30",
      .doc = "Seconds after which an unanswered request is reported; a quarter of it without a beat (at least 1.5) is a death."},
     {"net.compression",

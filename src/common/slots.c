@@ -49,3 +49,11 @@ int ps_slot_map_from_entries(struct ps_slot_map *map, uint32_t version, const st
             return ps_fail(err, PS_EXIT_NET, "a slot map in which slot %u has no shard", s);
     return 0;
 }
+
+uint32_t ps_slot_map_find(const struct ps_slot_map *map, uint64_t incarnation)
+{
+    for (uint32_t i = 0; i < map->shards; i++)
+        if (map->entry[i].incarnation == incarnation)
+            return i;
+    return PS_NO_SHARD;
+}

@@ -7,6 +7,7 @@
 #include "common/wire.h"
 
 enum { PS_SLOTS = 1024 }; /* recorded in every checkpoint; bounds the number of shards */
+#define PS_NO_SHARD UINT32_MAX /* a server without slots */
 
 /* Where the ids of a table are routed: all user tables of a model alike, and all item tables, so that the distinct users
  * and items of a micro-batch are sorted by shard once; every tensor by itself. */
@@ -36,5 +37,7 @@ void ps_slot_map_init(struct ps_slot_map *map, uint32_t shards);
 /* Rebuilds the map from entries that came over the wire: every slot exactly once, or an error. */
 int ps_slot_map_from_entries(struct ps_slot_map *map, uint32_t version, const struct ps_shard_entry *entry,
                              uint32_t count, struct ps_error *err);
+/* The shard of a server, or PS_NO_SHARD. */
+uint32_t ps_slot_map_find(const struct ps_slot_map *map, uint64_t incarnation);
 
 #endif

@@ -17,7 +17,7 @@ static const char *const kind_names[] = {
     [PS_ACCOUNT] = "ACCOUNT", [PS_ACCOUNT_ACK] = "ACCOUNT_ACK",
     [PS_CUT_PREPARE] = "CUT_PREPARE", [PS_CUT_LIMIT] = "CUT_LIMIT", [PS_CUT_AT] = "CUT_AT",
     [PS_CUT_REACHED] = "CUT_REACHED", [PS_CUT_DONE] = "CUT_DONE", [PS_CUT_ABORT] = "CUT_ABORT",
-    [PS_RELEASE] = "RELEASE", [PS_LOAD] = "LOAD", [PS_READY] = "READY", [PS_RESUME] = "RESUME", [PS_MAP] = "MAP",
+    [PS_RELEASE] = "RELEASE", [PS_LOAD] = "LOAD", [PS_READY] = "READY", [PS_MAP] = "MAP",
     [PS_MAP_ACK] = "MAP_ACK", [PS_EVAL] = "EVAL", [PS_EVAL_DONE] = "EVAL_DONE", [PS_STOP] = "STOP",
     [PS_BYE] = "BYE",
 };

@@ -44,10 +44,9 @@ enum ps_message_kind {
     PS_CUT_DONE,     /* back: files written, with sizes and checksums */
     PS_CUT_ABORT,
     PS_RELEASE,
-    PS_LOAD,         /* coordinator -> server: a new era, rows from the files in folder `text` (empty: initial values) */
-    PS_READY,        /* back */
-    PS_RESUME,       /* coordinator -> worker: the era begins */
-    PS_MAP,          /* coordinator -> member: a new slot map */
+    PS_LOAD,         /* coordinator -> server: a new era and its map, rows from the files in folder `text` (empty: initial values) */
+    PS_READY,        /* back: `count` = steps that this shard has given up */
+    PS_MAP,          /* coordinator -> worker: the era and the slot map in force; what is under way under older ones is void */
     PS_MAP_ACK,
     PS_EVAL,         /* coordinator -> worker: rank targets [first, first+count) of `split` with model `text` */
     PS_EVAL_DONE,    /* back: one frame of struct ps_rank */

@@ -147,6 +147,7 @@ int ps_cut_save(struct ps_coordinator *c, uint32_t epoch, bool best, struct ps_e
     snprintf(name, sizeof name, "epoch-%04u", epoch);
     char *folder = ps_format("%s/%s", c->options.checkpoints, name);
     double begin = ps_now();
+    c->doing = "checkpoint";
     /* What an earlier life of the run left under this name (it was resumed from before it) is not trusted. */
     int status = ps_folder_remove(folder, err);
     if (!status)
@@ -155,8 +156,12 @@ int ps_cut_save(struct ps_coordinator *c, uint32_t epoch, bool best, struct ps_e
         status = attempt < CUT_ATTEMPTS ? cut(c, folder, err)
                                         : ps_fail(err, PS_EXIT_NET, "no checkpoint after %d attempts: servers did not hear of the cut's "
                                                   "positions in time; is the machine overloaded?", attempt);
-    if (status)
+    if (status == PS_ROLL_BACK) { /* servers may be writing there still */
+        free(c->unfinished);
+        c->unfinished = ps_strdup(folder);
+    } else if (status) {
         ps_folder_remove(folder, &ignored); /* files without a manifest are no checkpoint */
+    }
     if (!status)
         status = write_manifest(c, folder, err);
     if (!status) /* the links are the newest coordinator's to set */
@@ -169,6 +174,7 @@ int ps_cut_save(struct ps_coordinator *c, uint32_t epoch, bool best, struct ps_e
     if (!status)
         status = prune(c, err);
     if (!status) {
+        ps_recover_from(c, folder);
         uint64_t bytes = 0;
         for (uint32_t i = 0; i < c->files; i++)
             bytes += c->file[i].bytes;
@@ -371,6 +377,7 @@ int ps_cut_load(struct ps_coordinator *c, const char *from, struct ps_error *err
         c->training.epoch = m.epoch;
         c->training.best = m.best;
         c->training.best_epoch = m.best_epoch;
+        c->last_value = m.value;
         c->stale = m.best_epoch ? (m.epoch - m.best_epoch) / (uint32_t)c->config->early_stop.every : 0;
     }
     ps_manifest_fini(&m);

@@ -12,16 +12,22 @@
 #define PS_ASK_AGAIN 0.5    /* an unanswered message */
 #define PS_STATE_EVERY 1.0  /* looking for the record of a coordinator that has taken over */
 
+/* What a function here returns, beside 0 and negative codes, where a server was lost: all state that the servers hold is void,
+ * and the caller unwinds to the one that can call ps_recover. No error is filled in. */
+#define PS_ROLL_BACK 1
+
 struct ps_member {
     uint64_t incarnation;
     enum ps_role role;
     char host[64], endpoint[256];
-    uint32_t pid, shard;
+    uint32_t pid, shard; /* shard: of a server; PS_NO_SHARD while it has no slots */
     bool alive, welcomed;
     bool awaited; /* a server of the record that has not spoken to this coordinator yet */
     bool left; /* it said goodbye: a beat that arrives late does not bring it back */
     double last_beat;
     struct ps_progress progress; /* entry is always NULL here */
+    uint64_t map_known, map_sent; /* of a worker: era << 32 | map that it has acknowledged, that it was told last */
+    double map_sent_at;
     bool answered;               /* the question of the current phase */
     uint64_t task;               /* evaluation: 1 + the task it works on, or 0 */
     double task_since;
@@ -52,6 +58,14 @@ enum ps_stage {
     PS_STAGE_ENDED      /* STOP may have been told */
 };
 
+/* Servers that were lost since everybody was at work. */
+struct ps_loss {
+    int servers;
+    const char *doing; /* that the first one was lost in */
+    double since;
+    uint64_t steps; /* that a surviving shard had to give up */
+};
+
 struct ps_coordinator {
     struct ps_coordinator_options options;
     const struct ps_config *config;
@@ -66,6 +80,11 @@ struct ps_coordinator {
     uint32_t lanes;
     double pumped; /* when messages were last taken in */
     double lanes_asked; /* when FENCE and GRANT were last sent to all who owe an answer */
+
+    const char *doing;    /* what is being done, for messages: "training", "checkpoint", ... */
+    bool server_lost;     /* not yet recovered from */
+    struct ps_loss loss;
+    char *unfinished;     /* owned: folder of a cut that was given up, or NULL */
 
     /* The question of the current phase: which answer, and what it must carry. */
     enum ps_message_kind expected;
@@ -86,7 +105,7 @@ struct ps_coordinator {
 
     struct ps_accounts account;  /* of the epoch under way */
     enum ps_stage stage;
-    char *base;             /* owned: the checkpoint's folder that the era's rows came from; NULL: initial ones */
+    char *base;             /* owned: folder of the checkpoint that a rollback goes back to; NULL: the initial state */
     struct ps_error end;    /* PS_STAGE_ENDED: with what code and why */
     uint64_t state_number;  /* of the last record */
     double state_checked;   /* when ps_state_check was last asked */
@@ -94,6 +113,7 @@ struct ps_coordinator {
     double strangers_told; /* when */
 
     struct ps_training training; /* also what a resumed run goes on with */
+    struct ps_training saved;    /* what training had come to at `base` */
     char epoch_line[192];        /* what is printed of the epoch once it is validated */
     double last_value;           /* of the last validation */
     uint32_t stale;              /* validations without progress */
@@ -112,19 +132,34 @@ int ps_state_write(struct ps_coordinator *c, struct ps_error *err);
 /* PS_EXIT_SUPERSEDED where there is a record that is not ours. */
 int ps_state_check(struct ps_coordinator *c, struct ps_error *err);
 
-/* train.c: tells every server to load the era's rows (c->base), which is recorded already. Asked again it changes nothing. */
-int ps_era_begin(struct ps_coordinator *c, struct ps_error *err);
-
 /* members.c */
 int ps_members_wait(struct ps_coordinator *c, struct ps_error *err);
 struct ps_member *ps_member_find(const struct ps_coordinator *c, uint64_t incarnation);
 int ps_members_count(const struct ps_coordinator *c, enum ps_role role);
 void ps_send_control(struct ps_coordinator *c, struct ps_member *member, struct ps_control *control);
-/* Takes in messages for at most `timeout` seconds and looks after dead members; an error where the run cannot go on. */
+/* Takes in messages for at most `timeout` seconds and looks after dead members; an error where the run cannot go on,
+ * PS_ROLL_BACK where the servers' state is lost. */
 int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err);
-/* Sends `question` to every live server until each has answered `answer` (number: what FIRST, EPOCH or ERA must equal). */
+/* Sends `question` to every server with slots until each has answered `answer` (number: what FIRST, EPOCH or ERA must equal). */
 int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum ps_message_kind answer, uint64_t number,
                    const char *what, struct ps_error *err);
+
+/* map.c */
+/* Deals the slots out to the live servers, where they are not those of the map already. */
+void ps_map_deal(struct ps_coordinator *c);
+/* Whether the member is a worker that may be given work: alive, and told of the map in force. */
+bool ps_map_known(const struct ps_coordinator *c, const struct ps_member *member);
+void ps_map_handle(struct ps_coordinator *c, struct ps_member *worker, const struct ps_control *message);
+void ps_map_tick(struct ps_coordinator *c);
+
+/* recover.c */
+/* The checkpoint (NULL: initial values) that ps_recover loads from now on. */
+void ps_recover_from(struct ps_coordinator *c, const char *folder);
+/* A new era with the state of that checkpoint: at the start, and after every PS_ROLL_BACK. */
+int ps_recover(struct ps_coordinator *c, struct ps_error *err);
+/* Tells every server to load the era's rows (c->base), which is recorded already. Asked again it changes nothing. */
+int ps_era_begin(struct ps_coordinator *c, struct ps_error *err);
+void ps_server_lost(struct ps_coordinator *c, const struct ps_member *server, const char *why);
 
 /* lanes.c */
 void ps_lanes_begin(struct ps_coordinator *c);
@@ -143,6 +178,9 @@ void ps_account_handle(struct ps_coordinator *c, struct ps_member *server, const
 void ps_strangers_tell(struct ps_coordinator *c, double after);
 
 /* rank.c */
+/* ps_coordinator_rank, but PS_ROLL_BACK is the caller's to recover from. */
+int ps_rank_run(struct ps_coordinator *c, const char *model, uint32_t split, enum ps_mask mask, struct ps_rank **rank,
+                struct ps_error *err);
 void ps_rank_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *control,
                     const struct ps_message *message);
 void ps_rank_member_lost(struct ps_coordinator *c, struct ps_member *member);

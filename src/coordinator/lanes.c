@@ -33,7 +33,8 @@ void ps_lanes_member_lost(struct ps_coordinator *c, struct ps_member *member)
 static void fence_acked(struct ps_coordinator *c, struct ps_member *server, const struct ps_lane_entry *entry)
 {
     struct ps_lane_record *lane = &c->lane[entry->lane];
-    if (lane->state != PS_LANE_FENCING || lane->lease != entry->lease || lane->fenced[server->shard])
+    if (server->shard == PS_NO_SHARD || lane->state != PS_LANE_FENCING || lane->lease != entry->lease ||
+        lane->fenced[server->shard])
         return;
     lane->fenced[server->shard] = 1;
     lane->position = lane->fenced_count ? PS_MIN(lane->position, entry->position) : entry->position;
@@ -82,7 +83,7 @@ static struct ps_member *least_loaded(struct ps_coordinator *c)
     uint32_t best_load = 0;
     for (int i = 0; i < c->members; i++) {
         struct ps_member *m = c->member[i];
-        if (m->role != PS_ROLE_WORKER || !m->alive || !m->welcomed)
+        if (!ps_map_known(c, m))
             continue;
         uint32_t load = 0;
         for (uint32_t l = 0; l < c->lanes; l++)
@@ -115,7 +116,7 @@ static void send_lanes(struct ps_coordinator *c, enum ps_message_kind kind,
 
 static bool owes_fence(const struct ps_lane_record *lane, const struct ps_member *member)
 {
-    return member->role == PS_ROLE_SERVER && lane->state == PS_LANE_FENCING && !lane->fenced[member->shard];
+    return member->shard != PS_NO_SHARD && lane->state == PS_LANE_FENCING && !lane->fenced[member->shard];
 }
 
 static bool owes_grant(const struct ps_lane_record *lane, const struct ps_member *member)

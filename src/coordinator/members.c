@@ -78,16 +78,11 @@ static void hello(struct ps_coordinator *c, uint64_t routing_id, const struct ps
     if (!m) {
         if ((message->role != PS_ROLE_SERVER && message->role != PS_ROLE_WORKER) || routing_id != message->from)
             return;
-        if (message->role == PS_ROLE_SERVER && ps_members_count(c, PS_ROLE_SERVER) == c->options.servers) {
-            struct ps_control stop = {.kind = PS_STOP, .code = PS_EXIT_NET};
-            stop.text = "this run has all its servers already; servers that join a running job are not supported yet";
-            send_to(c, routing_id, message->from, &stop);
-            return;
-        }
         m = ps_calloc(1, sizeof *m);
         *m = (struct ps_member){.incarnation = message->from,
                                 .role = (enum ps_role)message->role,
                                 .pid = message->pid,
+                                .shard = PS_NO_SHARD,
                                 .alive = true};
         char host[PS_JSON_TEXT];
         snprintf(m->host, sizeof m->host, "%s", ps_json_text(message->host, host));
@@ -107,9 +102,10 @@ static void beat(struct ps_coordinator *c, uint64_t routing_id, const struct ps_
     struct ps_member *m = ps_member_find(c, message->from);
     if (!m || m->left)
         return;
-    if (!m->alive && m->role == PS_ROLE_WORKER) { /* it only hung: its lanes are fenced, it may be granted others */
+    if (!m->alive) { /* it only hung: its lanes are fenced, its rows of an era that is over; it may be given others */
         m->alive = true;
-        ps_runlog(c->options.log, "{\"event\":\"back\",\"role\":\"worker\",\"host\":\"%s\",\"pid\":%u}", m->host, m->pid);
+        ps_runlog(c->options.log, "{\"event\":\"back\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u}", role_name(m->role), m->host,
+                  m->pid);
     }
     m->last_beat = ps_now();
     m->progress = message->progress;
@@ -124,8 +120,8 @@ static void lose(struct ps_coordinator *c, struct ps_member *m, const char *why)
     ps_runlog(c->options.log, "{\"event\":\"lost\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u,\"why\":\"%s\"}",
               role_name(m->role), m->host, m->pid, why);
     if (m->role == PS_ROLE_SERVER) {
-        ps_fail(&c->failure, PS_EXIT_NET, "server %u (process %u on %s) is lost: %s; its rows are gone, so the run ends "
-                "here; go on from the last checkpoint with 'penstock train --resume RUN'", m->shard, m->pid, m->host, why);
+        ps_server_lost(c, m, why);
+        m->shard = PS_NO_SHARD;
         return;
     }
     ps_warn("a worker (process %u on %s) is lost: %s; its lanes go to the others", m->pid, m->host, why);
@@ -166,9 +162,12 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
         hello(c, routing_id, &control);
     else if (control.run == c->run && m && control.kind == PS_BEAT)
         beat(c, routing_id, &control);
-    else if (control.run == c->run && m && m->alive) {
+    else if (control.run == c->run && m && m->alive && control.kind == PS_BYE)
+        bye(c, m, &control);
+    else if (control.run == c->run && m && m->alive && control.era == c->era) {
         switch (control.kind) {
-        case PS_BYE: bye(c, m, &control); break;
+        case PS_MAP_ACK: ps_map_handle(c, m, &control); break;
+        case PS_READY: c->loss.steps = PS_MAX(c->loss.steps, control.count); break;
         case PS_FENCE_ACK:
         case PS_GRANT_ACK:
         case PS_RETURN:
@@ -235,7 +234,8 @@ int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err)
         *err = c->failure;
         return -err->code;
     }
-    return 0;
+    ps_map_tick(c);
+    return c->server_lost ? PS_ROLL_BACK : 0;
 }
 
 int ps_members_wait(struct ps_coordinator *c, struct ps_error *err)
@@ -255,20 +255,7 @@ int ps_members_wait(struct ps_coordinator *c, struct ps_error *err)
         if (status)
             return status;
     }
-    /* The first map: slots in equal runs over the servers, in the order in which they came. */
-    ps_slot_map_init(&c->map, (uint32_t)c->options.servers);
-    uint32_t shard = 0;
-    for (int i = 0; i < c->members; i++) {
-        struct ps_member *m = c->member[i];
-        if (m->role != PS_ROLE_SERVER)
-            continue;
-        m->shard = shard;
-        struct ps_shard_entry *entry = &c->map.entry[shard];
-        entry->incarnation = m->incarnation;
-        snprintf(entry->endpoint, sizeof entry->endpoint, "%s", m->endpoint);
-        shard++;
-    }
-    c->map.version = 1;
+    ps_map_deal(c); /* in the order in which they came */
     for (int i = 0; i < c->members; i++)
         welcome(c, c->member[i]);
     return 0;
@@ -287,7 +274,7 @@ int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum p
         struct ps_member *missing = NULL;
         for (int i = 0; i < c->members; i++) {
             struct ps_member *m = c->member[i];
-            if (m->role != PS_ROLE_SERVER || m->answered)
+            if (m->shard == PS_NO_SHARD || m->answered)
                 continue;
             missing = m;
             if (again)

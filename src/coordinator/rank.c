@@ -45,7 +45,7 @@ static void give_tasks(struct ps_coordinator *c, const char *model, uint32_t spl
     uint64_t next = 0;
     for (int i = 0; i < c->members; i++) {
         struct ps_member *m = c->member[i];
-        if (m->role != PS_ROLE_WORKER || !m->alive || !m->welcomed)
+        if (!ps_map_known(c, m))
             continue;
         bool again = m->task && ps_now() - m->task_since > ASK_AGAIN;
         if (m->task && !again)
@@ -72,9 +72,10 @@ static void give_tasks(struct ps_coordinator *c, const char *model, uint32_t spl
     }
 }
 
-int ps_coordinator_rank(struct ps_coordinator *c, const char *model, uint32_t split, enum ps_mask mask,
-                        struct ps_rank **rank, struct ps_error *err)
+int ps_rank_run(struct ps_coordinator *c, const char *model, uint32_t split, enum ps_mask mask, struct ps_rank **rank,
+                struct ps_error *err)
 {
+    c->doing = "evaluation";
     uint64_t count = c->options.held_out[split];
     c->rank = ps_calloc(count, sizeof *c->rank);
     c->rank_count = count;
@@ -114,5 +115,15 @@ int ps_coordinator_rank(struct ps_coordinator *c, const char *model, uint32_t sp
     else
         *rank = c->rank;
     c->rank = NULL;
+    return status;
+}
+
+int ps_coordinator_rank(struct ps_coordinator *c, const char *model, uint32_t split, enum ps_mask mask,
+                        struct ps_rank **rank, struct ps_error *err)
+{
+    int status;
+    while ((status = ps_rank_run(c, model, split, mask, rank, err)) == PS_ROLL_BACK)
+        if ((status = ps_recover(c, err)))
+            break;
     return status;
 }

@@ -31,6 +31,7 @@ int ps_coordinator_open(const struct ps_coordinator_options *options, struct ps_
     c->lanes = (uint32_t)c->config->train.lanes;
     c->lane = ps_calloc(c->lanes, sizeof *c->lane);
     c->limit = ps_calloc(c->lanes, sizeof *c->limit);
+    c->doing = "start";
     int status = ps_state_open(c, err);
     c->cut = c->evaluation = (uint64_t)c->term << 32; /* higher than any of an older term */
     if (!status)
@@ -50,7 +51,7 @@ void ps_coordinator_close(struct ps_coordinator *c)
     ps_socket_close(c->socket);
     for (int i = 0; i < c->members; i++)
         free(c->member[i]);
-    free(c->member), free(c->lane), free(c->limit), free(c->file), free(c->base), free(c);
+    free(c->member), free(c->lane), free(c->limit), free(c->file), free(c->base), free(c->unfinished), free(c);
 }
 
 const char *ps_coordinator_endpoint(const struct ps_coordinator *c)
@@ -65,24 +66,10 @@ static int enter(struct ps_coordinator *c, enum ps_stage stage, struct ps_error 
     return ps_state_write(c, err);
 }
 
-int ps_era_begin(struct ps_coordinator *c, struct ps_error *err)
-{
-    struct ps_control load = {.kind = PS_LOAD, .epoch = c->epoch, .text = c->base};
-    return ps_ask_servers(c, &load, PS_READY, c->era, "LOAD", err);
-}
-
 int ps_coordinator_load(struct ps_coordinator *c, const char *from, struct ps_error *err)
 {
-    char *folder = from ? realpath(from, NULL) : NULL; /* a link may point elsewhere when it is asked for again */
-    if (from && !folder)
-        return ps_fail_errno(err, PS_EXIT_DATA, "cannot find the checkpoint %s", from);
-    free(c->base);
-    c->base = folder;
-    int status = from ? ps_cut_load(c, from, err) : 0;
-    c->era++;
-    if (!status)
-        status = ps_state_write(c, err);
-    return status ? status : ps_era_begin(c, err);
+    ps_recover_from(c, from);
+    return ps_recover(c, err);
 }
 
 int ps_coordinator_start(struct ps_coordinator *c, const char *from, struct ps_error *err)
@@ -113,6 +100,7 @@ static uint64_t samples_so_far(const struct ps_coordinator *c, double *loss)
 static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
 {
     char label[64], detail[128];
+    c->doing = "training";
     struct ps_control begin = {.kind = PS_EPOCH, .epoch = c->epoch};
     int status = ps_ask_servers(c, &begin, PS_EPOCH_ACK, c->epoch, "EPOCH", err);
     if (status)
@@ -175,7 +163,7 @@ static int validate(struct ps_coordinator *c, struct ps_error *err)
 {
     struct ps_rank *rank;
     double begin = ps_now();
-    int status = ps_coordinator_rank(c, c->config->model.name, PS_SPLIT_VALID, c->config->eval.mask, &rank, err);
+    int status = ps_rank_run(c, c->config->model.name, PS_SPLIT_VALID, c->config->eval.mask, &rank, err);
     if (status)
         return status;
     /* Ties count against the model here: a model that gives everything one score must never be chosen. */
@@ -206,6 +194,12 @@ static int validate(struct ps_coordinator *c, struct ps_error *err)
     return 0;
 }
 
+static bool out_of_patience(const struct ps_coordinator *c)
+{
+    int patience = c->config->early_stop.patience;
+    return c->options.held_out[PS_SPLIT_VALID] > 0 && patience && (int)c->stale >= patience;
+}
+
 /* The rest of an epoch, from the stage on that a coordinator before this one may have come to. */
 static int go_on(struct ps_coordinator *c, struct ps_error *err)
 {
@@ -217,12 +211,13 @@ static int go_on(struct ps_coordinator *c, struct ps_error *err)
     if (!status && c->stage == PS_STAGE_TRAINED) {
         if (validates && ((int)c->epoch % config->early_stop.every == 0 || last))
             status = validate(c, err);
+        if (status)
+            return status;
         if (!c->options.quiet)
             fprintf(stderr, "%s\n", c->epoch_line);
         *c->epoch_line = 0;
-        c->training.stopped_early = validates && config->early_stop.patience && (int)c->stale >= config->early_stop.patience;
-        if (!status)
-            status = enter(c, PS_STAGE_VALIDATED, err);
+        c->training.stopped_early = out_of_patience(c);
+        status = enter(c, PS_STAGE_VALIDATED, err);
     }
     if (status)
         return status;
@@ -240,9 +235,9 @@ static int go_on(struct ps_coordinator *c, struct ps_error *err)
 int ps_coordinator_train(struct ps_coordinator *c, struct ps_training *training, struct ps_error *err)
 {
     const struct ps_config *config = c->config;
-    int status = 0, patience = config->early_stop.patience;
+    int status = 0;
     if (c->stage == PS_STAGE_BETWEEN) /* before it was resumed */
-        c->training.stopped_early = c->options.held_out[PS_SPLIT_VALID] > 0 && patience && (int)c->stale >= patience;
+        c->training.stopped_early = out_of_patience(c);
     while (!status && c->stage != PS_STAGE_REPORTING && !c->training.interrupted) {
         if (c->stage == PS_STAGE_BETWEEN && ((int)c->epoch >= config->train.epochs || c->training.stopped_early)) {
             status = enter(c, PS_STAGE_REPORTING, err);
@@ -254,6 +249,11 @@ int ps_coordinator_train(struct ps_coordinator *c, struct ps_training *training,
         }
         if (!status)
             status = go_on(c, err);
+        if (status == PS_ROLL_BACK) {
+            status = ps_recover(c, err);
+            c->training.interrupted = false; /* if it was, the epoch that ends with it is done again */
+            c->training.stopped_early = out_of_patience(c);
+        }
     }
     *training = c->training;
     return status;

@@ -21,6 +21,7 @@ struct server {
     struct ps_socket *data; /* owned */
     struct ps_shard shard;
     uint64_t bytes;   /* sent */
+    uint64_t dropped; /* steps given up for the era that is loaded */
     char *folder;     /* owned: where the cut under way is to be written */
     uint64_t written; /* the last cut whose file is there: `file` */
     struct ps_file_entry file;
@@ -58,6 +59,8 @@ static void reply(struct server *s, const struct ps_control *question, enum ps_m
                              .lane_count = lanes};
     if (kind == PS_ACCOUNT_ACK)
         out.count = s->shard.counters.epoch_repeats;
+    if (kind == PS_READY)
+        out.count = s->dropped;
     if (kind == PS_CUT_DONE) {
         out.file = &s->file;
         out.file_count = 1;
@@ -67,7 +70,14 @@ static void reply(struct server *s, const struct ps_control *question, enum ps_m
 
 static int load(struct server *s, const struct ps_control *m, struct ps_error *err)
 {
-    int status = ps_shard_load(&s->shard, m->era, m->epoch, m->text, m->lane, m->lane_count, err);
+    struct ps_slot_map map;
+    int status = ps_slot_map_from_entries(&map, m->map, m->shards, m->shard_count, err);
+    if (!status && m->era > s->shard.era) {
+        uint64_t before = s->shard.steps;
+        ps_shard_map(&s->shard, &map, ps_slot_map_find(&map, s->shard.incarnation));
+        status = ps_shard_load(&s->shard, m->era, m->epoch, m->text, m->lane, m->lane_count, err);
+        s->dropped = before > s->shard.steps ? before - s->shard.steps : 0;
+    }
     if (!status)
         reply(s, m, PS_READY, NULL, 0);
     return status;
@@ -158,6 +168,8 @@ static void agree_cut(struct server *s, const struct ps_control *m)
 
 static int take_control(struct server *s, const struct ps_control *m, struct ps_error *err)
 {
+    if (m->kind != PS_STOP && m->kind != PS_LOAD && m->era != s->shard.era)
+        return 0; /* of a time that is over, or of one that this server has not been told of yet */
     switch (m->kind) {
     case PS_LOAD:
         return load(s, m, err);

@@ -14,7 +14,7 @@ static int check_welcome(const struct ps_control *w, struct ps_error *err)
     if (w->table_count > PS_MAX_TABLES) /* a rule has none */
         return ps_fail(err, PS_EXIT_NET, "the coordinator speaks of %u tables; at most %d are possible", w->table_count,
                        PS_MAX_TABLES);
-    if (w->shard >= w->shard_count)
+    if (w->shard >= w->shard_count && w->shard != PS_NO_SHARD)
         return ps_fail(err, PS_EXIT_NET, "this server is to be shard %u of %u", w->shard, w->shard_count);
     for (uint32_t t = 0; t < w->table_count; t++)
         if (!w->table[t].width)
@@ -35,17 +35,13 @@ int ps_shard_init(struct ps_shard *s, const struct ps_control *w, uint64_t incar
     s->run = w->run;
     s->incarnation = incarnation;
     s->seed = w->seed;
-    s->number = w->shard;
     s->mode = w->mode;
-    s->map = w->map;
     s->lanes = w->lanes;
     s->tables = w->table_count;
-    s->retain = w->mode == PS_SYNC && w->shard_count > 1;
     s->optimizer = w->optimizer;
     s->send = send;
     s->ctx = ctx;
-    for (uint32_t slot = 0; slot < PS_SLOTS; slot++)
-        s->owns[slot] = map.shard_of[slot] == w->shard;
+    ps_shard_map(s, &map, w->shard);
     uint32_t widest = 0;
     for (uint32_t t = 0; t < s->tables; t++) {
         s->spec[t] = w->table[t];
@@ -58,6 +54,15 @@ int ps_shard_init(struct ps_shard *s, const struct ps_control *w, uint64_t incar
     s->scratch = ps_malloc_aligned((size_t)PS_ROWS_BATCH * widest * sizeof *s->scratch);
     s->lane = ps_calloc(s->lanes, sizeof *s->lane);
     return 0;
+}
+
+void ps_shard_map(struct ps_shard *s, const struct ps_slot_map *map, uint32_t number)
+{
+    s->map = map->version;
+    s->number = number;
+    s->retain = s->mode == PS_SYNC && map->shards > 1;
+    for (uint32_t slot = 0; slot < PS_SLOTS; slot++)
+        s->owns[slot] = map->shard_of[slot] == number;
 }
 
 /* Refuses and drops what a lane has parked. */

@@ -90,6 +90,10 @@ int ps_shard_init(struct ps_shard *shard, const struct ps_control *welcome, uint
                   void *ctx, struct ps_error *err);
 void ps_shard_fini(struct ps_shard *shard);
 
+/* Takes a map: the shard's number in it and the slots that it owns from now on (PS_NO_SHARD: none). Rows stay; the next
+ * ps_shard_load replaces them. */
+void ps_shard_map(struct ps_shard *shard, const struct ps_slot_map *map, uint32_t number);
+
 /* A new era: drops all rows and requests (parked ones are refused), then takes the state of the checkpoint in `folder`,
  * or initial rows and training epoch `epoch` where folder is "". Leases come from `lane` (lanes not named have lease
  * 0). An era that is loaded already is left alone. On an error the shard is as before ps_shard_load, but not loaded. */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct ps_keys *step_keys(const struct ps_client *c, const struct ps_step *step, int table)
 {
@@ -14,35 +13,6 @@ static const struct ps_keys *step_keys(const struct ps_client *c, const struct p
     case PS_TABLE_TENSOR: break;
     }
     return &c->tensor[table];
-}
-
-/* Groups a tensor's chunk numbers by shard. */
-static void tensor_keys(struct ps_client *c, int table)
-{
-    struct ps_keys *keys = &c->tensor[table];
-    uint64_t chunks = c->table[table].rows;
-    keys->key = ps_calloc(chunks, sizeof *keys->key);
-    keys->count = 0;
-    for (uint32_t s = 0; s < c->map.shards; s++) {
-        keys->first[s] = keys->count;
-        for (uint64_t id = 0; id < chunks; id++)
-            if (c->map.shard_of[ps_slot_of(&c->table[table], (uint32_t)table, id)] == s)
-                keys->key[keys->count++] = id;
-    }
-    keys->first[c->map.shards] = keys->count;
-}
-
-/* Whether what is sent there goes over a wire. */
-static bool leaves_host(const char *endpoint)
-{
-    char host[256] = "";
-    if (strncmp(endpoint, "tcp://", 6))
-        return false;
-    const char *peer = endpoint + 6;
-    size_t length = strcspn(peer, ":");
-    gethostname(host, sizeof host - 1);
-    return strncmp(peer, "127.", 4) && strncmp(peer, "localhost:", 10) &&
-           (strlen(host) != length || strncmp(peer, host, length));
 }
 
 int ps_client_init(struct ps_client *c, struct ps_net *net, uint64_t incarnation, const struct ps_control *welcome,
@@ -60,25 +30,9 @@ int ps_client_init(struct ps_client *c, struct ps_net *net, uint64_t incarnation
         c->value_codec |= PS_CODEC_LZ4;
     c->tables = (int)welcome->table_count;
     memcpy(c->table, welcome->table, welcome->table_count * sizeof *c->table);
-    int status = ps_slot_map_from_entries(&c->map, welcome->map, welcome->shards, welcome->shard_count, err);
-    if (status)
-        return status;
-    for (int t = 0; t < c->tables; t++)
-        if (c->table[t].kind == PS_TABLE_TENSOR)
-            tensor_keys(c, t);
-    for (uint32_t s = 0; s < c->map.shards; s++) {
-        bool packs = config->net.compression == PS_COMPRESSION_LZ4 ||
-                     (config->net.compression == PS_COMPRESSION_AUTO && leaves_host(c->map.entry[s].endpoint));
-        c->key_codec[s] = packs ? PS_CODEC_LZ4 : PS_CODEC_PLAIN;
-        bool near = !strncmp(c->map.entry[s].endpoint, "ipc://", 6);
-        c->sharing[s] = near && config->net.shared_memory && c->value_codec == PS_CODEC_PLAIN ? PS_SHARING_ASKED : PS_SHARING_NO;
-    }
-    c->socket = ps_calloc(c->map.shards, sizeof *c->socket);
-    for (uint32_t s = 0; !status && s < c->map.shards; s++)
-        status = ps_net_connect(net, c->map.entry[s].endpoint, incarnation, &c->socket[s], err);
-    if (status)
-        ps_client_fini(c);
-    return status;
+    c->compression = config->net.compression;
+    c->shares = config->net.shared_memory && c->value_codec == PS_CODEC_PLAIN;
+    return ps_client_map(c, welcome->map, welcome->shards, welcome->shard_count, err);
 }
 
 void ps_client_fini(struct ps_client *c)

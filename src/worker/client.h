@@ -20,7 +20,6 @@ enum ps_sharing { PS_SHARING_NO, PS_SHARING_ASKED, PS_SHARING_YES };
 
 struct ps_client {
     struct ps_net *net;           /* borrowed */
-    struct ps_membership *member; /* borrowed: reads end when its coordinator is gone; may be NULL */
     uint64_t run, incarnation, next_request;
     uint32_t era, epoch;
     struct ps_slot_map map;
@@ -30,9 +29,15 @@ struct ps_client {
     struct ps_socket **socket;            /* by shard */
     const struct ps_batcher *batcher;     /* borrowed */
     /* Keys are packed where they leave the host (net.compression: auto): they shrink to a third, embeddings do not. */
+    enum ps_compression compression;
     uint32_t key_codec[PS_MAX_SHARDS], value_codec;
+    bool shares; /* with servers on this host, where they can */
     enum ps_sharing sharing[PS_MAX_SHARDS];
     double deadline;
+    /* Asked while a read waits: 0 to go on; a negative code, with its error, ends the read. May be NULL. */
+    int (*news)(void *ctx, struct ps_error *err);
+    struct ps_socket *news_socket; /* borrowed: what arrives here is such news */
+    void *news_ctx;                /* borrowed */
     struct ps_step **step; /* the pool */
     int steps;
     bool warned;
@@ -48,10 +53,14 @@ static inline double ps_client_retry_after(int attempts)
 #define PS_RETRY_UNSENT 0.02
 #define PS_RETRY_REFUSED 0.05
 
-/* Connects to all shards of a WELCOME. */
+/* Takes the run's specifications from a WELCOME, and its map. */
 int ps_client_init(struct ps_client *client, struct ps_net *net, uint64_t incarnation, const struct ps_control *welcome,
                    const struct ps_config *config, const struct ps_batcher *batcher, struct ps_error *err);
 void ps_client_fini(struct ps_client *client);
+/* A new map: connects to its servers, keeping the connections that there are. All steps are dropped. After an error the
+ * client can only be finished. */
+int ps_client_map(struct ps_client *client, uint32_t version, const struct ps_shard_entry *entry, uint32_t count,
+                  struct ps_error *err);
 
 /* A free step with room for a full batch. */
 struct ps_step *ps_client_step(struct ps_client *client);
@@ -69,7 +78,8 @@ int ps_client_progress(struct ps_client *client, uint32_t *fenced, struct ps_err
 /* The next moment at which ps_client_progress has something to send again. */
 double ps_client_next_retry(const struct ps_client *client);
 
-/* Reads rows outside of any lane (evaluation, export): ids strictly ascending, out[n * width]. Waits with the deadline. */
+/* Reads rows outside of any lane (evaluation): ids strictly ascending, out[n * width]. Waits until the servers answer (the
+ * first wait beyond the deadline is reported), or client->news ends it. */
 int ps_client_read(struct ps_client *client, int table, const uint32_t *ids, int n, float *out, struct ps_error *err);
 
 /* Copies a tensor's chunks, as pulled by the step, into one matrix of chunks x width. */

@@ -4,22 +4,25 @@
 
 #include "worker/client.h"
 
-/* One shard's READ: asks until it answers or the deadline is over. */
+/* One shard's READ: asks until it answers, or the news end it: whether a silent server is lost, the coordinator decides. */
 static int read_shard(struct ps_client *c, uint32_t s, int table, const uint64_t *key, uint32_t n,
                       struct ps_message *answer, const float **values, struct ps_buffer *scratch, struct ps_error *err)
 {
     double begin = ps_now(), send_at = 0;
     uint64_t request = ++c->next_request;
     int attempts = 0;
+    bool warned = false;
     struct ps_data data = {.kind = PS_PULL, .run = c->run, .from = c->incarnation, .to = c->map.entry[s].incarnation,
                            .era = c->era, .map = c->map.version, .epoch = c->epoch, .request = request,
                            .flags = PS_FLAG_READ, .sections = 1};
     data.section[0] = (struct ps_section){.table = (uint32_t)table, .rows = n, .value_codec = c->value_codec};
     for (;;) {
         double now = ps_now();
-        if (now - begin > c->deadline)
-            return ps_fail(err, PS_EXIT_NET, "shard %u at %s has not answered a read of %u rows of table '%s' for %.0f s",
-                           s, c->map.entry[s].endpoint, n, c->table[table].name, now - begin);
+        if (now - begin > c->deadline && !warned) {
+            warned = true;
+            ps_warn("waiting for shard %u at %s to answer a read of %u rows of table '%s' since %.0f s", s,
+                    c->map.entry[s].endpoint, n, c->table[table].name, now - begin);
+        }
         if (now >= send_at) {
             struct ps_message message;
             ps_message_init(&message);
@@ -33,11 +36,12 @@ static int read_shard(struct ps_client *c, uint32_t s, int table, const uint64_t
             attempts += sent;
             send_at = now + (sent ? ps_client_retry_after(attempts) : PS_RETRY_UNSENT);
         }
-        int gone = c->member ? ps_membership_check(c->member, err) : 0;
-        if (gone)
-            return gone;
-        bool ready;
-        ps_net_wait(&c->socket[s], 1, PS_MIN(send_at - now, 0.25), &ready);
+        int news = c->news ? c->news(c->news_ctx, err) : 0;
+        if (news)
+            return news;
+        struct ps_socket *const socket[] = {c->socket[s], c->news_socket};
+        bool ready[PS_COUNT(socket)];
+        ps_net_wait(socket, c->news_socket ? 2 : 1, PS_MIN(send_at - now, 1), ready);
         uint64_t from;
         while (ps_socket_receive(c->socket[s], &from, answer)) {
             struct ps_data got;

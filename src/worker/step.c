@@ -59,6 +59,18 @@ void ps_step_free(struct ps_step *step, int tables, uint32_t shards, double pati
     free(step);
 }
 
+/* What is still being sent from the step points at its keys and gradients, never at its parts. */
+void ps_step_fit(struct ps_step *step, int tables, uint32_t before, uint32_t shards)
+{
+    PS_ASSERT(step->state == PS_STEP_FREE);
+    for (uint32_t s = shards; s < before; s++)
+        for (int t = 0; t < tables; t++)
+            ps_buffer_fini(&step->part[s].scratch[t]);
+    step->part = ps_realloc(step->part, shards, sizeof *step->part);
+    if (shards > before)
+        memset(step->part + before, 0, (shards - before) * sizeof *step->part);
+}
+
 bool ps_step_idle(struct ps_step *step)
 {
     return step->state == PS_STEP_FREE && !atomic_load(&step->borrowed) && (!step->share || ps_share_withdraw(step->share));

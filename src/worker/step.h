@@ -50,6 +50,8 @@ struct ps_step *ps_step_new(const struct ps_batcher *batcher, const struct ps_ta
                             bool shared);
 /* Frees a step; one that is still being sent from after `patience` seconds is left to the process's end. */
 void ps_step_free(struct ps_step *step, int tables, uint32_t shards, double patience);
+/* Gives a step that is dropped another number of shards. */
+void ps_step_fit(struct ps_step *step, int tables, uint32_t before, uint32_t shards);
 /* Whether it is free and nobody uses its memory. */
 bool ps_step_idle(struct ps_step *step);
 

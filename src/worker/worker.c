@@ -24,6 +24,9 @@ struct ps_worker {
     real *param_grad[PS_MAX_TABLES];
     struct ps_lane *lane; /* by number */
     uint32_t lanes, epoch;
+    struct ps_control *waiting; /* owned: control messages that came while an evaluation was under way, in their order */
+    size_t waiting_count, waiting_capacity;
+    bool evaluation_void;
     int ahead; /* steps pulled and not yet computed */
     uint64_t samples;
     double loss; /* of this epoch, for the progress shown */
@@ -81,25 +84,69 @@ static void granted(struct ps_worker *w, const struct ps_control *message)
     send(w, &ack);
 }
 
+/* What comes while a read of an evaluation waits: messages are kept for the loop. Some make the evaluation void. */
+static int news(void *ctx, struct ps_error *err)
+{
+    struct ps_worker *w = ctx;
+    struct ps_control message;
+    while (ps_membership_receive(w->member, &message)) {
+        PS_GROW(w->waiting, w->waiting_capacity, w->waiting_count + 1);
+        w->waiting[w->waiting_count++] = message;
+        w->evaluation_void |= message.kind == PS_STOP || message.era != w->client.era || message.map != w->client.map.version;
+    }
+    if (w->evaluation_void)
+        return ps_fail(err, PS_EXIT_NET, "the evaluation is void");
+    return ps_membership_check(w->member, err);
+}
+
+/* The next control message: first those that were kept. */
+static bool receive(struct ps_worker *w, struct ps_control *message)
+{
+    if (!w->waiting_count)
+        return ps_membership_receive(w->member, message);
+    *message = w->waiting[0];
+    memmove(w->waiting, w->waiting + 1, --w->waiting_count * sizeof *w->waiting);
+    return true;
+}
+
 static int evaluate(struct ps_worker *w, const struct ps_control *message, struct ps_error *err)
 {
     struct ps_frame ranks;
+    w->evaluation_void = false;
     int status = ps_evaluate_targets(&w->client, &w->config, &w->dataset, &w->model, message, &ranks, err);
     if (status)
-        return status;
+        return w->evaluation_void ? 0 : status;
     struct ps_control done = {.kind = PS_EVAL_DONE, .request = message->request, .first = message->first,
                               .count = message->count, .era = w->client.era};
     ps_membership_send(w->member, &done, &ranks);
     return 0;
 }
 
+/* The servers hold other rows now, or others hold them: everything that is under way is void, and lanes are granted anew. */
+static int new_map(struct ps_worker *w, const struct ps_control *message, struct ps_error *err)
+{
+    if (message->era > w->client.era || message->map > w->client.map.version) {
+        forget_all(w);
+        w->epoch = 0;
+        w->samples = 0;
+        w->loss = 0;
+        int status = ps_client_map(&w->client, message->map, message->shards, message->shard_count, err);
+        if (status)
+            return status;
+        w->client.era = message->era;
+    }
+    struct ps_control ack = {.kind = PS_MAP_ACK, .map = message->map};
+    send(w, &ack);
+    return 0;
+}
+
 /* Returns 1 when the run is over. */
 static int handle(struct ps_worker *w, const struct ps_control *message, struct ps_error *err)
 {
-    if (message->era > w->client.era) { /* the servers hold other rows now: everything of the old era is void */
-        forget_all(w);
-        w->client.era = message->era;
-    }
+    if (message->kind == PS_MAP && message->era >= w->client.era && message->map >= w->client.map.version)
+        return new_map(w, message, err);
+    if (message->kind != PS_STOP && (message->era != w->client.era || message->map != w->client.map.version))
+        return 0; /* of a time that is over, or of one that this worker has not been told of yet */
     switch (message->kind) {
     case PS_GRANT: granted(w, message); return 0;
     case PS_REVOKE:
@@ -301,15 +348,12 @@ static double next_deadline(const struct ps_worker *w)
 
 static int loop(struct ps_worker *w, struct ps_error *err)
 {
-    uint32_t sockets = w->client.map.shards + 1;
-    struct ps_socket **socket = ps_calloc(sockets, sizeof *socket);
-    bool *readable = ps_calloc(sockets, sizeof *readable);
-    memcpy(socket, w->client.socket, w->client.map.shards * sizeof *socket);
-    socket[sockets - 1] = ps_membership_socket(w->member);
+    struct ps_socket *socket[PS_MAX_SHARDS + 1] = {ps_membership_socket(w->member)};
+    bool readable[PS_MAX_SHARDS + 1];
     int status = 0;
     while (!status) {
         struct ps_control message;
-        while (!status && ps_membership_receive(w->member, &message)) {
+        while (!status && receive(w, &message)) {
             status = handle(w, &message, err);
             ps_control_fini(&message);
         }
@@ -329,17 +373,17 @@ static int loop(struct ps_worker *w, struct ps_error *err)
         if (status)
             break;
         struct ps_step *step = next_ready(w);
-        if (step)
+        if (step) {
             compute_and_push(w, step);
-        else
-            ps_net_wait(socket, (int)sockets, next_deadline(w) - ps_now(), readable);
+        } else {
+            memcpy(socket + 1, w->client.socket, w->client.map.shards * sizeof *socket);
+            ps_net_wait(socket, 1 + (int)w->client.map.shards, next_deadline(w) - ps_now(), readable);
+        }
         struct ps_progress progress = {.samples = w->samples, .loss = w->loss, .rows = w->client.rows,
                                        .bytes = w->client.bytes, .refused = w->client.refused};
         ps_membership_progress(w->member, &progress);
         status = ps_membership_check(w->member, err);
     }
-    free(socket);
-    free(readable);
     return status == 1 ? 0 : status;
 }
 
@@ -364,7 +408,9 @@ static int prepare(struct ps_worker *w, const struct ps_worker_options *options,
         status = ps_client_init(&w->client, options->net, incarnation, welcome, &w->config, &w->batcher, err);
     if (status)
         return status;
-    w->client.member = w->member;
+    w->client.news = news;
+    w->client.news_socket = ps_membership_socket(w->member);
+    w->client.news_ctx = w;
     ps_order_init(&w->order, &w->dataset, &w->config);
     w->tape = nn_tape_new();
     w->entry = ps_calloc((size_t)w->batcher.positives, sizeof *w->entry);
@@ -400,7 +446,9 @@ int ps_worker_run(const struct ps_worker_options *options, struct ps_error *err)
     ps_dataset_close(&w->dataset);
     for (int t = 0; t < PS_MAX_TABLES; t++)
         free(w->param_value[t]), free(w->param_grad[t]);
-    free(w->lane), free(w->entry);
+    for (size_t i = 0; i < w->waiting_count; i++)
+        ps_control_fini(&w->waiting[i]);
+    free(w->waiting), free(w->lane), free(w->entry);
     ps_control_fini(&welcome);
     free(w);
     return status;

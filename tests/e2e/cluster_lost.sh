@@ -1,5 +1,5 @@
 #!/bin/bash
-# A server, the coordinator, or the launching process itself is killed: every process ends by itself, with a sentence and an exit
+# The last server, the coordinator, or the launching process itself is killed: every process ends by itself, with a sentence and an exit
 # code that is not 0, nothing is left lying about, and --resume goes on to the result of an undisturbed run.
 # time limit: 300
 . "$(dirname "$0")/helpers.sh"
@@ -7,7 +7,7 @@ limit=120
 penstock 0 synth --out log.tsv --users 1500 --items 600 --interactions 60000
 penstock 0 prepare --out data --behaviours view,cart,buy log.tsv
 configure train.consistency=sync train.epochs=4 early_stop.patience=0 early_stop.every=4 eval.floors=false \
-    checkpoint.every=1 net.deadline=6 cluster.coordinator_timeout=2
+    checkpoint.every=1 net.deadline=6 servers.wait=0 cluster.coordinator_timeout=2
 
 pids() { # run, role
     sed -n "s/.*\"event\":\"member\",\"role\":\"$2\".*\"pid\":\([0-9]*\).*/\1/p" "$1/log.jsonl"
@@ -52,7 +52,7 @@ epochs() { "$PENSTOCK" inspect "$1/checkpoints/last" | sed -n 's/^  epoch \([0-9
 
 start server
 kill -KILL "$(pids server server)"
-ended server 4 'server 0 .* is lost: no sign of life .* go on from the last checkpoint with .penstock train --resume'
+ended server 4 'no server is left, .* go on from the last checkpoint with .penstock train --resume'
 resumed server
 
 start coordinator

@@ -261,6 +261,7 @@ static void test_round_trip(void **state)
              "eval: {k: [3], mask: any, ties: conservative, users: 12, floors: false}\n"
              "cluster: {servers: 3, transport: tcp, interface: '::1', port: 65535, security: curve, start_timeout: 0.1, "
              "coordinator_timeout: 3600}\n"
+             "servers: {wait: 7}\n"
              "net: {deadline: 1e-3, compression: none, values: fp16, shared_memory: false, io_threads: 2}\n"
              "checkpoint: {every: 9, keep: 1}\n"),
         0);

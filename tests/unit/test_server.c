@@ -153,6 +153,8 @@ static void cluster_open(struct cluster *c, int servers, double coordinator_time
         send_control(c, c->incarnation[i], c->incarnation[i], &welcome);
         assert_int_equal(ps_net_connect(c->net, c->bind[i], CLIENT, &c->data[i], &err), 0);
     }
+    for (int i = 0; i < servers; i++) /* as a LOAD names them */
+        c->map.entry[i].incarnation = c->incarnation[i];
 }
 
 static void cluster_join(struct cluster *c)
@@ -169,7 +171,12 @@ static void cluster_join(struct cluster *c)
 static void begin(struct cluster *c, char *folder, uint32_t epoch)
 {
     struct ps_lane_entry lane[LANES] = {{0, 100, 0}, {1, 101, 0}};
-    struct ps_control load = {.kind = PS_LOAD, .text = folder, .epoch = epoch ? epoch - 1 : 0},
+    struct ps_control load = {.kind = PS_LOAD,
+                              .text = folder,
+                              .epoch = epoch ? epoch - 1 : 0,
+                              .map = 1,
+                              .shards = c->map.entry,
+                              .shard_count = c->map.shards},
                       begins = {.kind = PS_EPOCH, .epoch = epoch},
                       fence = {.kind = PS_FENCE, .lane = lane, .lane_count = LANES};
     ask(c, &load, PS_READY);

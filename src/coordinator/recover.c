@@ -1,0 +1,131 @@
+/* recover.c - a new era: the state of a checkpoint (or the initial one) in the servers that are there (docs/protocol.md).
+ *
+ * It begins a run, and it is what the loss of a server comes down to: whatever the coordinator is doing, ps_pump then returns
+ * PS_ROLL_BACK, the script unwinds, and ps_recover waits a while for a replacement, deals the slots out to the servers that
+ * are alive, has everybody load the state that the run last saved, and counts what was lost. A server that is lost meanwhile
+ * is one more round.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "coordinator/internal.h"
+#include "coordinator/runlog.h"
+
+void ps_recover_from(struct ps_coordinator *c, const char *folder)
+{
+    char *absolute = folder ? realpath(folder, NULL) : NULL; /* `last` and `best` are links that will point elsewhere */
+    free(c->base);
+    c->base = absolute ? absolute : folder ? ps_strdup(folder) : NULL;
+    c->saved = c->training;
+}
+
+void ps_server_lost(struct ps_coordinator *c, const struct ps_member *server, const char *why)
+{
+    if (server->shard == PS_NO_SHARD)
+        return; /* it had no rows */
+    ps_warn("server %u (process %u on %s) is lost during the %s: %s; waiting at most %g s for another one", server->shard,
+            server->pid, server->host, c->doing, why, c->config->servers.wait);
+    if (!c->loss.servers++) {
+        c->loss.doing = c->doing;
+        c->loss.since = ps_now();
+    }
+    c->server_lost = true;
+}
+
+/* Until there are as many servers as before, or servers.wait seconds are over. */
+static int wait_for_servers(struct ps_coordinator *c, struct ps_error *err)
+{
+    double until = ps_now() + c->config->servers.wait;
+    bool interrupted = false;
+    c->server_lost = false;
+    while (ps_members_count(c, PS_ROLE_SERVER) < (int)c->map.shards && ps_now() < until && !interrupted) {
+        int status = ps_pump(c, 0.1, err);
+        if (status && status != PS_ROLL_BACK)
+            return status;
+        c->server_lost = false; /* who is there counts when the wait is over */
+        interrupted = c->options.interrupted && *c->options.interrupted;
+    }
+    if (ps_members_count(c, PS_ROLE_SERVER))
+        return 0;
+    if (interrupted)
+        return ps_fail(err, PS_EXIT_INTERRUPTED, "interrupted while no server was left; 'penstock train --resume RUN' goes on from "
+                       "the last checkpoint");
+    return ps_fail(err, PS_EXIT_NET, "no server is left, and none has come for %g s (servers.wait); go on from the last checkpoint "
+                   "with 'penstock train --resume RUN', and let more servers join, or wait longer", c->config->servers.wait);
+}
+
+/* The decision that everything else follows from: who owns which slots of which state. Made here and nowhere else, before
+ * anybody is told. */
+static int decide(struct ps_coordinator *c, struct ps_error *err)
+{
+    ps_map_deal(c);
+    c->era++;
+    if (c->stage != PS_STAGE_REPORTING)
+        c->stage = PS_STAGE_BETWEEN;
+    return ps_state_write(c, err);
+}
+
+int ps_era_begin(struct ps_coordinator *c, struct ps_error *err)
+{
+    struct ps_control load = {.kind = PS_LOAD, .epoch = c->epoch, .text = c->base, .shards = c->map.entry,
+                              .shard_count = c->map.shards};
+    return ps_ask_servers(c, &load, PS_READY, c->era, "LOAD", err);
+}
+
+static int load(struct ps_coordinator *c, struct ps_error *err)
+{
+    int status = 0;
+    if (c->base) {
+        status = ps_cut_load(c, c->base, err);
+    } else {
+        c->epoch = c->training.epoch = c->training.best_epoch = c->stale = 0;
+        c->training.best = c->last_value = 0;
+    }
+    if (status)
+        return status;
+    c->training.samples = c->saved.samples;
+    c->training.seconds = c->saved.seconds;
+    c->training.account = c->saved.account;
+    status = decide(c, err);
+    return status ? status : ps_era_begin(c, err);
+}
+
+static void report(struct ps_coordinator *c)
+{
+    const char *name = c->base ? strrchr(c->base, '/') : NULL;
+    name = name ? name + 1 : "the beginning";
+    const char *unit = c->config->train.consistency == PS_SYNC ? "steps" : "micro-batches";
+    double seconds = ps_now() - c->loss.since;
+    char text[PS_JSON_TEXT];
+    ps_warn("back to %s: %llu %s are lost and are done again, with %u servers, after %.1f s", name,
+            (unsigned long long)c->loss.steps, unit, c->map.shards, seconds);
+    ps_runlog(c->options.log,
+              "{\"event\":\"rollback\",\"during\":\"%s\",\"lost_servers\":%d,\"to\":\"%s\",\"epoch\":%u,\"%s_lost\":%llu,\"era\":%u,"
+              "\"map\":%u,\"servers\":%u,\"seconds\":%.3f}", c->loss.doing, c->loss.servers, ps_json_text(name, text), c->epoch,
+              c->config->train.consistency == PS_SYNC ? "steps" : "micro_batches", (unsigned long long)c->loss.steps, c->era,
+              c->map.version, c->map.shards, seconds);
+}
+
+int ps_recover(struct ps_coordinator *c, struct ps_error *err)
+{
+    struct ps_error ignored;
+    int status;
+    c->doing = "loading";
+    do {
+        status = wait_for_servers(c, err);
+        if (!status)
+            status = load(c, err);
+    } while (status == PS_ROLL_BACK);
+    if (status)
+        return status;
+    if (c->loss.servers)
+        report(c);
+    if (c->unfinished) { /* all who may have been writing there have left it */
+        ps_folder_remove(c->unfinished, &ignored);
+        free(c->unfinished);
+        c->unfinished = NULL;
+    }
+    c->loss = (struct ps_loss){0};
+    return 0;
+}
