@@ -73,12 +73,26 @@ int ps_era_begin(struct ps_coordinator *c, struct ps_error *err)
     return ps_ask_servers(c, &load, PS_READY, c->era, "LOAD", err);
 }
 
+/* A checkpoint that was damaged since it was written is passed over. */
+static int choose(struct ps_coordinator *c, struct ps_error *err)
+{
+    char *folder;
+    int status = ps_cut_choose(c->options.checkpoints, strrchr(c->base, '/') + 1, c->options.log, &folder, err);
+    if (status == -PS_EXIT_DATA)
+        status = ps_cut_choose(c->options.checkpoints, NULL, c->options.log, &folder, err);
+    if (status)
+        return status;
+    free(c->base);
+    c->base = folder;
+    return 0;
+}
+
 static int load(struct ps_coordinator *c, struct ps_error *err)
 {
-    int status = 0;
-    if (c->base) {
+    int status = c->base && c->loss.servers ? choose(c, err) : 0;
+    if (!status && c->base) {
         status = ps_cut_load(c, c->base, err);
-    } else {
+    } else if (!status) {
         c->epoch = c->training.epoch = c->training.best_epoch = c->stale = 0;
         c->training.best = c->last_value = 0;
     }
