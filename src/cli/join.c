@@ -8,7 +8,7 @@
 #include "cli/run.h"
 
 struct arguments {
-    const char *run, *bind, *key;
+    const char *run, *bind, *key, *data;
     enum ps_role role;
     double wait;
 };
@@ -16,6 +16,7 @@ struct arguments {
 static const struct argp_option options[] = {
     {"as", 'a', "ROLE", 0, "worker (default) or server", 0},
     {"bind", 'b', "ADDRESS", 0, "What a server binds to, instead of the run's cluster.interface", 0},
+    {"data", 'd', "DIR", 0, "Where the dataset is on this host, if not where the coordinator has it", 0},
     {"key", 'k', "FILE", 0, "The run's keys, where it has cluster.security: curve and is joined by address: a copy of RUN/keys/curve, "
      "readable by you alone (mode 0600)", 0},
     {"wait", 'w', "SECONDS", 0, "How long to wait for the coordinator to appear (default 60)", 0},
@@ -24,9 +25,11 @@ static const struct argp_option options[] = {
 static const char doc[] =
     "Join a running job.\v"
     "RUN is the job's folder, or tcp://HOST:PORT, the coordinator's address (in RUN/state/coordinator), where there is no shared "
-    "file system; the dataset must be there under the same path as on the coordinator's host all the same. Start several with "
-    "mpirun -np K penstock join RUN. Workers may join at any time and get lanes at the next epoch or when another worker is "
-    "lost. Servers may join at any time too: they stand by, and take over when another one is lost.\n\n"
+    "file system; a copy of the dataset must be there all the same (--data). Start several with mpirun -np K penstock join RUN. "
+    "Workers may join at any time and get lanes at the next epoch or when another worker is lost. Servers may join at any time "
+    "too: they stand by, and take over when another one is lost.
+
+"
     "Without cluster.interface a run listens on its own host only, and nobody can join from another one. With "
     "cluster.security: curve only a process with the run's keys can join; by folder it finds them itself.";
 
@@ -40,6 +43,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->role = strcmp(arg, "server") ? PS_ROLE_WORKER : PS_ROLE_SERVER;
         return 0;
     case 'b': a->bind = arg; return 0;
+    case 'd': a->data = arg; return 0;
     case 'k': a->key = arg; return 0;
     case 'w': {
         char *end;
@@ -68,6 +72,7 @@ static int find(const struct arguments *a, struct ps_meeting *meeting, struct ps
         *meeting = (struct ps_meeting){.start_timeout = a->wait, .coordinator_timeout = 60, .io_threads = 1};
         snprintf(meeting->endpoint, sizeof meeting->endpoint, "%s", a->run);
     }
+    meeting->data = a->data;
     if (!status && a->bind)
         snprintf(meeting->interface, sizeof meeting->interface, "%s", a->bind);
     if (!status && a->key && (size_t)snprintf(meeting->keys, sizeof meeting->keys, "%s", a->key) >= sizeof meeting->keys)

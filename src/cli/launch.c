@@ -45,7 +45,7 @@ static const struct argp_option options[] = {
     {"servers", KEY_SERVERS, "S", 0, "Number of servers on this machine (default 1)", 0},
     {"workers", KEY_WORKERS, "W", 0, "Number of workers on this machine (default 1)", 0},
     {"hosts", KEY_HOSTS, "FILE", 0, "Lines 'HOST ROLE COUNT [ADDRESS]', ROLE one of coordinator, server, worker; replaces "
-     "--servers and --workers. ADDRESS is what a server or the coordinator there binds to", 0},
+     "--servers and --workers. ADDRESS is what a server or the coordinator there binds to; without one it is cluster.interface", 0},
     {"agent", KEY_AGENT, "COMMAND", 0, "Runs a command on a host: COMMAND HOST 'shell text' (default ssh)", 0},
     {"set", KEY_SET, "KEY=VALUE", 0, "Override a key of the configuration; may be given again", 0},
     {"run", KEY_RUN, "DIR", 0, "Folder for the run (default: runs/job-TIME); on all hosts the same, shared one", 0},
@@ -138,6 +138,23 @@ static int read_hosts(const char *path, struct group *group, int *groups, struct
         status = ps_fail(err, PS_EXIT_USAGE, "%s names %d coordinators, %d lines of servers and %d of workers; there must be one "
                          "coordinator and at least one of each other", path, coordinators, servers, workers);
     return status;
+}
+
+/* Servers and the coordinator must be reachable from the other hosts: by the line's ADDRESS, or by cluster.interface. */
+static int check_addresses(const struct ps_config *config, const struct group *group, int groups, struct ps_error *err)
+{
+    bool several = false;
+    for (int i = 1; i < groups; i++)
+        several |= strcmp(group[i].host, group[0].host) != 0;
+    for (int i = 0; several && i < groups; i++) {
+        const struct group *g = &group[i];
+        if (g->role != PS_ROLE_WORKER && !*g->bind && ps_net_stays_on_host(config->cluster.interface))
+            return ps_fail(err, PS_EXIT_USAGE, "the %s on %s would listen on %s, where no other host can reach it; add an ADDRESS of %s to "
+                           "its line of the hosts file, or name the interface of the cluster's network for all, as in --set "
+                           "cluster.interface=eth0", g->role == PS_ROLE_SERVER ? "server" : "coordinator", g->host,
+                           config->cluster.interface, g->host);
+    }
+    return 0;
 }
 
 static int total(const struct group *group, int groups, enum ps_role role)
@@ -366,6 +383,8 @@ int cmd_launch(int argc, char **argv)
     int status = ps_config_load(&config, conf, override, overrides, &err);
     free(conf);
     if (status)
+        ps_die(err.code, "%s", err.text);
+    if (check_addresses(&config, group, groups, &err))
         ps_die(err.code, "%s", err.text);
     struct ps_dataset dataset;
     if (!a.hosts) {

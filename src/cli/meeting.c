@@ -66,12 +66,6 @@ int ps_meeting_parse(struct ps_meeting *m, const char *text, const char *name, s
     return status;
 }
 
-/* An address that only processes on the same host can reach. */
-static bool stays_on_host(const char *endpoint)
-{
-    return !strncmp(endpoint, "ipc://", 6) || !strncmp(endpoint, "tcp://127.", 10) || !strncmp(endpoint, "tcp://[::1]:", 12);
-}
-
 /* What can be known without a single packet. */
 static int check_reach(const struct ps_meeting *m, const char *run, struct ps_error *err)
 {
@@ -80,7 +74,7 @@ static int check_reach(const struct ps_meeting *m, const char *run, struct ps_er
     if (!strncmp(m->endpoint, "inproc://", 9))
         return ps_fail(err, PS_EXIT_NET, "%s runs in one process, which nobody can join; start it by 'penstock launch', or with "
                        "--set cluster.transport=tcp", run);
-    if (!stays_on_host(m->endpoint) || !strcmp(m->host, here))
+    if (!ps_net_stays_on_host(m->endpoint) || !strcmp(m->host, here))
         return 0;
     return ps_fail(err, PS_EXIT_NET, "the coordinator of %s listens on %s, which only its own host %s can reach, and this is %s; start "
                    "the run with cluster.transport: tcp and with cluster.interface: an address of %s, or the name of its network "

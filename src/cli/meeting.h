@@ -13,6 +13,7 @@ struct ps_meeting {
     int io_threads; /* of a member process */
     int servers;    /* in the whole job */
     int pid;        /* of the coordinator, on its host */
+    const char *data; /* not written; borrowed: where the dataset is on this host, or NULL: where the coordinator has it */
     int failed;     /* not 0: there is no job, and rank 0 ends with this code */
 };
 

@@ -68,6 +68,7 @@ static void *play(void *arg)
         role->status = ps_server_run(&options, &role->err);
     } else {
         struct ps_worker_options options = {.net = role->crew->net,
+                                            .data = m->data,
                                             .coordinator = m->endpoint,
                                             .start_timeout = m->start_timeout,
                                             .coordinator_timeout = m->coordinator_timeout};

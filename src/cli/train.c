@@ -125,6 +125,16 @@ static int assign(const struct ps_boot *boot, const struct arguments *a, const s
     return 0;
 }
 
+/* Where the ranks are on several hosts, the loopback interface will not do, and there is no telling which other one is meant. */
+static int check_interface(const struct ps_boot *boot, const struct ps_config *config, struct ps_error *err)
+{
+    const char *interface = config->cluster.interface;
+    if (boot->one_host || !ps_net_stays_on_host(interface))
+        return 0;
+    return ps_fail(err, PS_EXIT_USAGE, "the ranks are on several hosts, and with cluster.interface: %s they would listen where no other host "
+                   "can reach them; name the interface of the cluster's network, as in --set cluster.interface=eth0", interface);
+}
+
 /* A rank that does not coordinate: plays its one role as this process's only one. Where rank 0 has failed it has said why, and
  * all ranks end with its code: mpirun's own is the first that comes. */
 static int be_member(const char *text, const struct ps_boot *boot, struct ps_error *err)
@@ -224,6 +234,8 @@ int cmd_train(int argc, char **argv)
     status = load_config(&a, &run.config, &err);
     if (!status)
         status = assign(&boot, &a, &run.config, &roles, &err);
+    if (!status)
+        status = check_interface(&boot, &run.config, &err);
     bool embedded = !status && roles.local_workers > 0;
     char *folder = a.resume || a.run ? ps_strdup(a.resume ? a.resume : a.run) : ps_run_default_folder(run.config.model.name);
     if (!status)

@@ -176,6 +176,18 @@ static void reachable(const char *actual, char bound[256])
     snprintf(bound, 256, "tcp://%s%s", host, strrchr(actual, ':'));
 }
 
+bool ps_net_stays_on_host(const char *endpoint)
+{
+    static const char *const alone[] = {"127.", "localhost", "lo:", "[::1]", "::1"};
+    if (!strncmp(endpoint, "ipc://", 6) || !strncmp(endpoint, "inproc://", 9) || !strcmp(endpoint, "lo"))
+        return true;
+    const char *host = strncmp(endpoint, "tcp://", 6) ? endpoint : endpoint + 6;
+    bool stays = false;
+    for (size_t i = 0; i < PS_COUNT(alone); i++)
+        stays |= !strncmp(host, alone[i], strlen(alone[i]));
+    return stays;
+}
+
 int ps_net_bind(struct ps_net *net, const char *endpoint, uint64_t incarnation, char bound[256],
                 struct ps_socket **socket, struct ps_error *err)
 {
@@ -187,6 +199,9 @@ int ps_net_bind(struct ps_net *net, const char *endpoint, uint64_t incarnation, 
         if (errno == EADDRINUSE)
             status = ps_fail(err, PS_EXIT_NET, "cannot listen on %s: the port is taken; choose another with "
                              "cluster.port, or 0 for any free one", endpoint);
+        else if (errno == ENODEV || errno == EADDRNOTAVAIL)
+            status = ps_fail(err, PS_EXIT_NET, "cannot listen on %s: this host has neither such an address nor a network interface of that "
+                             "name; check cluster.interface (for one host: ADDRESS in the hosts file, or join --bind)", endpoint);
         else
             status = ps_fail(err, PS_EXIT_NET, "cannot listen on %s: %s; check cluster.interface and cluster.transport",
                              endpoint, zmq_strerror(errno));

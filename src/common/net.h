@@ -65,6 +65,8 @@ uint64_t ps_net_incarnation(void);
  * what was really bound comes back in `bound`. PS_EXIT_NET where the port is taken, with a sentence that says so. */
 int ps_net_bind(struct ps_net *net, const char *endpoint, uint64_t incarnation, char bound[256],
                 struct ps_socket **socket, struct ps_error *err);
+/* Whether only processes of the same host can reach what is bound there: a full endpoint, or an interface alone ("127.0.0.1", "lo"). */
+bool ps_net_stays_on_host(const char *endpoint);
 /* Connects a DEALER; returns at once, the connection is made and re-made in the background. */
 int ps_net_connect(struct ps_net *net, const char *endpoint, uint64_t incarnation, struct ps_socket **socket,
                    struct ps_error *err);

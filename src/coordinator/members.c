@@ -137,8 +137,13 @@ static void bye(struct ps_coordinator *c, struct ps_member *m, const struct ps_c
     m->left = true;
     if (!m->alive)
         return;
+    char why[PS_JSON_TEXT];
+    /* What one worker cannot do (it has another dataset, say), the others may; nobody else can answer for a server. */
+    bool others = m->role == PS_ROLE_WORKER && c->epoch && ps_members_count(c, PS_ROLE_WORKER) > 1;
     if (c->stopping) {
         m->alive = false;
+    } else if (message->code && others) {
+        lose(c, m, ps_json_text(message->text, why));
     } else if (message->code) {
         m->alive = false;
         ps_fail(&c->failure, (int)message->code, "%s (%s, process %u on %s)", message->text, role_name(m->role), m->pid,

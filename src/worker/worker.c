@@ -395,6 +395,9 @@ static int prepare(struct ps_worker *w, const struct ps_worker_options *options,
         status = ps_fail(err, PS_EXIT_USAGE, "this host computes with OpenBLAS kernels '%s', the coordinator's with '%s': a sync run "
                          "would not be the same to the last bit; start all members with the same OPENBLAS_CORETYPE",
                          ps_blas_kernel(), welcome->kernel);
+    if (!status && options->data && (size_t)snprintf(w->config.data.path, sizeof w->config.data.path, "%s", options->data) >=
+                                        sizeof w->config.data.path)
+        status = ps_fail(err, PS_EXIT_USAGE, "the path %s is too long", options->data);
     if (!status)
         status = ps_dataset_open(w->config.data.path, &w->dataset, err);
     if (!status && w->dataset.fingerprint != welcome->first)

@@ -7,6 +7,7 @@
 
 struct ps_worker_options {
     struct ps_net *net;      /* borrowed */
+    const char *data;           /* folder of the dataset on this host; NULL: the same as the coordinator's */
     const char *coordinator; /* its endpoint */
     double start_timeout;    /* seconds to wait for a WELCOME */
     double coordinator_timeout; /* seconds of its silence after which the worker ends */
