@@ -27,9 +27,7 @@ static const char doc[] =
     "RUN is the job's folder, or tcp://HOST:PORT, the coordinator's address (in RUN/state/coordinator), where there is no shared "
     "file system; a copy of the dataset must be there all the same (--data). Start several with mpirun -np K penstock join RUN. "
     "Workers may join at any time and get lanes at the next epoch or when another worker is lost. Servers may join at any time "
-    "too: they stand by, and take over when another one is lost.
-
-"
+    "too: they stand by, and take over when another one is lost.\n\n"
     "Without cluster.interface a run listens on its own host only, and nobody can join from another one. With "
     "cluster.security: curve only a process with the run's keys can join; by folder it finds them itself.";
 
