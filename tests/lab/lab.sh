@@ -13,10 +13,13 @@ lab_agent=$lab_folder/agent
 
 lab_enter() {
     [ -z "${LAB_INSIDE:-}" ] || return 0
-    # The same without and with privileges: a user namespace in which one may make the others.
-    unshare -rnm sh -c 'test -w /dev/net/tun && mount -t tmpfs tmpfs /run && mkdir /run/netns && ip netns add try' 2> /dev/null ||
-        return 1
-    LAB_INSIDE=1 exec unshare -rnm "$@"
+    # With privileges at once (Slurm wants those of a real root); without, in a user namespace, in which one may make the others.
+    local form
+    for form in -nm -rnm; do
+        unshare $form sh -c 'test -w /dev/net/tun && mount -t tmpfs tmpfs /run && mkdir /run/netns && ip netns add try' 2> /dev/null &&
+            LAB_INSIDE=1 exec unshare $form "$@"
+    done
+    return 1
 }
 
 lab_up() {
