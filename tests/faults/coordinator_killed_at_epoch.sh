@@ -1,0 +1,9 @@
+#!/bin/bash
+# The coordinator dies as it announces the second epoch.
+. "$(dirname "$0")/helpers.sh"
+grep -q "it is started again" "$PENSTOCK" || pending "a coordinator that is replaced"
+fault coordinator send:EPOCH 3 KILL # it tells each server
+start
+fired 0
+survived
+expect run/log.jsonl '"event":"takeover"'

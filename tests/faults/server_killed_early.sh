@@ -1,0 +1,9 @@
+#!/bin/bash
+# A server dies before there is any checkpoint: the run begins again from its initial values.
+. "$(dirname "$0")/helpers.sh"
+needs_key servers.wait 'taking over a lost server'
+fault server recv:PUSH 100 KILL
+start
+fired 0
+survived
+expect run/log.jsonl '"event":"rollback"'

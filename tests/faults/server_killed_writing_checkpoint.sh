@@ -1,0 +1,9 @@
+#!/bin/bash
+# A server dies while it writes its part of a checkpoint.
+. "$(dirname "$0")/helpers.sh"
+needs_key servers.wait 'taking over a lost server'
+fault server fsync 3 KILL # the second checkpoint's
+start
+fired 0
+survived
+expect run/log.jsonl '"event":"rollback"'
