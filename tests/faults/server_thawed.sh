@@ -3,7 +3,7 @@
 . "$(dirname "$0")/helpers.sh"
 needs_key servers.wait 'taking over a lost server'
 fault server recv:PUSH 600 STOP
-fault worker send:EVAL_DONE 2 HOLD # so that the run is not over too soon
+fault server recv:PUSH 1000 HOLD # so that the run is not over too soon
 start
 fired 0
 frozen=$pid
