@@ -97,8 +97,8 @@ static int inspect_checkpoint(const struct arguments *a, const char *path, struc
         }
         for (uint32_t i = 0; i < m->files; i++)
             bytes += m->file[i].bytes;
-        printf("checkpoint %s\n  epoch %u, %s, seed %llu, BLAS kernel %s, %u lanes\n  written by %u servers, %.1f MB, digest %016llx\n",
-               path, m->epoch, m->mode == PS_SYNC ? "sync" : m->mode == PS_ASYNC ? "async" : "bounded",
+        printf("checkpoint %s\n  %s epoch %u, %s, seed %llu, BLAS kernel %s, %u lanes\n  written by %u servers, %.1f MB, digest %016llx\n",
+               path, m->complete ? "end of" : "within", m->epoch, m->mode == PS_SYNC ? "sync" : m->mode == PS_ASYNC ? "async" : "bounded",
                (unsigned long long)m->seed, m->blas, m->lanes, m->files, 1e-6 * (double)bytes,
                (unsigned long long)digest);
         if (m->best_epoch)

@@ -86,8 +86,11 @@ struct ps_config {
         int io_threads;
     } net;
     struct {
-        int every; /* epochs */
-        int keep;  /* beside the best one */
+        int every;      /* epochs */
+        uint64_t steps; /* 0 = none within an epoch for this reason */
+        double minutes; /* likewise */
+        int keep;       /* beside the best one */
+        int memory;     /* MiB of rows kept by a server */
     } checkpoint;
 };
 

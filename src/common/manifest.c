@@ -44,9 +44,9 @@ static void print_manifest(FILE *out, const struct ps_manifest *m)
     char time[32];
     ps_timestamp(time);
     fprintf(out, "# A checkpoint of Penstock: the files below are whole when their sizes and XXH64 are these.\n");
-    fprintf(out, "version: 1\nwritten: '%s'\n", time);
-    fprintf(out, "run: %" PRIu64 "\nera: %u\nterm: %u\ncut: %" PRIu64 "\nepoch: %u\nstep: %" PRIu64 "\nmode: %u\n",
-            m->run, m->era, m->term, m->cut, m->epoch, m->step, m->mode);
+    fprintf(out, "version: 2\nwritten: '%s'\n", time);
+    fprintf(out, "run: %" PRIu64 "\nera: %u\nterm: %u\ncut: %" PRIu64 "\nepoch: %u\ncomplete: %s\nstep: %" PRIu64
+            "\nmode: %u\n", m->run, m->era, m->term, m->cut, m->epoch, m->complete ? "yes" : "no", m->step, m->mode);
     fprintf(out, "seed: %" PRIu64 "\nslots: %u\ndataset: %" PRIu64 "\nblas: ", m->seed, m->slots, m->dataset);
     ps_sealed_text(out, m->blas);
     fputs("\nmetric: ", out);
@@ -69,7 +69,11 @@ static void print_manifest(FILE *out, const struct ps_manifest *m)
         print_table(out, &m->table[i]);
     fputs("lanes:\n", out);
     for (uint32_t l = 0; l < m->lanes; l++)
-        fprintf(out, "  - [%" PRIu64 ", %s]\n", m->lane[l].position, m->lane[l].ended ? "ended" : "open");
+        if (m->lane[l].finished)
+            fprintf(out, "  - [%" PRIu64 ", finished, %" PRIu64 ", %.17g]\n", m->lane[l].position, m->lane[l].samples,
+                    m->lane[l].loss);
+        else
+            fprintf(out, "  - [%" PRIu64 ", %s]\n", m->lane[l].position, m->lane[l].ended ? "ended" : "open");
     print_config(out, m->config ? m->config : "");
 }
 
@@ -132,13 +136,24 @@ static void read_lane(struct ps_reading *r, const struct ps_yaml *node, struct p
 {
     if (r->status)
         return;
-    if (node->kind != PS_YAML_LIST || node->count != 2 || node->child[0].kind != PS_YAML_SCALAR ||
-        node->child[1].kind != PS_YAML_SCALAR) {
-        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: a lane is not [position, ended|open]", r->path);
+    bool sound = node->kind == PS_YAML_LIST && node->count >= 2;
+    for (int i = 0; sound && i < node->count; i++)
+        sound = node->child[i].kind == PS_YAML_SCALAR;
+    if (sound) {
+        lane->finished = !strcmp(node->child[1].text, "finished");
+        lane->ended = lane->finished || !strcmp(node->child[1].text, "ended");
+        sound = node->count == (lane->finished ? 4 : 2);
+    }
+    if (!sound) {
+        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: a lane is not [position, open], [position, ended] or [position, finished, "
+                            "samples, loss]", r->path);
         return;
     }
     lane->position = ps_read_number(r, &node->child[0], UINT64_MAX, "lanes");
-    lane->ended = !strcmp(node->child[1].text, "ended");
+    if (lane->finished) {
+        lane->samples = ps_read_number(r, &node->child[2], UINT64_MAX, "lanes");
+        lane->loss = strtod(node->child[3].text, NULL);
+    }
 }
 
 static void read_arrays(struct ps_reading *r, const struct ps_yaml *root, struct ps_manifest *m)
@@ -172,13 +187,16 @@ static void read_arrays(struct ps_reading *r, const struct ps_yaml *root, struct
 
 static void read_manifest(struct ps_reading *r, const struct ps_yaml *root, struct ps_manifest *m)
 {
-    if (ps_read_whole(r, root, "version", UINT32_MAX) != 1 && !r->status)
-        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s is of a newer format; use the program that wrote it", r->path);
+    char complete[8] = "";
+    if (ps_read_whole(r, root, "version", UINT32_MAX) != 2 && !r->status)
+        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s is of another format; use the program that wrote it", r->path);
     m->run = ps_read_whole(r, root, "run", UINT64_MAX);
     m->era = (uint32_t)ps_read_whole(r, root, "era", UINT32_MAX);
     m->term = (uint32_t)ps_read_whole(r, root, "term", UINT32_MAX);
     m->cut = ps_read_whole(r, root, "cut", UINT64_MAX);
     m->epoch = (uint32_t)ps_read_whole(r, root, "epoch", UINT32_MAX);
+    ps_read_text(r, root, "complete", complete, sizeof complete);
+    m->complete = !strcmp(complete, "yes");
     m->step = ps_read_whole(r, root, "step", UINT64_MAX);
     m->mode = (uint32_t)ps_read_whole(r, root, "mode", UINT32_MAX);
     m->seed = ps_read_whole(r, root, "seed", UINT64_MAX);

@@ -13,11 +13,15 @@
 struct ps_manifest_lane {
     uint64_t position; /* P[l]: the cut holds exactly the lane's pushes below it */
     bool ended;        /* the lane's END is among them */
+    bool finished;     /* and its holder had reported this: */
+    uint64_t samples;
+    double loss; /* summed over them */
 };
 
 struct ps_manifest {
     uint64_t run, cut, seed;
     uint32_t era, term, epoch;
+    bool complete;    /* the epoch is over, validated where that was due; else the cut lies within it */
     uint32_t mode;    /* as in WELCOME: 0 async, 1 sync, 2 + s bounded */
     uint32_t slots;   /* PS_SLOTS of the program that wrote it */
     uint64_t step;    /* sync: committed steps of the epoch */

@@ -139,8 +139,14 @@ const struct ps_key ps_keys[] = {
     {"net.io_threads", INT(net.io_threads, 1, 64), .initial = "1", .doc = "ZeroMQ's I/O threads of a process."},
 
     {"checkpoint.every", INT(checkpoint.every, 1, 1000000), .initial = "1", .doc = "Epochs between checkpoints."},
+    {"checkpoint.steps", COUNT(checkpoint.steps), .initial = "0",
+     .doc = "Optimiser steps between checkpoints within an epoch (`async`: micro-batches); 0 makes none for this reason."},
+    {"checkpoint.minutes", REAL(checkpoint.minutes), AT_LEAST_0, .initial = "10",
+     .doc = "Minutes between checkpoints within an epoch; 0 makes none for this reason."},
     {"checkpoint.keep", INT(checkpoint.keep, 1, 1000), .initial = "2",
      .doc = "Latest checkpoints that are kept, beside the best one."},
+    {"checkpoint.memory", INT(checkpoint.memory, 1, 1 << 20), .initial = "64",
+     .doc = "MiB that a server may use to keep rows that change before they are written; then changes wait for the writer."},
 };
 const int ps_key_count = PS_COUNT(ps_keys);
 _Static_assert(PS_COUNT(ps_keys) < PS_KEY_LIMIT, "PS_KEY_LIMIT is too small");

@@ -231,10 +231,20 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
     progress.bytes = c->progress.bytes;
     progress.refused = c->progress.refused;
     progress.strangers = c->progress.strangers;
+    progress.steps = c->progress.steps;
     progress.n_lane = c->progress.entries;
     progress.lane = entry_pointers;
     if (c->kind == PS_BEAT || c->kind == PS_LANE_DONE)
         m.progress = &progress;
+
+    Penstock__Cost cost = PENSTOCK__COST__INIT;
+    cost.pause = c->cost.pause;
+    cost.memory = c->cost.memory;
+    cost.copies = c->cost.copies;
+    cost.waits = c->cost.waits;
+    if (c->kind == PS_CUT_DONE)
+        m.cost = &cost;
+    m.since = c->since;
 
     pack(&m.base, frame);
     free(lane), free(lane_pointers), free(table), free(table_pointers), free(field), free(field_pointers);
@@ -323,9 +333,13 @@ static int take_arrays(const Penstock__Control *m, struct ps_control *c, struct 
                                            .bytes = m->progress->bytes,
                                            .refused = m->progress->refused,
                                            .strangers = m->progress->strangers,
+                                           .steps = m->progress->steps,
                                            .entries = (uint32_t)m->progress->n_lane,
                                            .entry = take_lanes(m->progress->lane, m->progress->n_lane)};
     }
+    if (m->cost)
+        c->cost = (struct ps_cost){m->cost->pause, m->cost->memory, m->cost->copies, m->cost->waits};
+    c->since = m->since;
     return 0;
 }
 

@@ -37,12 +37,13 @@ enum ps_message_kind {
     PS_EPOCH_ACK,
     PS_ACCOUNT,      /* coordinator -> server: which micro-batches of `epoch`, which is over, have been applied? */
     PS_ACCOUNT_ACK,  /* back: lanes with how many in `position` and their trail in `lease`; `count` repeats dropped */
-    PS_CUT_PREPARE,  /* coordinator -> server: cut `first` (its id), `code` = 1 to hold; `text` = folder to write to */
+    PS_CUT_PREPARE,  /* coordinator -> server: cut `first` (its id), `code` = 1 to hold; `text` = folder to write to (empty: no
+                        files), `count` = bytes of rows that may be kept, `since` = cut whose rows are not written again */
     PS_CUT_LIMIT,    /* back: lanes with limits */
     PS_CUT_AT,       /* coordinator -> server: lanes with the cut's positions */
     PS_CUT_REACHED,  /* back */
-    PS_CUT_DONE,     /* back: files written, with sizes and checksums */
-    PS_CUT_ABORT,
+    PS_CUT_DONE,     /* back: files written, with sizes and checksums; lanes that have ended before the cut */
+    PS_CUT_ABORT,    /* either way: the cut is over, with `code` and `text` where it has failed */
     PS_RELEASE,
     PS_LOAD,         /* coordinator -> server: a new era and its map, rows from the files in folder `text` (empty: initial values) */
     PS_READY,        /* back: `count` = steps that this shard has given up */
@@ -104,11 +105,19 @@ struct ps_file_entry {
     uint64_t bytes, checksum;
 };
 
+/* What a snapshot cost a server. */
+struct ps_cost {
+    double pause;    /* seconds: the longest that requests were kept waiting at a time */
+    uint64_t memory; /* bytes, beside the rows themselves */
+    uint64_t copies; /* rows kept because they changed before they were written */
+    uint64_t waits;  /* changes that had to wait for the writer */
+};
+
 struct ps_progress {
     uint64_t samples;
     double loss;
     uint32_t lanes;
-    uint64_t rows, bytes, refused, strangers;
+    uint64_t rows, bytes, refused, strangers, steps;
     uint32_t entries;
     struct ps_lane_entry *entry;
 };
@@ -136,6 +145,8 @@ struct ps_control {
     uint32_t file_count;
     struct ps_file_entry *file;
     struct ps_progress progress;
+    uint64_t since;
+    struct ps_cost cost;
 };
 
 enum ps_role { PS_ROLE_COORDINATOR = 1, PS_ROLE_SERVER = 2, PS_ROLE_WORKER = 3 };

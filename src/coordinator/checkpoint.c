@@ -1,7 +1,8 @@
-/* checkpoint.c - the coordinator's part of a cut (docs/protocol.md) and of loading one; RUN/checkpoints.
+/* checkpoint.c - RUN/checkpoints: which are there, which one to go on from, which are removed.
  *
- * RUN/checkpoints/epoch-0007/ holds one file a shard and manifest.yaml, written last. `last` and `best` are symbolic links
- * that are replaced by a rename, so each always points at a whole checkpoint.
+ * epoch-0007/ is the end of an epoch, epoch-0008-cut-1.000031/ a cut within the one after it. Each holds one file a shard and
+ * manifest.yaml, written last. `last` and `best` are symbolic links that are replaced by a rename, so each always points at a whole
+ * checkpoint. The newest is the one with the highest (era, cut).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -14,81 +15,6 @@
 #include "coordinator/internal.h"
 #include "coordinator/runlog.h"
 
-void ps_cut_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *message)
-{
-    if (message->first != c->cut || member->answered || message->kind != c->expected)
-        return;
-    if (message->kind == PS_CUT_LIMIT) {
-        for (uint32_t i = 0; i < message->lane_count; i++)
-            if (message->lane[i].lane < c->lanes)
-                c->limit[message->lane[i].lane].position =
-                    PS_MAX(c->limit[message->lane[i].lane].position, message->lane[i].position);
-        return;
-    }
-    c->file = ps_realloc(c->file, c->files + message->file_count, sizeof *c->file);
-    memcpy(c->file + c->files, message->file, message->file_count * sizeof *c->file);
-    c->files += message->file_count;
-}
-
-/* Both halves of the cut; afterwards c->limit holds P and c->file what the shards have written. */
-static int cut(struct ps_coordinator *c, char *folder, struct ps_error *err)
-{
-    c->cut++;
-    c->cut_dropped = false;
-    c->files = 0;
-    for (uint32_t l = 0; l < c->lanes; l++)
-        c->limit[l] = (struct ps_lane_entry){.lane = l};
-    struct ps_control prepare = {.kind = PS_CUT_PREPARE, .epoch = c->epoch, .first = c->cut, .text = folder};
-    int status = ps_ask_servers(c, &prepare, PS_CUT_LIMIT, c->cut, "CUT_PREPARE", err);
-    if (status || c->cut_dropped)
-        return status;
-    if (c->config->train.consistency == PS_SYNC) { /* one step for all lanes */
-        uint64_t step = 0;
-        for (uint32_t l = 0; l < c->lanes; l++)
-            step = PS_MAX(step, c->limit[l].position);
-        for (uint32_t l = 0; l < c->lanes; l++)
-            c->limit[l].position = step;
-    }
-    struct ps_control at = {.kind = PS_CUT_AT, .epoch = c->epoch, .first = c->cut, .text = folder, .lane = c->limit,
-                            .lane_count = c->lanes};
-    return ps_ask_servers(c, &at, PS_CUT_DONE, c->cut, "CUT_AT", err);
-}
-
-static int write_manifest(struct ps_coordinator *c, const char *folder, struct ps_error *err)
-{
-    struct ps_manifest m = {.run = c->run,
-                            .cut = c->cut,
-                            .seed = c->config->train.seed,
-                            .era = c->era,
-                            .term = c->term,
-                            .epoch = c->epoch,
-                            .mode = (uint32_t)c->config->train.consistency,
-                            .slots = PS_SLOTS,
-                            .step = c->config->train.consistency == PS_SYNC ? c->limit[0].position : 0,
-                            .dataset = c->options.fingerprint,
-                            .value = c->last_value,
-                            .best = c->training.best,
-                            .best_epoch = c->training.best_epoch,
-                            .lanes = c->lanes,
-                            .tables = (uint32_t)c->options.tables,
-                            .table = (struct ps_table_spec *)(uintptr_t)c->options.table,
-                            .optimizer = c->config->optimizer,
-                            .files = c->files,
-                            .file = c->file};
-    snprintf(m.blas, sizeof m.blas, "%s", c->options.kernel);
-    if (c->training.best_epoch)
-        snprintf(m.metric, sizeof m.metric, "%s@%d", c->config->early_stop.metric == PS_METRIC_HR ? "hr" : "ndcg",
-                 c->config->early_stop.k);
-    m.lane = ps_calloc(c->lanes, sizeof *m.lane);
-    for (uint32_t l = 0; l < c->lanes; l++)
-        m.lane[l] = (struct ps_manifest_lane){c->limit[l].position, c->lane[l].state == PS_LANE_FINISHED};
-    m.config = ps_config_write(c->config);
-    int status = ps_manifest_write(&m, folder, err);
-    free(m.lane);
-    free(m.config);
-    return status;
-}
-
 /* Points checkpoints/NAME at the folder, by a rename. */
 static int point(const char *checkpoints, const char *name, const char *folder, struct ps_error *err)
 {
@@ -99,89 +25,6 @@ static int point(const char *checkpoints, const char *name, const char *folder, 
         status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot make the link %s", link);
     free(link);
     free(temporary);
-    return status;
-}
-
-static int newest_first(const void *a, const void *b)
-{
-    unsigned long x = strtoul(*(char *const *)a + 6, NULL, 10), y = strtoul(*(char *const *)b + 6, NULL, 10);
-    return (x < y) - (x > y); /* "epoch-10000" comes behind "epoch-9999" */
-}
-
-/* Removes all but the best and the newest `keep` checkpoints. */
-static int prune(struct ps_coordinator *c, struct ps_error *err)
-{
-    const char *checkpoints = c->options.checkpoints;
-    char best[32], **name = NULL;
-    size_t names = 0, capacity = 0;
-    snprintf(best, sizeof best, "epoch-%04u", c->training.best_epoch);
-    DIR *dir = opendir(checkpoints);
-    if (!dir)
-        return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot read %s", checkpoints);
-    for (struct dirent *entry; (entry = readdir(dir));)
-        if (!strncmp(entry->d_name, "epoch-", 6)) {
-            PS_GROW(name, capacity, names + 1);
-            name[names++] = ps_strdup(entry->d_name);
-        }
-    closedir(dir);
-    if (names)
-        qsort(name, names, sizeof *name, newest_first);
-    int status = 0;
-    for (size_t i = 0; i < names; i++) {
-        if (i >= (size_t)c->config->checkpoint.keep && strcmp(name[i], best) && !status) {
-            char *folder = ps_format("%s/%s", checkpoints, name[i]);
-            status = ps_folder_remove(folder, err);
-            free(folder);
-        }
-        free(name[i]);
-    }
-    free(name);
-    return status;
-}
-
-int ps_cut_save(struct ps_coordinator *c, uint32_t epoch, bool best, struct ps_error *err)
-{
-    enum { CUT_ATTEMPTS = 5 };
-    struct ps_error ignored;
-    char name[32];
-    snprintf(name, sizeof name, "epoch-%04u", epoch);
-    char *folder = ps_format("%s/%s", c->options.checkpoints, name);
-    double begin = ps_now();
-    c->doing = "checkpoint";
-    /* What an earlier life of the run left under this name (it was resumed from before it) is not trusted. */
-    int status = ps_folder_remove(folder, err);
-    if (!status)
-        status = ps_folder_make(folder, err);
-    for (int attempt = 0; !status && (attempt == 0 || c->cut_dropped); attempt++)
-        status = attempt < CUT_ATTEMPTS ? cut(c, folder, err)
-                                        : ps_fail(err, PS_EXIT_NET, "no checkpoint after %d attempts: servers did not hear of the cut's "
-                                                  "positions in time; is the machine overloaded?", attempt);
-    if (status == PS_ROLL_BACK) { /* servers may be writing there still */
-        free(c->unfinished);
-        c->unfinished = ps_strdup(folder);
-    } else if (status) {
-        ps_folder_remove(folder, &ignored); /* files without a manifest are no checkpoint */
-    }
-    if (!status)
-        status = write_manifest(c, folder, err);
-    if (!status) /* the links are the newest coordinator's to set */
-        status = ps_state_check(c, err);
-    /* The manifest of `last` tells which is the best one: so that comes first. */
-    if (!status && best)
-        status = point(c->options.checkpoints, "best", name, err);
-    if (!status)
-        status = point(c->options.checkpoints, "last", name, err);
-    if (!status)
-        status = prune(c, err);
-    if (!status) {
-        ps_recover_from(c, folder);
-        uint64_t bytes = 0;
-        for (uint32_t i = 0; i < c->files; i++)
-            bytes += c->file[i].bytes;
-        ps_runlog(c->options.log, "{\"event\":\"checkpoint\",\"epoch\":%u,\"name\":\"%s\",\"bytes\":%llu,\"seconds\":%.3f}",
-                  epoch, name, (unsigned long long)bytes, ps_now() - begin);
-    }
-    free(folder);
     return status;
 }
 
@@ -266,6 +109,13 @@ static int list(const char *checkpoints, struct candidate **candidate, size_t *c
     return 0;
 }
 
+static void free_list(struct candidate *candidate, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(candidate[i].name);
+    free(candidate);
+}
+
 /* Sets `last`, and `best` where the epoch that the manifest names is there, to what is gone on from. */
 static int point_links(const char *checkpoints, const struct candidate *chosen, struct ps_error *err)
 {
@@ -320,9 +170,8 @@ int ps_cut_choose(const char *checkpoints, const char *name, struct ps_runlog *l
     }
     if (!status && *folder)
         status = point_links(checkpoints, &candidate[chosen], err);
-    for (size_t i = 0; i < count; i++)
-        free(candidate[i].name);
-    free(candidate), free(damage);
+    free_list(candidate, count);
+    free(damage);
     return status;
 }
 
@@ -351,9 +200,53 @@ static int go_beyond(struct ps_coordinator *c, struct ps_error *err)
     for (size_t i = 0; i < count; i++) {
         c->era = PS_MAX(c->era, candidate[i].era);
         c->cut = PS_MAX(c->cut, candidate[i].cut);
-        free(candidate[i].name);
     }
-    free(candidate);
+    free_list(candidate, count);
+    return status;
+}
+
+static bool is_link_to(const char *checkpoints, const char *link, const char *name)
+{
+    char target[64], *path = ps_format("%s/%s", checkpoints, link);
+    ssize_t length = readlink(path, target, sizeof target - 1);
+    free(path);
+    target[PS_MAX(length, 0)] = 0;
+    return !strcmp(target, name);
+}
+
+/* Removes all but the best and the newest `keep` checkpoints, and folders that are none. */
+static int prune(struct ps_coordinator *c, struct ps_error *err)
+{
+    const char *checkpoints = c->options.checkpoints;
+    struct candidate *candidate = NULL;
+    size_t count = 0;
+    int status = list(checkpoints, &candidate, &count, err), keep = c->config->checkpoint.keep;
+    DIR *dir = status ? NULL : opendir(checkpoints);
+    for (struct dirent *entry; dir && !status && (entry = readdir(dir));) {
+        bool kept = strncmp(entry->d_name, "epoch-", 6) || is_link_to(checkpoints, "best", entry->d_name);
+        for (size_t i = 0, newest = 0; !kept && i < count && newest < (size_t)keep; newest += candidate[i++].readable)
+            kept = candidate[i].readable && !strcmp(candidate[i].name, entry->d_name);
+        if (kept)
+            continue;
+        char *folder = ps_format("%s/%s", checkpoints, entry->d_name);
+        status = ps_folder_remove(folder, err);
+        free(folder);
+    }
+    if (dir)
+        closedir(dir);
+    free_list(candidate, count);
+    return status;
+}
+
+int ps_cut_publish(struct ps_coordinator *c, const char *name, bool best, struct ps_error *err)
+{
+    struct ps_error problem;
+    /* The manifest of `last` tells which is the best one: so that comes first. */
+    int status = best ? point(c->options.checkpoints, "best", name, err) : 0;
+    if (!status)
+        status = point(c->options.checkpoints, "last", name, err);
+    if (!status && prune(c, &problem))
+        ps_warn("old checkpoints stay: %s", problem.text);
     return status;
 }
 
@@ -374,11 +267,15 @@ int ps_cut_load(struct ps_coordinator *c, const char *from, struct ps_error *err
         c->epoch = m.epoch;
         c->cut = PS_MAX(c->cut, m.cut);
         c->era = PS_MAX(c->era, m.era);
-        c->training.epoch = m.epoch;
-        c->training.best = m.best;
-        c->training.best_epoch = m.best_epoch;
+        c->training.epoch = m.epoch - !m.complete;
+        c->training.best = c->cutting.saved_best = m.best;
+        c->training.best_epoch = c->cutting.saved_best_epoch = m.best_epoch;
         c->last_value = m.value;
-        c->stale = m.best_epoch ? (m.epoch - m.best_epoch) / (uint32_t)c->config->early_stop.every : 0;
+        c->stale = m.best_epoch ? (c->training.epoch - m.best_epoch) / (uint32_t)c->config->early_stop.every : 0;
+        c->stage = m.complete ? c->stage : PS_STAGE_TRAINING;
+        free(c->resumed);
+        c->resumed = m.complete ? NULL : m.lane;
+        m.lane = m.complete ? m.lane : NULL;
     }
     ps_manifest_fini(&m);
     return status;

@@ -3,6 +3,7 @@
 #define PS_COORDINATOR_INTERNAL_H
 
 #include "common/account.h"
+#include "common/manifest.h"
 #include "common/progress.h"
 #include "common/slots.h"
 #include "coordinator/coordinator.h"
@@ -66,6 +67,28 @@ struct ps_loss {
     uint64_t steps; /* that a surviving shard had to give up */
 };
 
+enum ps_cut_phase { PS_CUT_IDLE, PS_CUT_LIMITS, PS_CUT_FILES };
+
+/* The cut under way (cut.c), and what is known of the last one. */
+struct ps_cutting {
+    enum ps_cut_phase phase;
+    bool best;                           /* it is of the best epoch so far */
+    bool dropped;                        /* a server has given it up: it is asked for anew */
+    int attempts;
+    double begun, since, asked;          /* the cut, its phase, the last question */
+    uint8_t answered[PS_MAX_SHARDS], reached[PS_MAX_SHARDS];
+    struct ps_lane_entry *limit;         /* owned: by lane; in FILES the cut */
+    struct ps_manifest manifest;         /* tables are borrowed, the rest is owned */
+    char name[64], *folder;              /* owned */
+    struct ps_cost cost;
+    struct ps_error failure;             /* code 0: none */
+    uint64_t last_steps;                 /* optimiser steps when it was begun */
+    struct ps_error last_failure;        /* of the last cut; code 0: it has become a checkpoint */
+    struct ps_training training;         /* what it had come to when it was begun */
+    double saved_best;                   /* the best one that is on the disk */
+    uint32_t saved_best_epoch;
+};
+
 struct ps_coordinator {
     struct ps_coordinator_options options;
     const struct ps_config *config;
@@ -84,18 +107,15 @@ struct ps_coordinator {
     const char *doing;    /* what is being done, for messages: "training", "checkpoint", ... */
     bool server_lost;     /* not yet recovered from */
     struct ps_loss loss;
-    char *unfinished;     /* owned: folder of a cut that was given up, or NULL */
+    char *unfinished;     /* owned: folder of a cut that was dropped, or NULL */
 
     /* The question of the current phase: which answer, and what it must carry. */
     enum ps_message_kind expected;
     uint64_t expected_number;
 
-    /* The cut under way. */
-    uint64_t cut;
-    struct ps_lane_entry *limit; /* by lane */
-    bool cut_dropped; /* a shard has given it up: it is asked for anew */
-    struct ps_file_entry *file;
-    uint32_t files;
+    uint64_t cut; /* number of the last one */
+    struct ps_cutting cutting;
+    struct ps_manifest_lane *resumed; /* owned: lanes of a cut within the epoch that is gone on with; NULL: none */
 
     /* The evaluation under way, and its number. */
     uint64_t evaluation;
@@ -185,9 +205,26 @@ void ps_rank_handle(struct ps_coordinator *c, struct ps_member *member, const st
                     const struct ps_message *message);
 void ps_rank_member_lost(struct ps_coordinator *c, struct ps_member *member);
 
-/* checkpoint.c */
-int ps_cut_save(struct ps_coordinator *c, uint32_t epoch, bool best, struct ps_error *err);
-int ps_cut_load(struct ps_coordinator *c, const char *from, struct ps_error *err);
+/* cut.c */
+/* Before training: takes what is known as what is saved. */
+void ps_cut_prepare(struct ps_coordinator *c);
+/* Begins a checkpoint of the present state: of an epoch that is over, or of within one. No other may be under way. */
+void ps_cut_begin(struct ps_coordinator *c, bool complete, bool best);
+/* Whether checkpoint.steps or checkpoint.minutes ask for one, and none is under way. */
+bool ps_cut_due(const struct ps_coordinator *c);
+void ps_cut_tick(struct ps_coordinator *c);
 void ps_cut_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *message);
+/* Waits until none is under way; or, `reached`, until what it holds cannot change any more. How it ended is in last_failure. */
+int ps_cut_wait(struct ps_coordinator *c, bool reached, struct ps_error *err);
+/* Drops the cut under way, if there is one: a server is gone, or gets other rows. Its folder stays, since servers may be writing
+ * there, until ps_cut_clear. */
+void ps_cut_abort(struct ps_coordinator *c);
+void ps_cut_clear(struct ps_coordinator *c);
+
+/* checkpoint.c */
+/* A folder whose manifest is written becomes `last` (and `best`); what is more than checkpoint.keep is removed. */
+int ps_cut_publish(struct ps_coordinator *c, const char *name, bool best, struct ps_error *err);
+/* Takes over what the manifest of a checkpoint says: epoch, lanes within it, early stopping. */
+int ps_cut_load(struct ps_coordinator *c, const char *from, struct ps_error *err);
 
 #endif

@@ -3,6 +3,7 @@
  * A lane is granted only after every shard has acknowledged its new lease; it begins at the lowest position that a shard
  * still wants. Losing its holder makes it FREE again; what the old holder still says is fenced by the shards.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "coordinator/internal.h"
@@ -10,6 +11,14 @@
 void ps_lanes_begin(struct ps_coordinator *c)
 {
     memset(c->lane, 0, c->lanes * sizeof *c->lane);
+    for (uint32_t l = 0; c->resumed && l < c->lanes; l++) /* of a cut within this epoch: the shards know how far each had come */
+        if (c->resumed[l].finished) {
+            c->lane[l].state = PS_LANE_FINISHED;
+            c->lane[l].samples = c->resumed[l].samples;
+            c->lane[l].loss = c->resumed[l].loss;
+        }
+    free(c->resumed);
+    c->resumed = NULL;
     c->lanes_asked = 0;
 }
 

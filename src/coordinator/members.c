@@ -180,8 +180,9 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
         case PS_EVAL_DONE: ps_rank_handle(c, m, &control, message); break;
         case PS_ACCOUNT_ACK: ps_account_handle(c, m, &control); break;
         case PS_CUT_LIMIT:
-        case PS_CUT_DONE: ps_cut_handle(c, m, &control); break;
-        case PS_CUT_ABORT: c->cut_dropped |= control.first == c->cut; break;
+        case PS_CUT_REACHED:
+        case PS_CUT_DONE:
+        case PS_CUT_ABORT: ps_cut_handle(c, m, &control); break;
         default: break;
         }
         if (control.kind == c->expected &&
@@ -234,6 +235,8 @@ int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err)
         return 0;
     forgive(c);
     bury(c);
+    if (!c->server_lost)
+        ps_cut_tick(c);
     ps_strangers_tell(c, 1);
     if (c->failure.code) {
         *err = c->failure;
@@ -296,8 +299,6 @@ int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum p
         int status = ps_pump(c, 0.1, err);
         if (status)
             return status;
-        if (c->cut_dropped)
-            break;
     }
     c->expected = 0;
     return 0;

@@ -62,7 +62,7 @@ static int decide(struct ps_coordinator *c, struct ps_error *err)
     ps_map_deal(c);
     c->era++;
     if (c->stage != PS_STAGE_REPORTING)
-        c->stage = PS_STAGE_BETWEEN;
+        c->stage = c->resumed ? PS_STAGE_TRAINING : PS_STAGE_BETWEEN;
     return ps_state_write(c, err);
 }
 
@@ -95,6 +95,9 @@ static int load(struct ps_coordinator *c, struct ps_error *err)
     } else if (!status) {
         c->epoch = c->training.epoch = c->training.best_epoch = c->stale = 0;
         c->training.best = c->last_value = 0;
+        c->cutting.saved_best = c->cutting.saved_best_epoch = 0;
+        free(c->resumed);
+        c->resumed = NULL;
     }
     if (status)
         return status;
@@ -123,8 +126,8 @@ static void report(struct ps_coordinator *c)
 
 int ps_recover(struct ps_coordinator *c, struct ps_error *err)
 {
-    struct ps_error ignored;
     int status;
+    ps_cut_abort(c);
     c->doing = "loading";
     do {
         status = wait_for_servers(c, err);
@@ -135,11 +138,7 @@ int ps_recover(struct ps_coordinator *c, struct ps_error *err)
         return status;
     if (c->loss.servers)
         report(c);
-    if (c->unfinished) { /* all who may have been writing there have left it */
-        ps_folder_remove(c->unfinished, &ignored);
-        free(c->unfinished);
-        c->unfinished = NULL;
-    }
+    ps_cut_clear(c); /* all who may have been writing there have left it */
     c->loss = (struct ps_loss){0};
     return 0;
 }

@@ -30,7 +30,6 @@ int ps_coordinator_open(const struct ps_coordinator_options *options, struct ps_
     c->term = 1;
     c->lanes = (uint32_t)c->config->train.lanes;
     c->lane = ps_calloc(c->lanes, sizeof *c->lane);
-    c->limit = ps_calloc(c->lanes, sizeof *c->limit);
     c->doing = "start";
     int status = ps_state_open(c, err);
     c->cut = c->evaluation = (uint64_t)c->term << 32; /* higher than any of an older term */
@@ -51,7 +50,7 @@ void ps_coordinator_close(struct ps_coordinator *c)
     ps_socket_close(c->socket);
     for (int i = 0; i < c->members; i++)
         free(c->member[i]);
-    free(c->member), free(c->lane), free(c->limit), free(c->file), free(c->base), free(c->unfinished), free(c);
+    free(c->member), free(c->lane), free(c->resumed), free(c->base), free(c->unfinished), free(c);
 }
 
 const char *ps_coordinator_endpoint(const struct ps_coordinator *c)
@@ -116,6 +115,8 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
     uint32_t last_finished = 0;
     while (!status && ps_lanes_finished(c) < c->lanes) {
         ps_lanes_tick(c);
+        if (ps_cut_due(c))
+            ps_cut_begin(c, false, false);
         status = ps_pump(c, 0.1, err);
         double loss;
         uint64_t samples = samples_so_far(c, &loss);
@@ -208,6 +209,8 @@ static int go_on(struct ps_coordinator *c, struct ps_error *err)
     bool validates = c->options.held_out[PS_SPLIT_VALID] > 0, last = (int)c->epoch == config->train.epochs;
     if (c->stage == PS_STAGE_TRAINING)
         status = train_epoch(c, err);
+    if (!status) /* one that was begun within the epoch */
+        status = ps_cut_wait(c, false, err);
     if (!status && c->stage == PS_STAGE_TRAINED) {
         if (validates && ((int)c->epoch % config->early_stop.every == 0 || last))
             status = validate(c, err);
@@ -225,9 +228,9 @@ static int go_on(struct ps_coordinator *c, struct ps_error *err)
     c->training.interrupted = c->options.interrupted && *c->options.interrupted;
     last |= c->training.stopped_early || c->training.interrupted;
     if (c->options.checkpoints && (best || last || (int)c->epoch % config->checkpoint.every == 0)) {
-        double begin = ps_now();
-        status = ps_cut_save(c, c->epoch, best, err);
-        c->training.checkpoint_seconds += ps_now() - begin;
+        c->doing = "checkpoint";
+        ps_cut_begin(c, true, best);
+        status = ps_cut_wait(c, !last, err); /* the next epoch begins when the servers are at the cut */
     }
     return status ? status : enter(c, PS_STAGE_BETWEEN, err);
 }
@@ -236,10 +239,16 @@ int ps_coordinator_train(struct ps_coordinator *c, struct ps_training *training,
 {
     const struct ps_config *config = c->config;
     int status = 0;
+    bool validates = c->options.held_out[PS_SPLIT_VALID] > 0;
     if (c->stage == PS_STAGE_BETWEEN) /* before it was resumed */
         c->training.stopped_early = out_of_patience(c);
+    ps_cut_prepare(c);
     while (!status && c->stage != PS_STAGE_REPORTING && !c->training.interrupted) {
         if (c->stage == PS_STAGE_BETWEEN && ((int)c->epoch >= config->train.epochs || c->training.stopped_early)) {
+            if (c->cutting.last_failure.code && !(validates && c->training.best_epoch)) {
+                *err = c->cutting.last_failure; /* what the run should return is on no disk */
+                return -err->code;
+            }
             status = enter(c, PS_STAGE_REPORTING, err);
             break;
         }
@@ -266,6 +275,7 @@ int ps_coordinator_stop(struct ps_coordinator *c, int code, const char *reason, 
     int status = enter(c, PS_STAGE_ENDED, err);
     if (status == -PS_EXIT_SUPERSEDED)
         return status;
+    ps_cut_abort(c);
     double begin = ps_now(), asked = 0;
     struct ps_control stop = {.kind = PS_STOP, .code = (uint32_t)code, .text = (char *)(uintptr_t)reason};
     int left = 1;
@@ -285,6 +295,7 @@ int ps_coordinator_stop(struct ps_coordinator *c, int code, const char *reason, 
         if (left)
             ps_pump(c, 0.05, &ignored);
     }
+    ps_cut_clear(c);
     ps_strangers_tell(c, 0);
     return 0;
 }

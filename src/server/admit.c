@@ -180,6 +180,8 @@ static void take_push(struct ps_shard *s, struct ps_request *push)
     if (data->position >= lane->limit) { /* a cut is coming: not acknowledged before it is over */
         ps_request_drop(s, lane->held);
         lane->held = push;
+        if (!(s->cut.held > 0))
+            s->cut.held = ps_now();
         return;
     }
     lane->hwm++;

@@ -22,15 +22,20 @@ struct ps_lane_mark {
 /* The state of a shard beside its rows. All files of a checkpoint agree on it, but for `shard` and leases. */
 struct ps_marks {
     uint64_t run, seed, cut, v, steps;
+    uint64_t since; /* the rows are those that have changed since this cut; 0: all */
     uint32_t era, shard, mode, epoch, lanes;
     struct ps_lane_mark *lane; /* owned */
 };
 
+struct ps_snapshot;
+
 /* Writes FOLDER/shard-NNN.rows (temporary name, fsync, rename) and tells its name, size and XXH64. `rows` are the
- * tables' rows, whose width is value and state. */
+ * tables' rows, whose width is value and state; nobody changes them meanwhile, or they are the ones of a snapshot, which is NULL
+ * otherwise. */
 int ps_checkpoint_write(const struct ps_marks *marks, const struct ps_table_spec *spec, uint32_t tables,
-                        const struct ps_optimizer_spec *optimizer, const struct ps_rows *rows, const char *folder,
-                        struct ps_file_entry *file, struct ps_error *err);
+                        const struct ps_optimizer_spec *optimizer, const struct ps_rows *rows,
+                        struct ps_snapshot *snapshot, const char *folder, struct ps_file_entry *file,
+                        struct ps_error *err);
 
 /* The rows of one table in one slot, in the mapped file. */
 struct ps_segment {

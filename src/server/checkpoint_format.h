@@ -6,7 +6,7 @@
 
 #include "server/checkpoint.h"
 
-enum { PS_FILE_VERSION = 1 };
+enum { PS_FILE_VERSION = 2 };
 #define PS_FILE_MAGIC "PSTKROWS"
 #define PS_FOOTER_MAGIC "PSTKDONE"
 
@@ -17,6 +17,7 @@ struct ps_file_header {
     uint64_t run, seed, cut, v, steps;
     uint32_t era, shard, mode, epoch, lanes, tables;
     uint64_t specs; /* ps_specs_digest */
+    uint64_t since; /* the cut since which the rows have changed; 0: all rows */
 };
 
 /* Behind it rows * u64 keys, rows * width floats, zeros up to a multiple of 8 bytes. */
@@ -34,7 +35,7 @@ struct ps_file_footer {
     uint64_t sum; /* XXH64 of the fields above */
 };
 
-_Static_assert(sizeof(struct ps_file_header) == 88 && sizeof(struct ps_lane_mark) == 24 &&
+_Static_assert(sizeof(struct ps_file_header) == 96 && sizeof(struct ps_lane_mark) == 24 &&
                    sizeof(struct ps_segment_header) == 40 && sizeof(struct ps_file_footer) == 32,
                "records have no padding");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "row files are little-endian memory images");

@@ -48,6 +48,7 @@ static int read_header(const struct ps_checkpoint *c, uint32_t file, struct ps_m
                                .cut = h.cut,
                                .v = h.v,
                                .steps = h.steps,
+                               .since = h.since,
                                .era = h.era,
                                .shard = h.shard,
                                .mode = h.mode,

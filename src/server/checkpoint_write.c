@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "server/checkpoint_format.h"
+#include "server/snapshot.h"
 
 static uint64_t digest_text(uint64_t digest, const char *text)
 {
@@ -33,44 +34,43 @@ uint64_t ps_specs_digest(const struct ps_table_spec *spec, uint32_t tables, cons
     return d;
 }
 
-struct keyed_row {
-    uint64_t key;
-    uint32_t number;
-};
-
 static int by_key(const void *a, const void *b)
 {
-    uint64_t x = ((const struct keyed_row *)a)->key, y = ((const struct keyed_row *)b)->key;
+    uint64_t x = ((const struct ps_keyed_row *)a)->key, y = ((const struct ps_keyed_row *)b)->key;
     return (x > y) - (x < y);
 }
 
-/* The row numbers of one table, grouped by slot: those of slot s are number[first[s]] .. number[first[s + 1]). */
+/* The numbers of a table's rows that are to be written, by slot: those of slot s are number[first[s]] .. number[first[s + 1]). */
 struct by_slot {
     uint32_t first[PS_SLOTS + 1];
     uint32_t *number; /* owned */
 };
 
-static void group_by_slot(struct by_slot *group, const struct ps_table_spec *spec, uint32_t t,
-                          const struct ps_rows *rows)
+static void group_by_slot(struct by_slot *group, const struct ps_table_spec *spec, uint32_t t, const struct ps_rows *rows,
+                          struct ps_snapshot *snapshot)
 {
+    uint32_t count = rows->count, next[PS_SLOTS];
+    uint32_t *chosen = snapshot ? ps_snapshot_select(snapshot, t, &count) : NULL;
     memset(group->first, 0, sizeof group->first);
-    group->number = ps_malloc(rows->count * sizeof *group->number);
-    for (uint32_t i = 0; i < rows->count; i++)
-        group->first[ps_slot_of(spec, t, ps_rows_key(rows, i)) + 1]++;
+    group->number = ps_malloc(count * sizeof *group->number);
+    for (uint32_t i = 0; i < count; i++)
+        group->first[ps_slot_of(spec, t, ps_rows_key(rows, chosen ? chosen[i] : i)) + 1]++;
     for (uint32_t s = 0; s < PS_SLOTS; s++)
         group->first[s + 1] += group->first[s];
-    uint32_t next[PS_SLOTS];
     memcpy(next, group->first, sizeof next);
-    for (uint32_t i = 0; i < rows->count; i++)
-        group->number[next[ps_slot_of(spec, t, ps_rows_key(rows, i))]++] = i;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t number = chosen ? chosen[i] : i;
+        group->number[next[ps_slot_of(spec, t, ps_rows_key(rows, number))]++] = number;
+    }
+    free(chosen);
 }
 
 static int write_segment(struct ps_writer *w, uint32_t slot, uint32_t t, const struct ps_rows *rows,
-                         const struct by_slot *group, struct ps_buffer *order, struct ps_buffer *content,
-                         struct ps_error *err)
+                         struct ps_snapshot *snapshot, const struct by_slot *group, struct ps_buffer *order,
+                         struct ps_buffer *content, struct ps_error *err)
 {
     uint32_t n = group->first[slot + 1] - group->first[slot];
-    struct keyed_row *row = ps_buffer_need(order, n * sizeof *row);
+    struct ps_keyed_row *row = ps_buffer_need(order, n * sizeof *row);
     for (uint32_t i = 0; i < n; i++) {
         row[i].number = group->number[group->first[slot] + i];
         row[i].key = ps_rows_key(rows, row[i].number);
@@ -79,15 +79,18 @@ static int write_segment(struct ps_writer *w, uint32_t slot, uint32_t t, const s
     size_t size = ps_segment_bytes(n, rows->width);
     uint64_t *key = ps_buffer_need(content, size);
     float *value = (float *)(key + n);
-    for (uint32_t i = 0; i < n; i++) {
+    int status = snapshot ? ps_snapshot_copy(snapshot, slot, t, row, n, key, value, err) : 0;
+    for (uint32_t i = 0; !snapshot && i < n; i++) {
         key[i] = row[i].key;
         memcpy(value + (size_t)i * rows->width, ps_rows_at(rows, row[i].number), rows->width * sizeof *value);
     }
+    if (status)
+        return status;
     memset(value + (size_t)n * rows->width, 0, (char *)key + size - (char *)(value + (size_t)n * rows->width));
     struct ps_segment_header header = {
         .slot = slot, .table = t, .rows = n, .width = rows->width, .content = ps_hash64(key, size, 0)};
     header.sum = ps_hash64(&header, offsetof(struct ps_segment_header, sum), 0);
-    int status = ps_writer_put(w, &header, sizeof header, err);
+    status = ps_writer_put(w, &header, sizeof header, err);
     return status ? status : ps_writer_put(w, key, size, err);
 }
 
@@ -107,7 +110,8 @@ static int write_header(struct ps_writer *w, const struct ps_marks *marks, const
                                     .epoch = marks->epoch,
                                     .lanes = marks->lanes,
                                     .tables = tables,
-                                    .specs = ps_specs_digest(spec, tables, optimizer)};
+                                    .specs = ps_specs_digest(spec, tables, optimizer),
+                                    .since = marks->since};
     memcpy(header.magic, PS_FILE_MAGIC, sizeof header.magic);
     int status = ps_writer_put(w, &header, sizeof header, err);
     if (!status)
@@ -117,7 +121,7 @@ static int write_header(struct ps_writer *w, const struct ps_marks *marks, const
 }
 
 static int write_segments(struct ps_writer *w, const struct by_slot *group, uint32_t tables, const struct ps_rows *rows,
-                          struct ps_error *err)
+                          struct ps_snapshot *snapshot, struct ps_error *err)
 {
     struct ps_file_footer footer = {0};
     struct ps_buffer order = {0}, content = {0};
@@ -127,10 +131,12 @@ static int write_segments(struct ps_writer *w, const struct by_slot *group, uint
             uint32_t n = group[t].first[slot + 1] - group[t].first[slot];
             if (!n)
                 continue;
-            status = write_segment(w, slot, t, &rows[t], &group[t], &order, &content, err);
+            status = write_segment(w, slot, t, &rows[t], snapshot, &group[t], &order, &content, err);
             footer.segments++;
             footer.rows += n;
         }
+    if (snapshot)
+        ps_snapshot_needs(snapshot, 2 * sizeof(uint32_t) * footer.rows + order.capacity + content.capacity);
     ps_buffer_fini(&order);
     ps_buffer_fini(&content);
     memcpy(footer.magic, PS_FOOTER_MAGIC, sizeof footer.magic);
@@ -139,8 +145,9 @@ static int write_segments(struct ps_writer *w, const struct by_slot *group, uint
 }
 
 int ps_checkpoint_write(const struct ps_marks *marks, const struct ps_table_spec *spec, uint32_t tables,
-                        const struct ps_optimizer_spec *optimizer, const struct ps_rows *rows, const char *folder,
-                        struct ps_file_entry *file, struct ps_error *err)
+                        const struct ps_optimizer_spec *optimizer, const struct ps_rows *rows,
+                        struct ps_snapshot *snapshot, const char *folder, struct ps_file_entry *file,
+                        struct ps_error *err)
 {
     struct ps_writer w;
     struct ps_file_entry entry = {0};
@@ -152,10 +159,10 @@ int ps_checkpoint_write(const struct ps_marks *marks, const struct ps_table_spec
         return status;
     struct by_slot *group = ps_calloc(tables, sizeof *group);
     for (uint32_t t = 0; t < tables; t++)
-        group_by_slot(&group[t], &spec[t], t, &rows[t]);
+        group_by_slot(&group[t], &spec[t], t, &rows[t], snapshot);
     status = write_header(&w, marks, spec, tables, optimizer, err);
     if (!status)
-        status = write_segments(&w, group, tables, rows, err);
+        status = write_segments(&w, group, tables, rows, snapshot, err);
     for (uint32_t t = 0; t < tables; t++)
         free(group[t].number);
     free(group);

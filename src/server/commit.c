@@ -13,7 +13,7 @@
 static void make_rows(struct ps_shard *s, uint32_t t, const uint64_t *key, uint32_t n, float **row)
 {
     uint32_t fresh[PS_ROWS_BATCH], width = s->spec[t].width;
-    uint32_t made = ps_rows_make(&s->rows[t], key, n, row, fresh);
+    uint32_t made = ps_rows_change(&s->rows[t], key, n, row, fresh);
     for (uint32_t i = 0; i < made; i++) {
         ps_row_initial(&s->spec[t], t, s->seed, key[fresh[i]], row[fresh[i]]);
         ps_optimizer_init_state(&s->optimizer, width, row[fresh[i]] + width);
@@ -136,7 +136,7 @@ static void advance(struct ps_shard *s)
     }
 }
 
-void ps_commit_take(struct ps_shard *s, struct ps_request *push)
+static void land(struct ps_shard *s, struct ps_request *push)
 {
     bool end = push->data.flags & PS_FLAG_END;
     if (s->mode == PS_SYNC) {
@@ -159,6 +159,14 @@ void ps_commit_take(struct ps_shard *s, struct ps_request *push)
     }
     ps_request_drop(s, push);
     ps_shard_release(s);
+}
+
+void ps_commit_take(struct ps_shard *s, struct ps_request *push)
+{
+    double spent = s->snapshot ? ps_snapshot_spent(s->snapshot) : 0;
+    land(s, push);
+    if (s->snapshot)
+        s->pause = PS_MAX(s->pause, ps_snapshot_spent(s->snapshot) - spent);
 }
 
 void ps_commit_read(struct ps_shard *s, uint32_t t, const uint64_t *key, uint32_t n, bool previous, float *out)

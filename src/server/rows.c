@@ -10,8 +10,8 @@ enum { CHUNK_BYTES = 1 << 16, CHUNK_SHIFT_MAX = 8, LINE = 64, PREFETCH_LINES = 8
 
 void ps_rows_init(struct ps_rows *r, uint32_t width)
 {
-    *r = (struct ps_rows){.width = width};
-    size_t row = sizeof(uint64_t) + width * sizeof(float);
+    *r = (struct ps_rows){.width = width, .clock = 1};
+    size_t row = sizeof(uint64_t) + 1 + width * sizeof(float);
     while (r->shift < CHUNK_SHIFT_MAX && (row << (r->shift + 1)) <= CHUNK_BYTES)
         r->shift++;
 }
@@ -33,10 +33,10 @@ void ps_rows_clear(struct ps_rows *r)
     r->count = 0;
 }
 
-/* A chunk: the keys, up to a line's end, then the rows. */
+/* A chunk: the keys, the stamps, up to a line's end, then the rows. */
 static size_t keys_bytes(const struct ps_rows *r)
 {
-    return ((sizeof(uint64_t) << r->shift) + LINE - 1) & ~(size_t)(LINE - 1);
+    return (((sizeof(uint64_t) + 1) << r->shift) + LINE - 1) & ~(size_t)(LINE - 1);
 }
 
 static size_t chunk_bytes(const struct ps_rows *r)
@@ -52,6 +52,11 @@ static uint64_t *key_at(const struct ps_rows *r, uint32_t i)
 uint64_t ps_rows_key(const struct ps_rows *r, uint32_t i)
 {
     return *key_at(r, i);
+}
+
+uint8_t *ps_rows_stamp(const struct ps_rows *r, uint32_t i)
+{
+    return r->chunk[i >> r->shift] + (sizeof(uint64_t) << r->shift) + (i & ((1u << r->shift) - 1));
 }
 
 float *ps_rows_at(const struct ps_rows *r, uint32_t i)
@@ -104,7 +109,7 @@ static void grow_index(struct ps_rows *r, uint32_t count)
 {
     if ((uint64_t)count * 20 <= (uint64_t)r->places * 17)
         return;
-    uint64_t places = (uint64_t)r->places + r->places / 4;
+    uint64_t places = (uint64_t)r->places + r->places / 6;
     places = PS_MAX(places, (uint64_t)count * 20 / 17 + 64);
     if (places > UINT32_MAX)
         ps_die(PS_EXIT_FAIL, "a table on one server has more than 3.6 billion rows; use more servers");
@@ -131,8 +136,10 @@ static void prefetch_row(const struct ps_rows *r, uint32_t i, uint32_t floats)
         __builtin_prefetch(row + b, 1);
 }
 
-/* Three passes over the batch, each issuing the loads that the next one waits for: places, keys and rows. */
-void ps_rows_find(const struct ps_rows *r, const uint64_t *key, uint32_t n, uint32_t floats, float **row)
+/* Three passes over the batch, each issuing the loads that the next one waits for: places, keys and rows. number[i] is set
+ * where row[i] is not NULL. */
+static void look_up(const struct ps_rows *r, const uint64_t *key, uint32_t n, uint32_t floats, float **row,
+                    uint32_t *number)
 {
     uint64_t hash[PS_ROWS_BATCH];
     uint32_t place[PS_ROWS_BATCH];
@@ -158,27 +165,61 @@ void ps_rows_find(const struct ps_rows *r, const uint64_t *key, uint32_t n, uint
         uint32_t p = place[i];
         while (r->tag[p] && *key_at(r, r->number[p]) != key[i]) /* another key with the same tag: one in 255 */
             p = next_place(r, p);
-        row[i] = r->tag[p] ? ps_rows_at(r, r->number[p]) : NULL;
+        number[i] = r->number[p];
+        row[i] = r->tag[p] ? ps_rows_at(r, number[i]) : NULL;
     }
 }
 
-uint32_t ps_rows_make(struct ps_rows *r, const uint64_t *key, uint32_t n, float **row, uint32_t *fresh)
+void ps_rows_find(const struct ps_rows *r, const uint64_t *key, uint32_t n, uint32_t floats, float **row)
+{
+    uint32_t number[PS_ROWS_BATCH];
+    look_up(r, key, n, floats, row, number);
+}
+
+static uint32_t make(struct ps_rows *r, const uint64_t *key, uint32_t n, float **row, uint32_t *number, uint32_t *fresh)
 {
     uint32_t made = 0;
-    ps_rows_find(r, key, n, r->width, row);
+    look_up(r, key, n, r->width, row, number);
     for (uint32_t i = 0; i < n; i++) {
         if (row[i])
             continue;
         grow_index(r, r->count + 1);
         if (r->count >> r->shift == r->chunks)
             add_chunk(r);
-        uint32_t number = r->count++;
-        *key_at(r, number) = key[i];
-        insert(r, hash_of(key[i]), number);
-        row[i] = ps_rows_at(r, number);
+        number[i] = r->count++;
+        *key_at(r, number[i]) = key[i];
+        *ps_rows_stamp(r, number[i]) = r->clock;
+        insert(r, hash_of(key[i]), number[i]);
+        row[i] = ps_rows_at(r, number[i]);
         fresh[made++] = i;
     }
     return made;
+}
+
+uint32_t ps_rows_make(struct ps_rows *r, const uint64_t *key, uint32_t n, float **row, uint32_t *fresh)
+{
+    uint32_t number[PS_ROWS_BATCH];
+    return make(r, key, n, row, number, fresh);
+}
+
+uint32_t ps_rows_change(struct ps_rows *r, const uint64_t *key, uint32_t n, float **row, uint32_t *fresh)
+{
+    uint32_t number[PS_ROWS_BATCH], first[PS_ROWS_BATCH], count = 0;
+    uint32_t made = make(r, key, n, row, number, fresh);
+    for (uint32_t i = 0; i < n; i++)
+        if (*ps_rows_stamp(r, number[i]) != r->clock)
+            first[count++] = number[i];
+    if (count && r->guard)
+        r->guard(r->guard_ctx, first, count);
+    for (uint32_t i = 0; i < count && !r->guard; i++)
+        *ps_rows_stamp(r, first[i]) = r->clock;
+    return made;
+}
+
+void ps_rows_restamp(struct ps_rows *r)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        *ps_rows_stamp(r, i) = 0;
 }
 
 uint64_t ps_rows_bytes(const struct ps_rows *r)

@@ -2,8 +2,11 @@
  *
  * Rows lie in chunks of a fixed number of rows that never move, so a pointer to a row stays good until ps_rows_clear.
  * An open-addressing index leads from key to row: one byte of hash and four of row number a place, at most 85 % full
- * and grown by a quarter, so that a row costs 8 bytes of key and 6 to 7.4 of index beside its floats. Keys are looked
+ * and grown by a sixth, so that a row costs 9 bytes of key and stamp and 6 to 6.9 of index beside its floats. Keys are looked
  * up in batches, so that the misses in cache of many keys overlap.
+ *
+ * A row's stamp is the value that `clock` had when the row was last changed. A checkpoint moves the clock on: the stamps then
+ * tell which rows have changed since, and which are about to change for the first time (snapshot.h).
  *
  * A table of the model is one ps_rows, and so is the set of rows that a commit changes (commit.c).
  */
@@ -14,6 +17,9 @@
 
 enum { PS_ROWS_BATCH = 32 }; /* keys in one call */
 
+/* Is told, before rows change whose stamps are not the clock's, which they are; it sets their stamps to the clock. */
+typedef void ps_rows_guard(void *ctx, const uint32_t *number, uint32_t n);
+
 struct ps_rows {
     uint32_t width;  /* floats of a row: value and state */
     uint32_t shift;  /* a chunk has 1 << shift rows */
@@ -21,9 +27,12 @@ struct ps_rows {
     uint32_t chunks; /* allocated */
     uint32_t places; /* of the index */
     size_t chunk_capacity;
-    unsigned char **chunk; /* owned: keys, then rows */
+    unsigned char **chunk; /* owned: keys, stamps, then rows */
     uint8_t *tag;          /* owned: 0 = free */
     uint32_t *number;      /* owned: row number of a place */
+    uint8_t clock;         /* 1 at first */
+    ps_rows_guard *guard;  /* while a snapshot is open, or NULL */
+    void *guard_ctx;       /* borrowed */
 };
 
 void ps_rows_init(struct ps_rows *rows, uint32_t width);
@@ -38,8 +47,14 @@ void ps_rows_find(const struct ps_rows *rows, const uint64_t *key, uint32_t n, u
  * Keys must be distinct. */
 uint32_t ps_rows_make(struct ps_rows *rows, const uint64_t *key, uint32_t n, float **row, uint32_t *fresh);
 
-/* Row number i: its key and its floats. Within a chunk keys and rows are contiguous. */
+/* The same for rows that the caller is about to change: they are stamped, and the guard is told. */
+uint32_t ps_rows_change(struct ps_rows *rows, const uint64_t *key, uint32_t n, float **row, uint32_t *fresh);
+/* Sets all stamps to 0, as if no row had changed since any time that the clock knows. */
+void ps_rows_restamp(struct ps_rows *rows);
+
+/* Row number i: its key, its stamp and its floats. Within a chunk keys and rows are contiguous. */
 uint64_t ps_rows_key(const struct ps_rows *rows, uint32_t i);
+uint8_t *ps_rows_stamp(const struct ps_rows *rows, uint32_t i);
 float *ps_rows_at(const struct ps_rows *rows, uint32_t i);
 
 /* Bytes allocated in all. */

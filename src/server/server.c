@@ -13,6 +13,7 @@
 
 enum { BURST = 64 };                 /* requests taken before the coordinator is listened to again */
 static const double LOOK_AROUND = 1; /* seconds: the longest sleep */
+static const double SNAPSHOT_LOOK = 0.02;
 static const double SILENCE_LIMIT = 60, WELCOME_LIMIT = 60;
 
 struct server {
@@ -22,9 +23,16 @@ struct server {
     struct ps_shard shard;
     uint64_t bytes;   /* sent */
     uint64_t dropped; /* steps given up for the era that is loaded */
-    char *folder;     /* owned: where the cut under way is to be written */
-    uint64_t written; /* the last cut whose file is there: `file` */
-    struct ps_file_entry file;
+    struct cut {      /* the last one prepared */
+        uint64_t id, since, memory;
+        char *folder; /* owned: where it is to be written; "" writes nothing */
+        enum { CUT_COMING, CUT_TAKEN, CUT_WRITTEN, CUT_FAILED } state;
+        struct ps_lane_entry *lane; /* owned: those that had ended when it was taken */
+        uint32_t lanes;
+        struct ps_file_entry file;  /* WRITTEN */
+        struct ps_cost cost;
+        struct ps_error err; /* FAILED */
+    } cut;
     bool stopping;
     int code;
     char reason[512];
@@ -62,8 +70,9 @@ static void reply(struct server *s, const struct ps_control *question, enum ps_m
     if (kind == PS_READY)
         out.count = s->dropped;
     if (kind == PS_CUT_DONE) {
-        out.file = &s->file;
+        out.file = &s->cut.file;
         out.file_count = 1;
+        out.cost = s->cut.cost;
     }
     ps_membership_send(s->member, &out, NULL);
 }
@@ -107,28 +116,39 @@ static void account(struct server *s, const struct ps_control *m)
         reply(s, m, PS_ACCOUNT_ACK, lane, s->shard.lanes);
 }
 
-/* Writes the shard's file when it is exactly at the cut, and tells so. The rows do not change meanwhile: this thread is
- * the only one that changes them. */
-static int write_cut(struct server *s, struct ps_error *err)
+/* Tells how far the cut has come. */
+static void report_cut(struct server *s)
 {
-    if (!ps_shard_cut_reached(&s->shard))
-        return 0;
-    struct ps_shard *shard = &s->shard;
-    struct ps_control cut = {.first = shard->cut.id};
-    if (s->written != shard->cut.id) {
-        struct ps_marks marks;
-        reply(s, &cut, PS_CUT_REACHED, NULL, 0);
-        ps_shard_marks(shard, shard->cut.id, &marks);
-        int status = ps_checkpoint_write(&marks, shard->spec, shard->tables, &shard->optimizer, shard->rows, s->folder,
-                                         &s->file, err);
-        ps_marks_fini(&marks);
-        if (status)
-            return status;
-        s->written = shard->cut.id;
-        reply(s, &cut, PS_CUT_DONE, NULL, 0);
+    struct ps_control cut = {.first = s->cut.id};
+    if (s->cut.state == CUT_WRITTEN)
+        reply(s, &cut, PS_CUT_DONE, s->cut.lane, s->cut.lanes);
+    else if (s->cut.state == CUT_TAKEN)
+        reply(s, &cut, PS_CUT_REACHED, s->cut.lane, s->cut.lanes);
+    else if (s->cut.state == CUT_FAILED) {
+        cut = (struct ps_control){.kind = PS_CUT_ABORT, .first = s->cut.id, .code = (uint32_t)s->cut.err.code, .text = s->cut.err.text};
+        ps_membership_send(s->member, &cut, NULL);
     }
-    ps_shard_cut_taken(shard);
-    return 0;
+}
+
+/* Takes the snapshot when the shard is exactly at the cut; tells when its file is written, or why it is not. */
+static void advance_cut(struct server *s)
+{
+    struct ps_shard *shard = &s->shard;
+    if (s->cut.state == CUT_COMING && shard->cut.id == s->cut.id && ps_shard_cut_reached(shard)) {
+        for (uint32_t l = 0; l < shard->lanes; l++)
+            if (shard->lane[l].ended)
+                s->cut.lane[s->cut.lanes++] = (struct ps_lane_entry){l, shard->lane[l].lease, shard->lane[l].hwm};
+        s->cut.state = CUT_TAKEN;
+        if (*s->cut.folder)
+            ps_shard_cut_write(shard, s->cut.folder, s->cut.since, s->cut.memory);
+        else
+            ps_shard_cut_taken(shard);
+        report_cut(s);
+    }
+    if (!shard->snapshot || !ps_snapshot_ready(shard->snapshot))
+        return;
+    s->cut.state = ps_shard_cut_written(shard, &s->cut.file, &s->cut.cost, &s->cut.err) ? CUT_FAILED : CUT_WRITTEN;
+    report_cut(s);
 }
 
 static void prepare_cut(struct server *s, const struct ps_control *m)
@@ -138,8 +158,11 @@ static void prepare_cut(struct server *s, const struct ps_control *m)
     struct ps_lane_entry lane[PS_MAX_LANES];
     if (!ps_shard_cut_prepare(&s->shard, m->first, m->code == 1, ps_now(), limit))
         return;
-    free(s->folder);
-    s->folder = ps_strdup(m->text);
+    if (s->cut.id != m->first) {
+        free(s->cut.folder), free(s->cut.lane);
+        s->cut = (struct cut){.id = m->first, .since = m->since, .memory = m->count, .folder = ps_strdup(m->text)};
+        s->cut.lane = ps_calloc(lanes, sizeof *s->cut.lane);
+    }
     for (uint32_t l = 0; l < lanes; l++)
         lane[l] = (struct ps_lane_entry){.lane = l, .lease = s->shard.lane[l].lease, .position = limit[l]};
     reply(s, m, PS_CUT_LIMIT, lane, lanes);
@@ -150,8 +173,8 @@ static void agree_cut(struct server *s, const struct ps_control *m)
     uint64_t position[PS_MAX_LANES];
     bool named[PS_MAX_LANES] = {false};
     uint32_t lanes = 0;
-    if (s->written && m->first == s->written) { /* asked again: it is written already */
-        reply(s, m, PS_CUT_DONE, NULL, 0);
+    if (m->first == s->cut.id && s->cut.state != CUT_COMING) { /* asked again */
+        report_cut(s);
         return;
     }
     for (uint32_t i = 0; i < m->lane_count; i++) {
@@ -190,6 +213,10 @@ static int take_control(struct server *s, const struct ps_control *m, struct ps_
         agree_cut(s, m);
         return 0;
     case PS_CUT_ABORT:
+        if (m->first == s->cut.id)
+            ps_shard_cut_cancel(&s->shard);
+        ps_shard_cut_end(&s->shard, m->first);
+        return 0;
     case PS_RELEASE:
         ps_shard_cut_end(&s->shard, m->first);
         return 0;
@@ -221,7 +248,10 @@ static void take_requests(struct server *s)
 static void report(struct server *s)
 {
     const struct ps_shard_counters *c = &s->shard.counters;
-    struct ps_progress progress = {.rows = c->pulled + c->pushed, .bytes = s->bytes, .strangers = ps_net_strangers(s->net)};
+    struct ps_progress progress = {.rows = c->pulled + c->pushed,
+                                   .bytes = s->bytes,
+                                   .strangers = ps_net_strangers(s->net),
+                                   .steps = s->shard.steps};
     for (int i = 0; i <= PS_REFUSE_WHO; i++)
         progress.refused += c->refused[i];
     ps_membership_progress(s->member, &progress);
@@ -235,6 +265,8 @@ static int serve(struct server *s, struct ps_error *err)
     double reported = 0, look = 0;
     while (!status && !s->stopping) {
         double now = ps_now(), deadline = ps_shard_tick(&s->shard, now);
+        if (s->shard.snapshot) /* its end comes without a message */
+            deadline = deadline > 0 ? PS_MIN(deadline, now + SNAPSHOT_LOOK) : now + SNAPSHOT_LOOK;
         ps_net_wait(socket, PS_COUNT(socket), deadline > 0 ? PS_MIN(deadline - now, LOOK_AROUND) : LOOK_AROUND, ready);
         if (ready[0])
             take_requests(s);
@@ -244,7 +276,7 @@ static int serve(struct server *s, struct ps_error *err)
             ps_control_fini(&message);
         }
         if (!status)
-            status = write_cut(s, err);
+            advance_cut(s);
         now = ps_now();
         if (now - reported > 0.2) {
             report(s);
@@ -284,7 +316,7 @@ int ps_server_run(const struct ps_server_options *o, struct ps_error *err)
     }
     ps_membership_leave(s->member, status ? -status : 0, status ? err->text : "");
     ps_socket_close(s->data);
-    free(s->folder);
+    free(s->cut.folder), free(s->cut.lane);
     free(s);
     return status;
 }

@@ -100,6 +100,7 @@ static void reset_lanes(struct ps_shard *s, enum ps_refusal code, uint64_t state
 
 void ps_shard_fini(struct ps_shard *s)
 {
+    ps_shard_cut_cancel(s);
     for (uint32_t l = 0; s->lane && l < s->lanes; l++) {
         struct ps_lane_state *lane = &s->lane[l];
         for (int i = 0; i < PS_DEPTH; i++) {
@@ -128,6 +129,7 @@ int ps_shard_load(struct ps_shard *s, uint32_t era, uint32_t epoch, const char *
         return 0;
     s->loaded = false;
     s->era = era;
+    ps_shard_cut_cancel(s);
     reset_lanes(s, PS_REFUSE_ERA, era);
     s->cut = (struct ps_cut){0};
     s->steps = 0;
@@ -137,6 +139,8 @@ int ps_shard_load(struct ps_shard *s, uint32_t era, uint32_t epoch, const char *
         ps_rows_fini(&s->rows[t]);
         ps_rows_init(&s->rows[t], width);
     }
+    s->clock = 1;
+    memset(s->cut_of, 0, sizeof s->cut_of);
     for (uint32_t l = 0; l < s->lanes; l++)
         s->lane[l].lease = 0;
     if (*folder) {

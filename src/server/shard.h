@@ -20,6 +20,7 @@
 #include "server/optimizer.h"
 #include "server/request.h"
 #include "server/rows.h"
+#include "server/snapshot.h"
 
 enum {
     PS_DEPTH = 4,     /* positions of one lane that a shard keeps at a time; a live lane needs two */
@@ -44,6 +45,7 @@ struct ps_cut {
     uint64_t id, refused; /* cuts up to `refused` are over */
     bool hold;
     double deadline; /* LIMITED: dropped at this time unless CUT_AT has come */
+    double held;     /* when the first push was held, or 0 */
 };
 
 struct ps_shard_counters {
@@ -75,6 +77,10 @@ struct ps_shard {
     bool contributed;                   /* one of them had a part */
     uint32_t parked;                    /* pulls */
     struct ps_cut cut;
+    struct ps_snapshot *snapshot; /* owned: being written, or NULL */
+    double pause;                 /* seconds: the longest that this cut has kept a request waiting */
+    uint8_t clock;                /* of the rows' stamps */
+    uint64_t cut_of[UINT8_MAX + 1]; /* the cut with which the clock came to this; 0: none */
     struct ps_shard_counters counters;
     struct ps_request *free_requests; /* owned */
     struct ps_shares *shares;         /* owned: memory of workers on this host; NULL before the first */
@@ -122,14 +128,21 @@ bool ps_shard_cut_prepare(struct ps_shard *shard, uint64_t id, bool hold, double
 bool ps_shard_cut_at(struct ps_shard *shard, uint64_t id, const uint64_t *position);
 /* Whether the state is exactly the cut (asked after every message); it stays so until ps_shard_cut_end. */
 bool ps_shard_cut_reached(struct ps_shard *shard);
-/* The snapshot has been taken; without hold the limits fall. */
+/* Takes the snapshot of a cut that has been reached, and begins to write it into `folder` (snapshot.h): the rows that have changed
+ * since the cut `since`, or all where that is 0 or not known here. Without hold the limits fall. */
+void ps_shard_cut_write(struct ps_shard *shard, const char *folder, uint64_t since, uint64_t memory);
+/* What came of it, when ps_snapshot_ready says so: the file and what it cost, or an error. */
+int ps_shard_cut_written(struct ps_shard *shard, struct ps_file_entry *file, struct ps_cost *cost, struct ps_error *err);
+/* Nothing is written for this cut; without hold the limits fall. */
 void ps_shard_cut_taken(struct ps_shard *shard);
-/* CUT_ABORT and RELEASE: the limits fall, the cut is over and refused from now on. Other cuts are left alone. */
+/* RELEASE, and CUT_ABORT: the limits fall, the cut is over and refused from now on. Other cuts are left alone. */
 void ps_shard_cut_end(struct ps_shard *shard, uint64_t id);
+/* Gives up the snapshot that is being written, if there is one: after CUT_ABORT, before rows are taken away. */
+void ps_shard_cut_cancel(struct ps_shard *shard);
 /* Drops a cut whose CUT_AT is overdue. Returns the time of the next such moment, or 0. */
 double ps_shard_tick(struct ps_shard *shard, double now);
 
-/* What a checkpoint says about this shard's state. marks->lane is the caller's to free. */
+/* What a checkpoint says about this shard's state. `since` is 0. marks->lane is the caller's to free. */
 void ps_shard_marks(const struct ps_shard *shard, uint64_t cut, struct ps_marks *marks);
 
 /* ---- between the parts ---- */

@@ -106,7 +106,7 @@ static inline void fixture_checkpoint(struct ps_shard *shard, uint32_t n, uint64
         struct ps_marks marks;
         ps_shard_marks(&shard[i], cut, &marks);
         assert_int_equal(ps_checkpoint_write(&marks, shard[i].spec, shard[i].tables, &shard[i].optimizer, shard[i].rows,
-                                             folder, &file[i], &err),
+                                             NULL, folder, &file[i], &err),
                          0);
         ps_marks_fini(&marks);
     }

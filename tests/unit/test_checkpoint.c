@@ -183,7 +183,7 @@ static void segments_are_sorted(void **state)
         ps_rows_make(&rows, &key, 1, &row, &fresh);
         *row = (float)key;
     }
-    assert_int_equal(ps_checkpoint_write(&marks, &spec, 1, &sgd, &rows, folder, &file, &err), 0);
+    assert_int_equal(ps_checkpoint_write(&marks, &spec, 1, &sgd, &rows, NULL, folder, &file, &err), 0);
     struct ps_manifest m = {.run = 1,
                             .cut = 1,
                             .lanes = 1,
@@ -327,7 +327,7 @@ static void files_of_other_checkpoints_are_refused(void **state)
     for (int i = 0; i < 2; i++) {
         ps_shard_marks(&shard[0], 5, &marks);
         marks.shard = (uint32_t)i;
-        assert_int_equal(ps_checkpoint_write(&marks, shard->spec, shard->tables, &shard->optimizer, shard->rows, folder,
+        assert_int_equal(ps_checkpoint_write(&marks, shard->spec, shard->tables, &shard->optimizer, shard->rows, NULL, folder,
                                              &file[i], &err),
                          0);
         ps_marks_fini(&marks);
@@ -339,7 +339,7 @@ static void files_of_other_checkpoints_are_refused(void **state)
         ps_shard_marks(&shard[1], i ? 5 : 4, &marks);
         marks.v += (uint64_t)i;
         assert_int_equal(ps_checkpoint_write(&marks, shard[1].spec, shard->tables, &shard->optimizer, shard[1].rows,
-                                             folder, &file[1], &err),
+                                             NULL, folder, &file[1], &err),
                          0);
         ps_marks_fini(&marks);
         fixture_manifest(&shard[0], 5, file, 2, folder);
@@ -375,7 +375,7 @@ static void a_manifest_comes_back(void **state)
 {
     char *folder = fixture_folder();
     struct ps_error err;
-    struct ps_manifest_lane lane[] = {{7, true}, {UINT64_MAX, false}};
+    struct ps_manifest_lane lane[] = {{.position = 7, .ended = true, .finished = true, .samples = 5, .loss = 1.0 / 7}, {.position = UINT64_MAX}};
     struct ps_file_entry file[] = {{"shard-000.rows", 0, UINT64_MAX}};
     struct ps_manifest in = {.run = UINT64_MAX,
                              .cut = 3,
@@ -383,6 +383,7 @@ static void a_manifest_comes_back(void **state)
                              .era = 5,
                              .term = 6,
                              .epoch = 7,
+                             .complete = true,
                              .mode = 1,
                              .slots = 1024,
                              .step = 8,
@@ -409,7 +410,8 @@ static void a_manifest_comes_back(void **state)
     assert_string_equal(out.metric, in.metric);
     assert_true(out.value == in.value && out.best == in.best && out.best_epoch == 2 && out.lanes == 2);
     assert_true(out.lane[0].position == 7 && out.lane[0].ended && out.lane[1].position == UINT64_MAX &&
-                !out.lane[1].ended);
+                !out.lane[1].ended && !out.lane[1].finished);
+    assert_true(out.complete && out.lane[0].finished && out.lane[0].samples == 5 && out.lane[0].loss == 1.0 / 7);
     assert_int_equal(out.tables, FIXTURE_TABLES);
     assert_memory_equal(out.table, in.table, FIXTURE_TABLES * sizeof *in.table);
     assert_memory_equal(&out.optimizer, &in.optimizer, sizeof in.optimizer);
