@@ -2,6 +2,7 @@
 # make demo       the main job on made data, or on your own: make demo DATA=folder
 # make test       every test; the last line counts them
 # make faults     kills, freezes and cuts off the processes of running jobs; the last line counts the scenarios
+# make soak N=200  random faults from a printed seed over small runs, each checked in the same way
 # make install    PREFIX=/usr/local
 # For developers: unit, lint, check-includes, format, asan, ubsan, tsan, bench, clean.
 # O=folder builds elsewhere; SAN=address|undefined|thread builds under a sanitizer, in a folder of its own.
@@ -108,6 +109,10 @@ faults: all
 	scripts/install.sh build test
 	tests/faults/run $(PATTERN)
 
+soak: all
+	scripts/install.sh build test
+	tests/faults/run --soak $(or $(N),20) $(if $(SEED),--seed $(SEED))
+
 demo: all
 	scripts/demo.sh
 
@@ -145,4 +150,4 @@ clean:
 
 -include $(OBJ:.o=.d) $(DOUBLE:.o=.d) $(UNITBIN:=.d) $(BENCHBIN:=.d)
 .SECONDARY: $(DOUBLE)
-.PHONY: all unit test faults demo asan ubsan tsan lint check-includes format bench install clean
+.PHONY: all unit test faults soak demo asan ubsan tsan lint check-includes format bench install clean
