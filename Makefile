@@ -4,7 +4,7 @@
 # make faults     kills, freezes and cuts off the processes of running jobs; the last line counts the scenarios
 # make soak N=200  random faults from a printed seed over small runs, each checked in the same way
 # make install    PREFIX=/usr/local
-# For developers: unit, lint, check-includes, format, asan, ubsan, tsan, bench, clean.
+# For developers: unit, lint, check-includes, format, asan, ubsan, tsan, fuzz, bench, clean.
 # O=folder builds elsewhere; SAN=address|undefined|thread builds under a sanitizer, in a folder of its own.
 CC = gcc
 O = build/$(or $(SAN),release)
@@ -18,8 +18,10 @@ CFLAGS_BASE = -std=gnu11 -O3 -g $(if $(filter x86_64,$(ARCH)),-march=x86-64 -mtu
 	-ffp-contract=off -fno-math-errno -Wall -Wextra -Werror -Wno-unused-parameter
 ifdef SAN
 # The instrumented code provokes warnings about paths that do not exist; the usual build is where warnings count.
-CFLAGS_BASE += -O1 -w -fno-omit-frame-pointer -fsanitize=$(SAN) \
-	$(if $(filter undefined,$(SAN)),-fno-sanitize-recover=all)
+SANITIZER = $(if $(filter fuzz,$(SAN)),fuzzer-no-link$(comma)address$(comma)undefined,$(SAN))
+comma := ,
+CFLAGS_BASE += -O1 -w -fno-omit-frame-pointer -fsanitize=$(SANITIZER) \
+	$(if $(filter undefined fuzz,$(SAN)),-fno-sanitize-recover=all)
 endif
 CPPFLAGS += -Isrc -Ibuild/proto $(PKG_CFLAGS)
 LDLIBS += $(PKG_LIBS) -lopenblas -lm -lpthread
@@ -97,6 +99,31 @@ $(O)/bench/%: bench/%.c $(O)/libpenstock.a
 	$(call say,LD)
 	$(Q)$(COMPILE) -MF $@.d $(LDFLAGS) -o $@ $< $(O)/libpenstock.a $(LDLIBS)
 
+# Fuzz targets (tests/fuzz/fuzz.h), for clang and SAN=fuzz; the unit test that feeds them their corpus needs neither. Every block of
+# bytes has the same checksum in them.
+FUZZ := control data codec config checkpoint record dataset prepare
+FUZZBIN := $(FUZZ:%=$(O)/fuzz/%)
+WRAP := -Wl,--wrap=ps_hash64,--wrap=ps_writer_sum
+$(O)/tests/test_fuzz_corpus: LDFLAGS += $(WRAP)
+$(FUZZBIN): $(O)/fuzz/%: tests/fuzz/%.c tests/fuzz/hash.c $(O)/libpenstock.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(COMPILE) -MF $@.d $(LDFLAGS) $(WRAP) -fsanitize=fuzzer -o $@ $(filter %.c %.a,$^) $(LDLIBS) -lcmocka
+$(O)/fuzz/make_corpus: tests/fuzz/make_corpus.c tests/fuzz/hash.c $(O)/libpenstock.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(COMPILE) -MF $@.d $(LDFLAGS) $(WRAP) -o $@ $(filter %.c %.a,$^) $(LDLIBS) -lcmocka
+fuzz-targets: $(FUZZBIN)
+# Builds and runs them for about a minute, or FUZZ_SECONDS each: tests/fuzz/run --help
+fuzz:
+	scripts/install.sh build test
+	scripts/install.sh fuzz || true
+	$(MAKE) build/proto/penstock.pb-c.c
+	tests/fuzz/run
+# Makes the seeds anew, where a format has changed. What a run has found is kept beside them, and stays.
+fuzz-corpus: $(O)/fuzz/make_corpus
+	$< tests/fuzz/corpus
+
 unit: $(UNITBIN)
 
 test:
@@ -148,6 +175,6 @@ install: all
 clean:
 	rm -rf build bin
 
--include $(OBJ:.o=.d) $(DOUBLE:.o=.d) $(UNITBIN:=.d) $(BENCHBIN:=.d)
+-include $(OBJ:.o=.d) $(DOUBLE:.o=.d) $(UNITBIN:=.d) $(BENCHBIN:=.d) $(FUZZBIN:=.d)
 .SECONDARY: $(DOUBLE)
-.PHONY: all unit test faults soak demo asan ubsan tsan lint check-includes format bench install clean
+.PHONY: all unit fuzz fuzz-targets fuzz-corpus test faults soak demo asan ubsan tsan lint check-includes format bench install clean

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing of the Debian packages that the named groups need, and says nothing where nothing is missing.
-#   scripts/install.sh build|test|lint ...
+#   scripts/install.sh build|test|lint|fuzz ...
 # As root directly; with sudo where it can be used; otherwise prints the line to run and fails.
 set -eu
 
@@ -11,8 +11,9 @@ for group in "${@:-build}"; do
         protobuf-c-compiler liblz4-dev libopenblas-dev libyaml-dev libxxhash-dev zlib1g-dev libzstd-dev liblzma-dev" ;;
     test) packages="$packages libcmocka-dev procps xz-utils" ;;
     lint) packages="$packages clang-tidy" ;;
+    fuzz) packages="$packages clang-16 libclang-rt-16-dev" ;;
     *)
-        echo "install.sh: '$group' is none of build, test, lint" >&2
+        echo "install.sh: '$group' is none of build, test, lint, fuzz" >&2
         exit 2
         ;;
     esac
