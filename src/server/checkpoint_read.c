@@ -5,6 +5,8 @@
 #include "server/checkpoint_format.h"
 #include "server/initial.h"
 
+enum { POSITION_LIMIT = 1 << 28 }; /* micro-batches of a lane in one epoch: far more than there are */
+
 static char *path_of(const struct ps_checkpoint *c, uint32_t file)
 {
     return ps_format("%s/%s", c->folder, c->manifest.file[file].name);
@@ -37,6 +39,10 @@ static int read_header(const struct ps_checkpoint *c, uint32_t file, struct ps_m
     memcpy(&sum, m->data + size, sizeof sum);
     if (sum != ps_hash64(m->data, size, 0))
         return bad(c, file, "the checksum of its header is wrong", err);
+    const struct ps_lane_mark *mark = (const struct ps_lane_mark *)(const void *)(m->data + sizeof h);
+    for (uint32_t l = 0; l < h.lanes; l++)
+        if (mark[l].ended > 1 || mark[l].hwm < mark[l].ended || mark[l].hwm > POSITION_LIMIT)
+            return bad(c, file, "a lane's mark makes no sense", err);
     const struct ps_manifest *f = &c->manifest;
     if (h.slots != PS_SLOTS || h.tables != f->tables ||
         h.specs != ps_specs_digest(f->table, f->tables, &f->optimizer) || h.run != f->run || h.cut != f->cut ||
