@@ -37,6 +37,25 @@ void ps_catch_signals(void)
     sigaction(SIGUSR1, &action, NULL); /* penstock launch: mpirun hands it on and does nothing else */
 }
 
+static bool workers_leave; /* set once, before any thread */
+static volatile sig_atomic_t joined;
+
+static void leave(int signal_number)
+{
+    if (!joined)
+        _exit(0);
+    ps_interrupted = 1;
+}
+
+void ps_catch_leave(void)
+{
+    struct sigaction action = {.sa_handler = leave, .sa_flags = SA_RESTART};
+    workers_leave = true;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+}
+
 /* ---- threads ---- */
 
 struct role {
@@ -71,7 +90,9 @@ static void *play(void *arg)
                                             .data = m->data,
                                             .coordinator = m->endpoint,
                                             .start_timeout = m->start_timeout,
-                                            .coordinator_timeout = m->coordinator_timeout};
+                                            .coordinator_timeout = m->coordinator_timeout,
+                                            .leave = workers_leave ? &ps_interrupted : NULL,
+                                            .joined = &joined};
         role->status = ps_worker_run(&options, &role->err);
     }
     return NULL;

@@ -77,5 +77,8 @@ enum ps_transport ps_run_transport(enum ps_transport wanted, bool embedded, bool
 /* SIGINT and SIGTERM set a flag; a second one ends the process. */
 extern volatile sig_atomic_t ps_interrupted;
 void ps_catch_signals(void);
+/* For a process that is a worker and nothing else: SIGTERM, SIGINT and SIGUSR1 (which mpirun hands on at once) make it leave the run,
+ * or end it at once, with code 0, where it has not joined yet. Before ps_crew_start. */
+void ps_catch_leave(void);
 
 #endif

@@ -1,5 +1,6 @@
 /* train.c - penstock train: embedded, or one rank of a plain mpirun, or the coordinator of a launched job. */
 #include <argp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -144,6 +145,9 @@ static int be_member(const char *text, const struct ps_boot *boot, struct ps_err
     if (status || meeting.failed)
         return status ? status : meeting.failed;
     bool serves = boot->size > 2 && boot->rank <= meeting.servers;
+    if (!serves)
+        ps_catch_leave();
+    signal(SIGUSR1, SIG_IGN); /* mpirun hands it to all ranks: it is rank 0's, which ends the run after the epoch */
     struct ps_net *net;
     status = ps_meeting_net(&meeting, &net, err);
     if (status)

@@ -73,6 +73,7 @@ struct ps_config {
         int port;                   /* 0 = any free one */
         enum ps_security security;
         double start_timeout;       /* seconds */
+        double worker_timeout;      /* seconds without any worker */
         double coordinator_timeout; /* seconds */
     } cluster;
     struct {

@@ -23,8 +23,9 @@ struct ps_membership {
     bool running;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t wake;
-    bool stopping;
+    bool stopping, at_once; /* at_once: the next beat does not wait */
     struct ps_progress progress;
+    uint32_t entry_capacity; /* of progress.entry, which is owned */
     double last_ack;
 };
 
@@ -66,10 +67,14 @@ static void *beat(void *arg)
     uint64_t number = 0;
     pthread_mutex_lock(&m->lock);
     while (!m->stopping) {
-        struct ps_control message = {.kind = PS_BEAT, .run = m->run, .from = m->incarnation, .to = m->coordinator,
+        struct ps_control control = {.kind = PS_BEAT, .run = m->run, .from = m->incarnation, .to = m->coordinator,
                                      .request = ++number, .progress = m->progress};
+        struct ps_message message;
+        ps_message_init(&message);
+        ps_control_pack(&control, ps_message_add(&message));
         pthread_mutex_unlock(&m->lock);
-        send_on(m->beat, &message, NULL);
+        if (ps_socket_send(m->beat, 0, &message))
+            ps_message_fini(&message);
         struct ps_control answer;
         bool heard = false;
         while (receive_on(m, m->beat, &answer)) {
@@ -84,8 +89,9 @@ static void *beat(void *arg)
         pthread_mutex_lock(&m->lock);
         if (heard)
             m->last_ack = ps_now();
-        if (!m->stopping)
+        if (!m->stopping && !m->at_once)
             pthread_cond_timedwait(&m->wake, &m->lock, &until);
+        m->at_once = false;
     }
     pthread_mutex_unlock(&m->lock);
     return NULL;
@@ -205,12 +211,28 @@ void ps_membership_send(struct ps_membership *m, struct ps_control *message, str
     send_on(m->control, message, bulk);
 }
 
-void ps_membership_progress(struct ps_membership *m, const struct ps_progress *progress)
+void ps_membership_progress(struct ps_membership *m, const struct ps_progress *progress, bool at_once)
 {
     pthread_mutex_lock(&m->lock);
+    struct ps_lane_entry *entry = m->progress.entry;
+    uint64_t turns = m->progress.turns + 1;
+    PS_GROW(entry, m->entry_capacity, progress->entries);
     m->progress = *progress;
-    m->progress.entries = 0;
-    m->progress.entry = NULL;
+    m->progress.turns = turns;
+    m->progress.entry = entry;
+    if (progress->entries)
+        memcpy(entry, progress->entry, progress->entries * sizeof *entry);
+    if (at_once) {
+        m->at_once = true;
+        pthread_cond_signal(&m->wake);
+    }
+    pthread_mutex_unlock(&m->lock);
+}
+
+void ps_membership_turn(struct ps_membership *m)
+{
+    pthread_mutex_lock(&m->lock);
+    m->progress.turns++;
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -242,5 +264,6 @@ void ps_membership_leave(struct ps_membership *m, int code, const char *text)
     ps_socket_close(m->beat);
     pthread_mutex_destroy(&m->lock);
     pthread_cond_destroy(&m->wake);
+    free(m->progress.entry);
     free(m);
 }

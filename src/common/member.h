@@ -25,8 +25,11 @@ int ps_membership_receive(struct ps_membership *member, struct ps_control *messa
 /* Sends a control message (run, from, to and term are filled in), with an optional second frame, which is consumed.
  * A message that cannot be sent now is lost: whoever needs an answer asks again. */
 void ps_membership_send(struct ps_membership *member, struct ps_control *message, struct ps_frame *bulk);
-/* What the next beats tell; `entry` in it is ignored. */
-void ps_membership_progress(struct ps_membership *member, const struct ps_progress *progress);
+/* What the next beats tell (copied; `turns` is counted here: one for each call). The owner calls this every time its loop goes
+ * round, and ps_membership_turn within long work: a member that beats and does not turn is taken for stuck. `at_once` sends the
+ * next beat now. */
+void ps_membership_progress(struct ps_membership *member, const struct ps_progress *progress, bool at_once);
+void ps_membership_turn(struct ps_membership *member);
 /* 0, or PS_EXIT_NET where the coordinator has been silent for too long. */
 int ps_membership_check(struct ps_membership *member, struct ps_error *err);
 /* Says BYE (code 0: a clean end), stops the beats, closes and frees everything. NULL is allowed. */

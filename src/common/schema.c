@@ -121,6 +121,8 @@ const struct ps_key ps_keys[] = {
      .doc = "curve: sockets encrypt, and let in only who has the keys of the run; at about a tenth of the bandwidth."},
     {"cluster.start_timeout", REAL(cluster.start_timeout), ABOVE_0, .initial = "60",
      .doc = "Seconds that the coordinator waits for all members at the start."},
+    {"cluster.worker_timeout", REAL(cluster.worker_timeout), ABOVE_0, .initial = "60",
+     .doc = "Seconds that a run without any worker, the last one having left or died, waits for another."},
     {"cluster.coordinator_timeout", REAL(cluster.coordinator_timeout), ABOVE_0, .initial = "60",
      .doc = "Seconds without the coordinator after which a member ends."},
 

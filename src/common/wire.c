@@ -19,7 +19,7 @@ static const char *const kind_names[] = {
     [PS_CUT_REACHED] = "CUT_REACHED", [PS_CUT_DONE] = "CUT_DONE", [PS_CUT_ABORT] = "CUT_ABORT",
     [PS_RELEASE] = "RELEASE", [PS_LOAD] = "LOAD", [PS_READY] = "READY", [PS_MAP] = "MAP",
     [PS_MAP_ACK] = "MAP_ACK", [PS_EVAL] = "EVAL", [PS_EVAL_DONE] = "EVAL_DONE", [PS_STOP] = "STOP",
-    [PS_BYE] = "BYE",
+    [PS_BYE] = "BYE", [PS_LEAVE] = "LEAVE",
 };
 
 const char *ps_kind_name(enum ps_message_kind kind)
@@ -226,7 +226,9 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
     fill_lanes(entry, c->progress.entry, c->progress.entries);
     progress.samples = c->progress.samples;
     progress.loss = c->progress.loss;
-    progress.lanes = c->progress.lanes;
+    progress.turns = c->progress.turns;
+    progress.speed = c->progress.speed;
+    progress.queue = c->progress.queue;
     progress.rows = c->progress.rows;
     progress.bytes = c->progress.bytes;
     progress.refused = c->progress.refused;
@@ -234,7 +236,7 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
     progress.steps = c->progress.steps;
     progress.n_lane = c->progress.entries;
     progress.lane = entry_pointers;
-    if (c->kind == PS_BEAT || c->kind == PS_LANE_DONE)
+    if (c->kind == PS_BEAT || c->kind == PS_LANE_DONE || c->kind == PS_RETURN)
         m.progress = &progress;
 
     Penstock__Cost cost = PENSTOCK__COST__INIT;
@@ -328,7 +330,9 @@ static int take_arrays(const Penstock__Control *m, struct ps_control *c, struct 
     if (m->progress) {
         c->progress = (struct ps_progress){.samples = m->progress->samples,
                                            .loss = m->progress->loss,
-                                           .lanes = m->progress->lanes,
+                                           .turns = m->progress->turns,
+                                           .speed = m->progress->speed,
+                                           .queue = m->progress->queue,
                                            .rows = m->progress->rows,
                                            .bytes = m->progress->bytes,
                                            .refused = m->progress->refused,
@@ -356,7 +360,7 @@ int ps_control_unpack(const struct ps_message *message, struct ps_control *contr
     if (m->version != PS_WIRE_VERSION)
         status = ps_fail(err, PS_EXIT_NET, "a peer speaks version %u of the protocol, this program version %d",
                          m->version, PS_WIRE_VERSION);
-    else if (m->kind <= PS_CONTROL || m->kind > PS_BYE)
+    else if (m->kind <= PS_CONTROL || m->kind >= PS_CONTROL_END)
         status = ps_fail(err, PS_EXIT_NET, "a control message of unknown kind %u", m->kind);
     else
         status = take_arrays(m, &c, err);

@@ -30,8 +30,9 @@ enum ps_message_kind {
     PS_GRANT,        /* coordinator -> worker: epoch, lanes with leases and positions */
     PS_GRANT_ACK,
     PS_REVOKE,       /* coordinator -> worker: lanes to hand back */
-    PS_RETURN,       /* worker -> coordinator: lanes handed back, with positions */
-    PS_LANE_DONE,    /* worker -> coordinator: a lane whose END every shard has acknowledged; its samples and loss */
+    PS_RETURN,       /* worker -> coordinator: a lane handed back */
+    PS_LANE_DONE,    /* worker -> coordinator: a lane whose END every shard has acknowledged; `count` samples are in it, and what
+                      * this holder computed is in the progress, as in RETURN */
     PS_LANE_DONE_ACK,
     PS_EPOCH,        /* coordinator -> server: begin training epoch `epoch` */
     PS_EPOCH_ACK,
@@ -52,7 +53,9 @@ enum ps_message_kind {
     PS_EVAL,         /* coordinator -> worker: rank targets [first, first+count) of `split` with model `text` */
     PS_EVAL_DONE,    /* back: one frame of struct ps_rank */
     PS_STOP,         /* coordinator -> member: end; `code` is the exit code, `text` the reason */
-    PS_BYE           /* member -> coordinator: leaving; `code`, `text` as in STOP */
+    PS_BYE,          /* member -> coordinator: leaving; `code`, `text` as in STOP */
+    PS_LEAVE,        /* worker -> coordinator: it wants to go; repeated until its lanes are taken back and STOP comes */
+    PS_CONTROL_END         /* one more than the last */
 };
 
 enum ps_refusal { PS_REFUSE_ERA = 1, PS_REFUSE_MAP, PS_REFUSE_FENCED, PS_REFUSE_NOT_YET, PS_REFUSE_TOO_OLD,
@@ -113,12 +116,16 @@ struct ps_cost {
     uint64_t waits;  /* changes that had to wait for the writer */
 };
 
+/* What a beat tells of a member. */
 struct ps_progress {
-    uint64_t samples;
-    double loss;
-    uint32_t lanes;
-    uint64_t rows, bytes, refused, strangers, steps;
-    uint32_t entries;
+    uint64_t samples; /* of this training epoch */
+    double loss;      /* summed over them */
+    uint64_t turns;   /* of the owner's loop: a process that beats and does not turn is stuck */
+    double speed;     /* worker: samples a second while it works; 0: not measured yet */
+    uint32_t queue;   /* requests under way (worker), parked (server) */
+    uint64_t rows, bytes, refused, strangers;
+    uint64_t steps;   /* server: optimiser steps since the run began */
+    uint32_t entries; /* worker: the lanes held, with the position that is pushed next */
     struct ps_lane_entry *entry;
 };
 

@@ -12,6 +12,7 @@
 #define PS_DEAD_AFTER 1.5   /* without a beat */
 #define PS_ASK_AGAIN 0.5    /* an unanswered message */
 #define PS_STATE_EVERY 1.0  /* looking for the record of a coordinator that has taken over */
+#define PS_RETURN_WITHIN 1.0 /* of a revoked lane; then it is fenced all the same */
 
 /* What a function here returns, beside 0 and negative codes, where a server was lost: all state that the servers hold is void,
  * and the caller unwinds to the one that can call ps_recover. No error is filled in. */
@@ -25,6 +26,10 @@ struct ps_member {
     bool alive, welcomed;
     bool awaited; /* a server of the record that has not spoken to this coordinator yet */
     bool left; /* it said goodbye: a beat that arrives late does not bring it back */
+    bool leaving;    /* a worker that wants to go, or has to */
+    double released; /* leaving: when it was last told that it may go */
+    double joined;   /* when it came, or came back */
+    bool worked;     /* its first push since then has been seen */
     double last_beat;
     struct ps_progress progress; /* entry is always NULL here */
     uint64_t map_known, map_sent; /* of a worker: era << 32 | map that it has acknowledged, that it was told last */
@@ -32,6 +37,8 @@ struct ps_member {
     bool answered;               /* the question of the current phase */
     uint64_t task;               /* evaluation: 1 + the task it works on, or 0 */
     double task_since;
+    uint32_t load;    /* lanes held, and what is left of them in samples: by ps_balance_measure */
+    double remaining;
 };
 
 enum ps_lane_state { PS_LANE_FREE, PS_LANE_FENCING, PS_LANE_GRANTED, PS_LANE_FINISHED };
@@ -41,9 +48,18 @@ struct ps_lane_record {
     uint64_t lease, position; /* position: min hwm over the shards that have answered the fence */
     struct ps_member *holder;
     bool granted; /* GRANT acknowledged */
+    double revoked;   /* GRANTED: when it was asked back; 0: it was not */
+    double moved;     /* when it was last taken for another worker */
+    uint64_t reached; /* next position to be pushed, by the holder's last beat */
+    struct {          /* the last hand-over, until the new holder's first push is seen */
+        const char *why; /* NULL: there is none */
+        double since;
+        uint32_t from; /* process */
+    } handover;
     uint8_t fenced[PS_MAX_SHARDS];
     uint32_t fenced_count;
-    uint64_t samples;
+    uint64_t samples;  /* of the whole lane, once it is FINISHED */
+    uint64_t measured; /* samples whose loss is in `loss`: a dead holder's are missing */
     double loss;
     struct ps_account want; /* at the end of the epoch */
     uint64_t lost, twice;   /* micro-batches, on the server where it is worst */
@@ -102,7 +118,9 @@ struct ps_coordinator {
     struct ps_lane_record *lane;
     uint32_t lanes;
     double pumped; /* when messages were last taken in */
-    double lanes_asked; /* when FENCE and GRANT were last sent to all who owe an answer */
+    double lanes_asked; /* when FENCE, GRANT and REVOKE were last sent to all who owe an answer */
+    double mean_speed;  /* of the workers that have measured theirs; 0: none has */
+    double uneven_since, alone_since; /* seconds of ps_now; 0: the load is even, there are workers */
 
     const char *doing;    /* what is being done, for messages: "training", "checkpoint", ... */
     bool server_lost;     /* not yet recovered from */
@@ -185,6 +203,8 @@ void ps_server_lost(struct ps_coordinator *c, const struct ps_member *server, co
 void ps_lanes_begin(struct ps_coordinator *c);
 void ps_lanes_member_lost(struct ps_coordinator *c, struct ps_member *member);
 void ps_lanes_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *message);
+/* A beat's lanes: how far the holder is. */
+void ps_lanes_beat(struct ps_coordinator *c, struct ps_member *worker, const struct ps_progress *progress);
 void ps_lanes_tick(struct ps_coordinator *c);
 uint32_t ps_lanes_finished(const struct ps_coordinator *c);
 
@@ -196,6 +216,23 @@ void ps_account_handle(struct ps_coordinator *c, struct ps_member *server, const
 /* strangers.c */
 /* Tells the log how many connections were refused for want of keys, if that is news and the last word of it is `after` seconds old. */
 void ps_strangers_tell(struct ps_coordinator *c, double after);
+
+/* balance.c */
+/* Sums up load and remaining samples of all workers: before the two below are asked. */
+void ps_balance_measure(struct ps_coordinator *c);
+/* Who is to hold a lane, and has it counted as his; NULL where there is no worker. */
+struct ps_member *ps_balance_choose(struct ps_coordinator *c, struct ps_lane_record *lane);
+/* A lane to be taken from its holder because another one will end it earlier; NULL where the load is even. */
+struct ps_lane_record *ps_balance_take(struct ps_coordinator *c, double now);
+
+/* workers.c */
+/* Workers that are here to stay. */
+int ps_workers_count(const struct ps_coordinator *c);
+void ps_workers_leave(struct ps_coordinator *c, struct ps_member *worker, const char *why);
+/* Lets leaving workers go, and looks whether there is one at all; an error where there has been none for too long. */
+int ps_workers_check(struct ps_coordinator *c, struct ps_error *err);
+/* Waits until every worker has opened its data and turns. */
+int ps_workers_ready(struct ps_coordinator *c, struct ps_error *err);
 
 /* rank.c */
 /* ps_coordinator_rank, but PS_ROLL_BACK is the caller's to recover from. */

@@ -1,12 +1,14 @@
 /* lanes.c - which worker holds which lane: FREE -> FENCING -> GRANTED -> FINISHED (docs/protocol.md).
  *
  * A lane is granted only after every shard has acknowledged its new lease; it begins at the lowest position that a shard
- * still wants. Losing its holder makes it FREE again; what the old holder still says is fenced by the shards.
+ * still wants. Losing its holder makes it FREE again; what the old holder still says is fenced by the shards. A lane of a worker that
+ * goes, or that another one will end earlier (balance.c), is revoked: its holder returns it, or it is fenced all the same.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "coordinator/internal.h"
+#include "coordinator/runlog.h"
 
 void ps_lanes_begin(struct ps_coordinator *c)
 {
@@ -30,13 +32,59 @@ uint32_t ps_lanes_finished(const struct ps_coordinator *c)
     return count;
 }
 
+/* Notes when and from whom a lane began to change hands; the first note counts. */
+static void hand_over(struct ps_lane_record *lane, const char *why)
+{
+    if (lane->handover.why)
+        return;
+    lane->handover.why = why;
+    lane->handover.since = ps_now();
+    lane->handover.from = lane->holder->pid;
+}
+
+static void set_free(struct ps_lane_record *lane)
+{
+    lane->state = PS_LANE_FREE;
+    lane->holder = NULL;
+    lane->revoked = 0;
+}
+
 void ps_lanes_member_lost(struct ps_coordinator *c, struct ps_member *member)
 {
     for (uint32_t l = 0; l < c->lanes; l++)
-        if (c->lane[l].holder == member && c->lane[l].state != PS_LANE_FINISHED) {
-            c->lane[l].state = PS_LANE_FREE;
-            c->lane[l].holder = NULL;
+        if (c->lane[l].holder == member && c->lane[l].state == PS_LANE_GRANTED) {
+            hand_over(&c->lane[l], "lost");
+            set_free(&c->lane[l]);
         }
+}
+
+/* The holder has pushed under this lease: figures of the hand-over, and of a newcomer. */
+static void first_push(struct ps_coordinator *c, struct ps_lane_record *lane)
+{
+    struct ps_member *m = lane->holder;
+    if (lane->handover.why)
+        ps_runlog(c->options.log, "{\"event\":\"handover\",\"lane\":%u,\"why\":\"%s\",\"from\":%u,\"to\":%u,\"position\":%llu,\"seconds\":%.3f}",
+                  (uint32_t)(lane - c->lane), lane->handover.why, lane->handover.from, m->pid, (unsigned long long)lane->position,
+                  ps_now() - lane->handover.since);
+    lane->handover.why = NULL;
+    if (!m->worked)
+        ps_runlog(c->options.log, "{\"event\":\"working\",\"role\":\"worker\",\"host\":\"%s\",\"pid\":%u,\"seconds\":%.3f}", m->host, m->pid,
+                  ps_now() - m->joined);
+    m->worked = true;
+}
+
+void ps_lanes_beat(struct ps_coordinator *c, struct ps_member *worker, const struct ps_progress *progress)
+{
+    for (uint32_t i = 0; i < progress->entries; i++) {
+        const struct ps_lane_entry *entry = &progress->entry[i];
+        struct ps_lane_record *lane = entry->lane < c->lanes ? &c->lane[entry->lane] : NULL;
+        if (!lane || lane->state != PS_LANE_GRANTED || lane->holder != worker || lane->lease != entry->lease)
+            continue;
+        if (lane->reached <= lane->position && entry->position > lane->position)
+            first_push(c, lane);
+        lane->reached = PS_MAX(lane->reached, entry->position);
+        lane->granted = true;
+    }
 }
 
 static void fence_acked(struct ps_coordinator *c, struct ps_member *server, const struct ps_lane_entry *entry)
@@ -54,9 +102,13 @@ static void done(struct ps_coordinator *c, struct ps_member *worker, const struc
 {
     struct ps_lane_record *lane = &c->lane[message->lane[0].lane];
     if (lane->state == PS_LANE_GRANTED && lane->lease == message->lane[0].lease) {
+        if (lane->reached <= lane->position)
+            first_push(c, lane);
         lane->state = PS_LANE_FINISHED;
-        lane->samples = message->progress.samples;
-        lane->loss = message->progress.loss;
+        lane->revoked = 0;
+        lane->samples = message->count;
+        lane->measured += message->progress.samples;
+        lane->loss += message->progress.loss;
     }
     struct ps_control ack = {.kind = PS_LANE_DONE_ACK, .epoch = message->epoch, .lane = message->lane, .lane_count = 1};
     ps_send_control(c, worker, &ack);
@@ -80,29 +132,13 @@ void ps_lanes_handle(struct ps_coordinator *c, struct ps_member *member, const s
         else if (message->kind == PS_GRANT_ACK && lane->holder == member && lane->lease == entry->lease)
             lane->granted = true;
         else if (message->kind == PS_RETURN && lane->holder == member && lane->lease == entry->lease &&
-                 lane->state == PS_LANE_GRANTED)
-            lane->state = PS_LANE_FREE;
-    }
-}
-
-/* The live worker with the fewest unfinished lanes; ties go to the one that came first. */
-static struct ps_member *least_loaded(struct ps_coordinator *c)
-{
-    struct ps_member *best = NULL;
-    uint32_t best_load = 0;
-    for (int i = 0; i < c->members; i++) {
-        struct ps_member *m = c->member[i];
-        if (!ps_map_known(c, m))
-            continue;
-        uint32_t load = 0;
-        for (uint32_t l = 0; l < c->lanes; l++)
-            load += c->lane[l].holder == m && c->lane[l].state == PS_LANE_GRANTED;
-        if (!best || load < best_load) {
-            best = m;
-            best_load = load;
+                 lane->state == PS_LANE_GRANTED) {
+            hand_over(lane, "returned");
+            lane->measured += message->progress.samples;
+            lane->loss += message->progress.loss;
+            set_free(lane);
         }
     }
-    return best;
 }
 
 /* Sends to each member, in one message, the entries of all lanes that `owes` selects for it. */
@@ -130,12 +166,24 @@ static bool owes_fence(const struct ps_lane_record *lane, const struct ps_member
 
 static bool owes_grant(const struct ps_lane_record *lane, const struct ps_member *member)
 {
-    return lane->state == PS_LANE_GRANTED && lane->holder == member && !lane->granted;
+    return lane->state == PS_LANE_GRANTED && lane->holder == member && !lane->granted && !lane->revoked;
+}
+
+static bool owes_return(const struct ps_lane_record *lane, const struct ps_member *member)
+{
+    return lane->state == PS_LANE_GRANTED && lane->holder == member && lane->revoked > 0;
+}
+
+static void revoke(struct ps_lane_record *lane, const char *why)
+{
+    hand_over(lane, why);
+    lane->revoked = ps_now();
 }
 
 void ps_lanes_tick(struct ps_coordinator *c)
 {
-    bool news = ps_now() - c->lanes_asked > PS_ASK_AGAIN;
+    bool news = ps_now() - c->lanes_asked > PS_ASK_AGAIN, moving = false;
+    ps_balance_measure(c);
     for (uint32_t l = 0; l < c->lanes; l++) {
         struct ps_lane_record *lane = &c->lane[l];
         if (lane->state == PS_LANE_FREE) {
@@ -145,18 +193,30 @@ void ps_lanes_tick(struct ps_coordinator *c)
             lane->fenced_count = 0;
             news = true;
         } else if (lane->state == PS_LANE_FENCING && lane->fenced_count == c->map.shards) {
-            struct ps_member *worker = least_loaded(c);
+            lane->reached = lane->position;
+            struct ps_member *worker = ps_balance_choose(c, lane);
             if (!worker)
                 continue;
             lane->state = PS_LANE_GRANTED;
             lane->holder = worker;
             lane->granted = false;
             news = true;
+        } else if (lane->state == PS_LANE_GRANTED && lane->holder->leaving && !lane->revoked) {
+            revoke(lane, "left");
+            news = true;
+        } else if (lane->state == PS_LANE_GRANTED && lane->revoked > 0 && ps_now() - lane->revoked > PS_RETURN_WITHIN) {
+            set_free(lane);
         }
+        moving |= lane->state == PS_LANE_FREE || lane->state == PS_LANE_FENCING || lane->revoked > 0 ||
+                  (lane->state == PS_LANE_GRANTED && !lane->granted);
     }
-    if (!news)
+    struct ps_lane_record *taken = moving ? NULL : ps_balance_take(c, ps_now());
+    if (taken)
+        revoke(taken, "balance");
+    if (!news && !taken)
         return;
     send_lanes(c, PS_FENCE, owes_fence);
     send_lanes(c, PS_GRANT, owes_grant);
+    send_lanes(c, PS_REVOKE, owes_return);
     c->lanes_asked = ps_now();
 }

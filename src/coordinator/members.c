@@ -83,6 +83,7 @@ static void hello(struct ps_coordinator *c, uint64_t routing_id, const struct ps
                                 .role = (enum ps_role)message->role,
                                 .pid = message->pid,
                                 .shard = PS_NO_SHARD,
+                                .joined = ps_now(),
                                 .alive = true};
         char host[PS_JSON_TEXT];
         snprintf(m->host, sizeof m->host, "%s", ps_json_text(message->host, host));
@@ -104,12 +105,15 @@ static void beat(struct ps_coordinator *c, uint64_t routing_id, const struct ps_
         return;
     if (!m->alive) { /* it only hung: its lanes are fenced, its rows of an era that is over; it may be given others */
         m->alive = true;
+        m->joined = ps_now();
+        m->worked = false;
         ps_runlog(c->options.log, "{\"event\":\"back\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u}", role_name(m->role), m->host,
                   m->pid);
     }
     m->last_beat = ps_now();
     m->progress = message->progress;
     m->progress.entry = NULL;
+    ps_lanes_beat(c, m, &message->progress);
     struct ps_control ack = {.kind = PS_BEAT_ACK, .request = message->request};
     send_to(c, routing_id, m->incarnation, &ack);
 }
@@ -117,8 +121,8 @@ static void beat(struct ps_coordinator *c, uint64_t routing_id, const struct ps_
 static void lose(struct ps_coordinator *c, struct ps_member *m, const char *why)
 {
     m->alive = false;
-    ps_runlog(c->options.log, "{\"event\":\"lost\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u,\"why\":\"%s\"}",
-              role_name(m->role), m->host, m->pid, why);
+    ps_runlog(c->options.log, "{\"event\":\"lost\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u,\"why\":\"%s\",\"silent\":%.3f}",
+              role_name(m->role), m->host, m->pid, why, ps_now() - m->last_beat);
     if (m->role == PS_ROLE_SERVER) {
         ps_server_lost(c, m, why);
         m->shard = PS_NO_SHARD;
@@ -127,9 +131,6 @@ static void lose(struct ps_coordinator *c, struct ps_member *m, const char *why)
     ps_warn("a worker (process %u on %s) is lost: %s; its lanes go to the others", m->pid, m->host, why);
     ps_lanes_member_lost(c, m);
     ps_rank_member_lost(c, m);
-    if (!ps_members_count(c, PS_ROLE_WORKER))
-        ps_fail(&c->failure, PS_EXIT_NET, "the last worker is lost (process %u on %s: %s); go on from the last checkpoint "
-                "with 'penstock train --resume RUN'", m->pid, m->host, why);
 }
 
 static void bye(struct ps_coordinator *c, struct ps_member *m, const struct ps_control *message)
@@ -148,6 +149,12 @@ static void bye(struct ps_coordinator *c, struct ps_member *m, const struct ps_c
         m->alive = false;
         ps_fail(&c->failure, (int)message->code, "%s (%s, process %u on %s)", message->text, role_name(m->role), m->pid,
                 m->host);
+    } else if (m->leaving) {
+        m->alive = false;
+        ps_lanes_member_lost(c, m); /* it may have waited in vain for us */
+        ps_rank_member_lost(c, m);
+        ps_runlog(c->options.log, "{\"event\":\"left\",\"role\":\"worker\",\"host\":\"%s\",\"pid\":%u,\"seconds\":%.3f}", m->host, m->pid,
+                  ps_now() - m->joined);
     } else {
         lose(c, m, "it said goodbye");
     }
@@ -169,6 +176,8 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
         beat(c, routing_id, &control);
     else if (control.run == c->run && m && m->alive && control.kind == PS_BYE)
         bye(c, m, &control);
+    else if (control.run == c->run && m && m->alive && control.kind == PS_LEAVE)
+        ps_workers_leave(c, m, "it asked to");
     else if (control.run == c->run && m && m->alive && control.era == c->era) {
         switch (control.kind) {
         case PS_MAP_ACK: ps_map_handle(c, m, &control); break;
@@ -243,7 +252,8 @@ int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err)
         return -err->code;
     }
     ps_map_tick(c);
-    return c->server_lost ? PS_ROLL_BACK : 0;
+    int status = ps_workers_check(c, err);
+    return status ? status : c->server_lost ? PS_ROLL_BACK : 0;
 }
 
 int ps_members_wait(struct ps_coordinator *c, struct ps_error *err)

@@ -45,7 +45,7 @@ static void give_tasks(struct ps_coordinator *c, const char *model, uint32_t spl
     uint64_t next = 0;
     for (int i = 0; i < c->members; i++) {
         struct ps_member *m = c->member[i];
-        if (!ps_map_known(c, m))
+        if (!ps_map_known(c, m) || (m->leaving && !m->task))
             continue;
         bool again = m->task && ps_now() - m->task_since > ASK_AGAIN;
         if (m->task && !again)

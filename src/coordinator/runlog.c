@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct ps_runlog {
     FILE *file;
@@ -49,10 +50,14 @@ void ps_runlog(struct ps_runlog *log, const char *format, ...)
 {
     if (!log)
         return;
-    char now[32];
+    struct timespec now;
+    struct tm utc;
+    char day[32];
     va_list args;
-    ps_timestamp(now);
-    fprintf(log->file, "{\"time\":\"%s\",", now);
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &utc);
+    fprintf(log->file, "{\"time\":\"%s.%03ldZ\",", day, now.tv_nsec / 1000000);
     va_start(args, format);
     vfprintf(log->file, format + 1, args);
     va_end(args);

@@ -9,7 +9,7 @@ struct ps_runlog;
 /* Opens RUN/log.jsonl for appending. */
 int ps_runlog_open(const char *run_dir, struct ps_runlog **log, struct ps_error *err);
 void ps_runlog_close(struct ps_runlog *log);
-/* Writes the object that `format` makes ("{...}") with "time" (UTC) put first. A NULL log takes nothing. Strings from outside
+/* Writes the object that `format` makes ("{...}") with "time" (UTC, to the millisecond) put first. A NULL log takes nothing. Strings from outside
  * are put in by ps_json_text. */
 void ps_runlog(struct ps_runlog *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -76,6 +76,8 @@ int ps_coordinator_start(struct ps_coordinator *c, const char *from, struct ps_e
     int status = ps_members_wait(c, err);
     if (!status)
         status = ps_coordinator_load(c, from, err);
+    if (!status)
+        status = ps_workers_ready(c, err);
     char folder[PS_JSON_TEXT];
     if (!status)
         ps_runlog(c->options.log, "{\"event\":\"start\",\"servers\":%d,\"workers\":%d,\"era\":%u,\"from\":\"%s\"}",
@@ -83,16 +85,19 @@ int ps_coordinator_start(struct ps_coordinator *c, const char *from, struct ps_e
     return status;
 }
 
-/* Samples and summed loss of the epoch: of finished lanes exactly; for the progress bar what the last beats said. */
+/* Samples of the epoch: of finished lanes exactly, of the others about, by their positions; and the mean loss by the last beats. */
 static uint64_t samples_so_far(const struct ps_coordinator *c, double *loss)
 {
-    uint64_t samples = 0;
+    uint64_t samples = 0, measured = 0;
     *loss = 0;
+    for (uint32_t l = 0; l < c->lanes; l++)
+        samples += c->lane[l].state == PS_LANE_FINISHED ? c->lane[l].samples : c->lane[l].reached * (uint64_t)c->config->train.batch;
     for (int i = 0; i < c->members; i++)
         if (c->member[i]->alive && c->member[i]->role == PS_ROLE_WORKER) {
-            samples += c->member[i]->progress.samples;
+            measured += c->member[i]->progress.samples;
             *loss += c->member[i]->progress.loss;
         }
+    *loss /= (double)PS_MAX(measured, 1);
     return samples;
 }
 
@@ -120,7 +125,7 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
         status = ps_pump(c, 0.1, err);
         double loss;
         uint64_t samples = samples_so_far(c, &loss);
-        if (samples != last_samples || ps_lanes_finished(c) != last_finished)
+        if (samples != last_samples || ps_lanes_finished(c) != last_finished || c->alone_since > 0)
             moved = ps_now();
         last_samples = samples;
         last_finished = ps_lanes_finished(c);
@@ -128,7 +133,7 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
             status = ps_fail(err, PS_EXIT_NET, "epoch %u has made no progress for %.0f s: %u of %u lanes are done, and %d workers and %d "
                              "servers send beats but nothing else; their logs say what they wait for", c->epoch, ps_now() - moved,
                              last_finished, c->lanes, ps_members_count(c, PS_ROLE_WORKER), ps_members_count(c, PS_ROLE_SERVER));
-        snprintf(detail, sizeof detail, "loss %.5f  %.0f k samples/s", samples ? loss / (double)samples : 0.0,
+        snprintf(detail, sizeof detail, "loss %.5f  %.0f k samples/s", loss,
                  1e-3 * (double)samples / PS_MAX(ps_now() - start, 1e-9));
         if (!c->options.quiet)
             ps_bar_update(&bar, samples, detail);
@@ -139,11 +144,13 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
         status = ps_account_check(c, err);
     if (status)
         return status;
-    uint64_t samples = 0;
+    uint64_t samples = 0, measured = 0;
     for (uint32_t l = 0; l < c->lanes; l++) {
         samples += c->lane[l].samples;
+        measured += c->lane[l].measured;
         loss += c->lane[l].loss;
     }
+    loss /= (double)PS_MAX(measured, 1);
     c->training.samples += samples;
     c->training.seconds += seconds;
     c->training.epoch = c->epoch;
@@ -152,10 +159,10 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
         return status;
     ps_runlog(c->options.log,
               "{\"event\":\"epoch\",\"epoch\":%u,\"loss\":%.8g,\"samples\":%llu,\"seconds\":%.3f,\"samples_per_second\":%.0f}",
-              c->epoch, loss / (double)PS_MAX(samples, 1), (unsigned long long)samples, seconds,
+              c->epoch, loss, (unsigned long long)samples, seconds,
               (double)samples / PS_MAX(seconds, 1e-9));
     snprintf(c->epoch_line, sizeof c->epoch_line, "epoch %u/%d  loss %.5f  %.0f k samples/s  %.1f s", c->epoch,
-             c->config->train.epochs, loss / (double)PS_MAX(samples, 1), 1e-3 * (double)samples / PS_MAX(seconds, 1e-9), seconds);
+             c->config->train.epochs, loss, 1e-3 * (double)samples / PS_MAX(seconds, 1e-9), seconds);
     return 0;
 }
 

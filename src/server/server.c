@@ -251,10 +251,11 @@ static void report(struct server *s)
     struct ps_progress progress = {.rows = c->pulled + c->pushed,
                                    .bytes = s->bytes,
                                    .strangers = ps_net_strangers(s->net),
-                                   .steps = s->shard.steps};
+                                   .steps = s->shard.steps,
+                                   .queue = s->shard.parked};
     for (int i = 0; i <= PS_REFUSE_WHO; i++)
         progress.refused += c->refused[i];
-    ps_membership_progress(s->member, &progress);
+    ps_membership_progress(s->member, &progress, false);
 }
 
 static int serve(struct server *s, struct ps_error *err)

@@ -20,6 +20,7 @@ struct ps_lane {
     bool revoked; /* hand it back when what was pushed is acknowledged */
     uint32_t epoch;
     uint64_t lease, next_pull, next_push;
+    uint64_t first; /* position at which this lease began */
     struct ps_cursor cursor;
     bool drained;                     /* the reader has no more batches */
     struct ps_step *ahead[PS_AHEAD];  /* positions next_push, next_push + 1 */

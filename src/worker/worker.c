@@ -4,169 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/member.h"
-#include "worker/evaluate.h"
-#include "worker/lane.h"
-#include "worker/model.h"
+#include "worker/internal.h"
 #include "worker/nn/blas.h"
 
-struct ps_worker {
-    struct ps_membership *member;
-    struct ps_config config;
-    struct ps_dataset dataset;
-    struct ps_model model;
-    struct ps_order order;
-    struct ps_batcher batcher;
-    struct ps_client client;
-    struct nn_tape *tape;
-    struct ps_entry *entry;           /* positives of one micro-batch */
-    real *param_value[PS_MAX_TABLES]; /* tensors, assembled for the micro-batch being computed */
-    real *param_grad[PS_MAX_TABLES];
-    struct ps_lane *lane; /* by number */
-    uint32_t lanes, epoch;
-    struct ps_control *waiting; /* owned: control messages that came while an evaluation was under way, in their order */
-    size_t waiting_count, waiting_capacity;
-    bool evaluation_void;
-    int ahead; /* steps pulled and not yet computed */
-    uint64_t samples;
-    double loss; /* of this epoch, for the progress shown */
-};
-
-/* ---- control messages ---- */
-
-static void send(struct ps_worker *w, struct ps_control *control)
-{
-    control->era = w->client.era;
-    ps_membership_send(w->member, control, NULL);
-}
-
-static void lane_forget(struct ps_worker *w, uint32_t l)
-{
-    struct ps_lane *lane = &w->lane[l];
-    for (int i = 0; i < PS_AHEAD; i++)
-        if (lane->ahead[i]) {
-            w->ahead--;
-            ps_client_drop(&w->client, lane->ahead[i]);
-        }
-    if (lane->pushed)
-        ps_client_drop(&w->client, lane->pushed);
-    memset(lane, 0, sizeof *lane);
-}
-
-static void forget_all(struct ps_worker *w)
-{
-    for (uint32_t l = 0; l < w->lanes; l++)
-        lane_forget(w, l);
-}
-
-static void granted(struct ps_worker *w, const struct ps_control *message)
-{
-    if (message->epoch != w->epoch) { /* a new training epoch: nothing of the last one is left */
-        forget_all(w);
-        w->epoch = w->client.epoch = message->epoch;
-        w->samples = 0;
-        w->loss = 0;
-    }
-    for (uint32_t i = 0; i < message->lane_count; i++) {
-        const struct ps_lane_entry *entry = &message->lane[i];
-        if (entry->lane >= w->lanes || w->lane[entry->lane].lease >= entry->lease)
-            continue; /* a repeat */
-        lane_forget(w, entry->lane);
-        struct ps_lane *lane = &w->lane[entry->lane];
-        *lane = (struct ps_lane){.held = true, .epoch = message->epoch, .lease = entry->lease,
-                                 .next_pull = entry->position, .next_push = entry->position};
-        lane->before = ps_order_seek(&w->order, lane->epoch, entry->lane,
-                                     entry->position * (uint64_t)w->batcher.positives, &lane->cursor) *
-                       (uint64_t)(1 + w->batcher.negatives);
-    }
-    struct ps_control ack = {.kind = PS_GRANT_ACK, .epoch = message->epoch, .lane = message->lane,
-                             .lane_count = message->lane_count};
-    send(w, &ack);
-}
-
-/* What comes while a read of an evaluation waits: messages are kept for the loop. Some make the evaluation void. */
-static int news(void *ctx, struct ps_error *err)
-{
-    struct ps_worker *w = ctx;
-    struct ps_control message;
-    while (ps_membership_receive(w->member, &message)) {
-        PS_GROW(w->waiting, w->waiting_capacity, w->waiting_count + 1);
-        w->waiting[w->waiting_count++] = message;
-        w->evaluation_void |= message.kind == PS_STOP || message.era != w->client.era || message.map != w->client.map.version;
-    }
-    if (w->evaluation_void)
-        return ps_fail(err, PS_EXIT_NET, "the evaluation is void");
-    return ps_membership_check(w->member, err);
-}
-
-/* The next control message: first those that were kept. */
-static bool receive(struct ps_worker *w, struct ps_control *message)
-{
-    if (!w->waiting_count)
-        return ps_membership_receive(w->member, message);
-    *message = w->waiting[0];
-    memmove(w->waiting, w->waiting + 1, --w->waiting_count * sizeof *w->waiting);
-    return true;
-}
-
-static int evaluate(struct ps_worker *w, const struct ps_control *message, struct ps_error *err)
-{
-    struct ps_frame ranks;
-    w->evaluation_void = false;
-    int status = ps_evaluate_targets(&w->client, &w->config, &w->dataset, &w->model, message, &ranks, err);
-    if (status)
-        return w->evaluation_void ? 0 : status;
-    struct ps_control done = {.kind = PS_EVAL_DONE, .request = message->request, .first = message->first,
-                              .count = message->count, .era = w->client.era};
-    ps_membership_send(w->member, &done, &ranks);
-    return 0;
-}
-
-/* The servers hold other rows now, or others hold them: everything that is under way is void, and lanes are granted anew. */
-static int new_map(struct ps_worker *w, const struct ps_control *message, struct ps_error *err)
-{
-    if (message->era > w->client.era || message->map > w->client.map.version) {
-        forget_all(w);
-        w->epoch = 0;
-        w->samples = 0;
-        w->loss = 0;
-        int status = ps_client_map(&w->client, message->map, message->shards, message->shard_count, err);
-        if (status)
-            return status;
-        w->client.era = message->era;
-    }
-    struct ps_control ack = {.kind = PS_MAP_ACK, .map = message->map};
-    send(w, &ack);
-    return 0;
-}
-
-/* Returns 1 when the run is over. */
-static int handle(struct ps_worker *w, const struct ps_control *message, struct ps_error *err)
-{
-    if (message->kind == PS_MAP && message->era >= w->client.era && message->map >= w->client.map.version)
-        return new_map(w, message, err);
-    if (message->kind != PS_STOP && (message->era != w->client.era || message->map != w->client.map.version))
-        return 0; /* of a time that is over, or of one that this worker has not been told of yet */
-    switch (message->kind) {
-    case PS_GRANT: granted(w, message); return 0;
-    case PS_REVOKE:
-        for (uint32_t i = 0; i < message->lane_count; i++)
-            if (message->lane[i].lane < w->lanes && w->lane[message->lane[i].lane].lease == message->lane[i].lease)
-                w->lane[message->lane[i].lane].revoked = true;
-        return 0;
-    case PS_LANE_DONE_ACK:
-        if (message->lane_count == 1 && message->lane[0].lane < w->lanes &&
-            w->lane[message->lane[0].lane].lease == message->lane[0].lease)
-            w->lane[message->lane[0].lane].held = false;
-        return 0;
-    case PS_EVAL: return evaluate(w, message, err);
-    case PS_STOP:
-        if (!message->code)
-            return 1;
-        return ps_fail(err, (int)message->code, "the coordinator ended the run: %s", message->text);
-    default: return 0;
-    }
-}
+static const double LOOK_AROUND = 0.25; /* seconds: the longest sleep, so that a signal is soon noticed */
 
 /* ---- lanes ---- */
 
@@ -283,21 +124,16 @@ static void advance(struct ps_worker *w, uint32_t l)
     if (lane->done) {
         if (ps_now() >= lane->done_at) {
             struct ps_lane_entry entry = {l, lane->lease, lane->next_push};
-            /* What an earlier holder computed is counted as well; its losses are gone, so ours stand for them. */
-            double part = (double)lane->samples / (double)PS_MAX(lane->before + lane->samples, 1);
             struct ps_control done = {.kind = PS_LANE_DONE, .epoch = lane->epoch, .lane = &entry, .lane_count = 1,
-                                      .progress = {.samples = lane->before + lane->samples,
-                                                   .loss = part > 0 ? lane->loss / part : 0}};
-            send(w, &done);
+                                      .count = lane->before + lane->samples, /* earlier holders' samples too */
+                                      .progress = {.samples = lane->samples, .loss = lane->loss}};
+            ps_worker_send(w, &done);
             lane->done_at = ps_now() + 0.5;
         }
         return;
     }
-    if (lane->revoked && lane->next_pull == lane->next_push) {
-        struct ps_lane_entry entry = {l, lane->lease, lane->next_push};
-        struct ps_control back = {.kind = PS_RETURN, .epoch = lane->epoch, .lane = &entry, .lane_count = 1};
-        send(w, &back);
-        lane->held = false;
+    if (lane->revoked) {
+        ps_worker_return_lane(w, l);
         return;
     }
     if (lane->drained && lane->next_pull == lane->next_push) {
@@ -333,35 +169,48 @@ static void compute_and_push(struct ps_worker *w, struct ps_step *step)
     lane->ahead[0] = lane->ahead[1];
     lane->ahead[1] = NULL;
     lane->pushed = step;
+    w->first_push |= lane->next_push == lane->first;
     lane->next_push++;
     ps_client_push(&w->client, step, w->param_grad);
 }
 
+/* Whether there is something to compute, now or soon. */
+static bool has_work(const struct ps_worker *w)
+{
+    for (uint32_t l = 0; l < w->lanes; l++)
+        if (w->lane[l].held && !w->lane[l].done && !w->lane[l].revoked)
+            return true;
+    return false;
+}
+
 static double next_deadline(const struct ps_worker *w)
 {
-    double next = ps_client_next_retry(&w->client);
+    double next = PS_MIN(ps_client_next_retry(&w->client), ps_now() + LOOK_AROUND);
     for (uint32_t l = 0; l < w->lanes; l++)
         if (w->lane[l].held && w->lane[l].done)
             next = PS_MIN(next, w->lane[l].done_at);
     return next;
 }
 
-static int loop(struct ps_worker *w, struct ps_error *err)
+static int loop(struct ps_worker *w, const struct ps_worker_options *options, struct ps_error *err)
 {
     struct ps_socket *socket[PS_MAX_SHARDS + 1] = {ps_membership_socket(w->member)};
     bool readable[PS_MAX_SHARDS + 1];
     int status = 0;
     while (!status) {
         struct ps_control message;
-        while (!status && receive(w, &message)) {
-            status = handle(w, &message, err);
+        while (!status && ps_worker_receive(w, &message)) {
+            status = ps_worker_handle(w, &message, err);
             ps_control_fini(&message);
         }
+        if (!status && options->leave && *options->leave)
+            status = ps_worker_leave(w);
         uint32_t fenced;
         if (!status)
             status = ps_client_progress(&w->client, &fenced, err);
         if (!status && fenced != UINT32_MAX) {
-            lane_forget(w, fenced);
+            ps_worker_forget_lane(w, fenced);
+            w->pace = (struct ps_pace){0}; /* it was taken for dead: its speed of that time says nothing */
             continue;
         }
         if (status)
@@ -369,19 +218,22 @@ static int loop(struct ps_worker *w, struct ps_error *err)
         settle(w);
         for (uint32_t l = 0; l < w->lanes; l++)
             advance(w, l);
+        double began = ps_now(), samples = 0;
         status = pull_ahead(w, err);
         if (status)
             break;
         struct ps_step *step = next_ready(w);
         if (step) {
+            samples = step->batch.n;
             compute_and_push(w, step);
         } else {
             memcpy(socket + 1, w->client.socket, w->client.map.shards * sizeof *socket);
             ps_net_wait(socket, 1 + (int)w->client.map.shards, next_deadline(w) - ps_now(), readable);
         }
-        struct ps_progress progress = {.samples = w->samples, .loss = w->loss, .rows = w->client.rows,
-                                       .bytes = w->client.bytes, .refused = w->client.refused};
-        ps_membership_progress(w->member, &progress);
+        double now = ps_now();
+        if (step || (w->config.train.consistency == PS_ASYNC && has_work(w)))
+            ps_pace_add(&w->pace, samples, now - began, now);
+        ps_worker_report(w);
         status = ps_membership_check(w->member, err);
     }
     return status == 1 ? 0 : status;
@@ -411,14 +263,16 @@ static int prepare(struct ps_worker *w, const struct ps_worker_options *options,
         status = ps_client_init(&w->client, options->net, incarnation, welcome, &w->config, &w->batcher, err);
     if (status)
         return status;
-    w->client.news = news;
+    w->client.news = ps_worker_news;
     w->client.news_socket = ps_membership_socket(w->member);
     w->client.news_ctx = w;
+    w->pace.at = ps_now();
     ps_order_init(&w->order, &w->dataset, &w->config);
     w->tape = nn_tape_new();
     w->entry = ps_calloc((size_t)w->batcher.positives, sizeof *w->entry);
     w->lanes = welcome->lanes;
     w->lane = ps_calloc(w->lanes, sizeof *w->lane);
+    w->held = ps_calloc(w->lanes, sizeof *w->held);
     for (int t = 0; t < w->client.tables; t++)
         if (w->client.table[t].kind == PS_TABLE_TENSOR) {
             size_t size = w->client.table[t].rows * w->client.table[t].width * sizeof(real);
@@ -437,8 +291,10 @@ int ps_worker_run(const struct ps_worker_options *options, struct ps_error *err)
                                     options->start_timeout, options->coordinator_timeout, &welcome, err);
     if (!status)
         status = prepare(w, options, incarnation, &welcome, err);
+    if (!status && options->joined)
+        *options->joined = 1;
     if (!status)
-        status = loop(w, err);
+        status = loop(w, options, err);
     if (w->member)
         ps_membership_leave(w->member, status ? err->code : 0, status ? err->text : "");
     ps_client_fini(&w->client);
@@ -451,7 +307,7 @@ int ps_worker_run(const struct ps_worker_options *options, struct ps_error *err)
         free(w->param_value[t]), free(w->param_grad[t]);
     for (size_t i = 0; i < w->waiting_count; i++)
         ps_control_fini(&w->waiting[i]);
-    free(w->waiting), free(w->lane), free(w->entry);
+    free(w->waiting), free(w->lane), free(w->held), free(w->entry);
     ps_control_fini(&welcome);
     free(w);
     return status;

@@ -1,0 +1,86 @@
+/* workers.c - workers that go, and a run that waits for the next one where none is left (docs/protocol.md, "Leases").
+ *
+ * A worker goes because it says LEAVE or because it is one too many (ps_workers_scale). Its lanes are revoked (lanes.c); when it holds
+ * none, and ranks nothing, STOP with code 0 lets it go, until its BYE.
+ */
+#include <string.h>
+
+#include "coordinator/internal.h"
+#include "coordinator/runlog.h"
+
+int ps_workers_count(const struct ps_coordinator *c)
+{
+    int count = 0;
+    for (int i = 0; i < c->members; i++)
+        count += c->member[i]->alive && c->member[i]->role == PS_ROLE_WORKER && !c->member[i]->leaving;
+    return count;
+}
+
+void ps_workers_leave(struct ps_coordinator *c, struct ps_member *m, const char *why)
+{
+    if (m->role != PS_ROLE_WORKER || m->leaving)
+        return;
+    m->leaving = true;
+    ps_runlog(c->options.log, "{\"event\":\"leaving\",\"role\":\"worker\",\"host\":\"%s\",\"pid\":%u,\"why\":\"%s\"}", m->host, m->pid, why);
+}
+
+static bool busy(const struct ps_coordinator *c, const struct ps_member *m)
+{
+    for (uint32_t l = 0; l < c->lanes; l++)
+        if (c->lane[l].holder == m && c->lane[l].state == PS_LANE_GRANTED)
+            return true;
+    return m->task != 0;
+}
+
+static void release(struct ps_coordinator *c)
+{
+    struct ps_control stop = {.kind = PS_STOP, .text = "its lanes are handed back"};
+    for (int i = 0; i < c->members; i++) {
+        struct ps_member *m = c->member[i];
+        if (!m->alive || !m->leaving || ps_now() - m->released < PS_ASK_AGAIN || busy(c, m))
+            continue;
+        ps_send_control(c, m, &stop);
+        m->released = ps_now();
+    }
+}
+
+int ps_workers_check(struct ps_coordinator *c, struct ps_error *err)
+{
+    release(c);
+    double now = ps_now(), patience = c->config->cluster.worker_timeout;
+    if (!c->map.version || ps_workers_count(c)) {
+        c->alone_since = 0;
+        return 0;
+    }
+    if (!c->alone_since) {
+        c->alone_since = now;
+        ps_runlog(c->options.log, "{\"event\":\"alone\",\"seconds\":%.0f}", patience);
+        ps_warn("no worker is left; the run waits %.0f s (cluster.worker_timeout) for 'mpirun -np K penstock join RUN'", patience);
+    }
+    if (c->options.interrupted && *c->options.interrupted)
+        return ps_fail(err, PS_EXIT_INTERRUPTED, "interrupted, and no worker is left to end the epoch; 'penstock train --resume RUN' goes on "
+                       "from the last checkpoint");
+    if (now - c->alone_since > patience)
+        return ps_fail(err, PS_EXIT_NET, "no worker is left, and none has come for %.0f s (cluster.worker_timeout); go on from the last "
+                       "checkpoint with 'penstock train --resume RUN'", patience);
+    return 0;
+}
+
+int ps_workers_ready(struct ps_coordinator *c, struct ps_error *err)
+{
+    double begin = ps_now();
+    for (;;) {
+        struct ps_member *missing = NULL;
+        for (int i = 0; i < c->members; i++)
+            if (c->member[i]->alive && c->member[i]->role == PS_ROLE_WORKER && !c->member[i]->progress.turns)
+                missing = c->member[i];
+        if (!missing)
+            return 0;
+        if (ps_now() - begin > c->config->cluster.start_timeout)
+            return ps_fail(err, PS_EXIT_NET, "a worker (process %u on %s) has been opening its data for %.0f s; look at its output, or raise "
+                           "cluster.start_timeout", missing->pid, missing->host, ps_now() - begin);
+        int status = ps_pump(c, 0.1, err);
+        if (status)
+            return status;
+    }
+}
