@@ -13,6 +13,8 @@ int cmd_prepare(int argc, char **argv);
 int cmd_train(int argc, char **argv);
 int cmd_launch(int argc, char **argv);
 int cmd_join(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_scale(int argc, char **argv);
 int cmd_evaluate(int argc, char **argv);
 int cmd_recommend(int argc, char **argv);
 int cmd_export(int argc, char **argv);

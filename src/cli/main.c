@@ -22,6 +22,8 @@ static const struct command {
     {"train", cmd_train, true, "train a model: in this process, or as a rank of mpirun"},
     {"launch", cmd_launch, true, "train on a cluster that survives the loss of its parts"},
     {"join", cmd_join, true, "join a running job with more workers or servers"},
+    {"status", cmd_status, false, "show what a running job and each of its processes are doing"},
+    {"scale", cmd_scale, false, "change the number of workers of a running job"},
     {"evaluate", cmd_evaluate, true, "rank the held-out items with a trained model"},
     {"recommend", cmd_recommend, true, "write the best items of users"},
     {"export", cmd_export, false, "write embeddings as .npy with their names"},

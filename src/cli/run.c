@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/ask.h"
 #include "cli/credentials.h"
 #include "common/file.h"
 #include "coordinator/runlog.h"
@@ -268,6 +269,7 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
         .fingerprint = run->dataset.fingerprint,
         .kernel = ps_blas_kernel(),
         .quiet = quiet,
+        .token = run->token,
         .interrupted = interrupted};
     ps_order_init(&run->order, &run->dataset, config);
     status = ps_coordinator_open(&options, &run->coordinator, err);
@@ -313,9 +315,10 @@ void ps_run_close(struct ps_run *run, int code, const char *reason)
         free(meeting);
         if (*run->meeting.keys)
             ps_credentials_forget(run->meeting.keys);
+        ps_token_remove(run->folder);
         close(run->lock);
     }
-    free(run->socket_folder), free(run->folder), free(run->checkpoints), free(run->state);
+    free(run->socket_folder), free(run->folder), free(run->checkpoints), free(run->state), free(run->token);
     memset(run, 0, sizeof *run);
 }
 
@@ -381,6 +384,8 @@ int ps_run_folder(struct ps_run *run, const char *path, enum ps_claim claim, str
     }
     if (!status)
         status = ps_runlog_open(path, &run->log, err);
+    if (!status)
+        status = ps_token_make(path, &run->token, err);
     if (status)
         return status;
     char *checkpoints = ps_format("%s/checkpoints", path);

@@ -36,6 +36,7 @@ struct ps_run {
     struct ps_runlog *log;
     struct ps_crew *crew;
     char *folder;      /* RUN, or NULL: nothing is written */
+    char *token;       /* of RUN/keys/token (ask.h); owned */
     int lock;          /* of ps_run_claim, as long as `folder` is set */
     char *checkpoints; /* RUN/checkpoints, absolute */
     char *state;       /* RUN/state */

@@ -19,7 +19,7 @@ static const char *const kind_names[] = {
     [PS_CUT_REACHED] = "CUT_REACHED", [PS_CUT_DONE] = "CUT_DONE", [PS_CUT_ABORT] = "CUT_ABORT",
     [PS_RELEASE] = "RELEASE", [PS_LOAD] = "LOAD", [PS_READY] = "READY", [PS_MAP] = "MAP",
     [PS_MAP_ACK] = "MAP_ACK", [PS_EVAL] = "EVAL", [PS_EVAL_DONE] = "EVAL_DONE", [PS_STOP] = "STOP",
-    [PS_BYE] = "BYE", [PS_LEAVE] = "LEAVE",
+    [PS_BYE] = "BYE", [PS_LEAVE] = "LEAVE", [PS_ASK] = "ASK", [PS_ANSWER] = "ANSWER",
 };
 
 const char *ps_kind_name(enum ps_message_kind kind)
@@ -229,6 +229,7 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
     progress.turns = c->progress.turns;
     progress.speed = c->progress.speed;
     progress.queue = c->progress.queue;
+    progress.wait = (char *)(uintptr_t)c->progress.wait;
     progress.rows = c->progress.rows;
     progress.bytes = c->progress.bytes;
     progress.refused = c->progress.refused;
@@ -340,6 +341,7 @@ static int take_arrays(const Penstock__Control *m, struct ps_control *c, struct 
                                            .steps = m->progress->steps,
                                            .entries = (uint32_t)m->progress->n_lane,
                                            .entry = take_lanes(m->progress->lane, m->progress->n_lane)};
+        snprintf(c->progress.wait, sizeof c->progress.wait, "%s", m->progress->wait);
     }
     if (m->cost)
         c->cost = (struct ps_cost){m->cost->pause, m->cost->memory, m->cost->copies, m->cost->waits};

@@ -55,8 +55,13 @@ enum ps_message_kind {
     PS_STOP,         /* coordinator -> member: end; `code` is the exit code, `text` the reason */
     PS_BYE,          /* member -> coordinator: leaving; `code`, `text` as in STOP */
     PS_LEAVE,        /* worker -> coordinator: it wants to go; repeated until its lanes are taken back and STOP comes */
-    PS_CONTROL_END         /* one more than the last */
+    PS_ASK,          /* an operator's command -> coordinator: `code` is an enum ps_ask, `text` the token of RUN/keys/token */
+    PS_ANSWER,       /* back: `code` 0 or an exit code, `text` what to say */
+    PS_CONTROL_END   /* one more than the last */
 };
+
+/* What an operator asks for: the status (the answer is JSON, docs/cluster.md), or `count` processes of `role`. */
+enum ps_ask { PS_ASK_STATUS = 1, PS_ASK_SCALE = 2 };
 
 enum ps_refusal { PS_REFUSE_ERA = 1, PS_REFUSE_MAP, PS_REFUSE_FENCED, PS_REFUSE_NOT_YET, PS_REFUSE_TOO_OLD,
                   PS_REFUSE_GAP, PS_REFUSE_BAD, PS_REFUSE_RUN, PS_REFUSE_WHO };
@@ -127,6 +132,7 @@ struct ps_progress {
     uint64_t steps;   /* server: optimiser steps since the run began */
     uint32_t entries; /* worker: the lanes held, with the position that is pushed next */
     struct ps_lane_entry *entry;
+    char wait[160]; /* worker: for whom it has been waiting, for what and since when; or "" */
 };
 
 /* Header of a control message. Arrays and strings are owned by the structure: ps_control_fini frees them. */

@@ -49,8 +49,7 @@ void ps_balance_measure(struct ps_coordinator *c)
         }
 }
 
-/* Seconds that the worker needs for its lanes and for `more` samples. */
-static double seconds(const struct ps_coordinator *c, const struct ps_member *m, double more)
+double ps_balance_seconds(const struct ps_coordinator *c, const struct ps_member *m, double more)
 {
     double speed = m->progress.speed > 0 ? m->progress.speed : c->mean_speed > 0 ? c->mean_speed : 1;
     return (m->remaining + more) / speed;
@@ -62,7 +61,8 @@ static struct ps_member *first_to_end(const struct ps_coordinator *c, double mor
     for (int i = 0; i < c->members; i++) {
         struct ps_member *m = c->member[i];
         bool on_trial = m->progress.speed <= 0 && c->mean_speed > 0;
-        if (takes_lanes(c, m) && !(on_trial && m->load >= TRIAL) && (!best || seconds(c, m, more) < seconds(c, best, more)))
+        if (takes_lanes(c, m) && !(on_trial && m->load >= TRIAL) &&
+            (!best || ps_balance_seconds(c, m, more) < ps_balance_seconds(c, best, more)))
             best = m;
     }
     return best;
@@ -83,7 +83,7 @@ struct ps_lane_record *ps_balance_take(struct ps_coordinator *c, double now)
 {
     struct ps_member *from = NULL;
     for (int i = 0; i < c->members; i++)
-        if (c->member[i]->load && (!from || seconds(c, c->member[i], 0) > seconds(c, from, 0)))
+        if (c->member[i]->load && (!from || ps_balance_seconds(c, c->member[i], 0) > ps_balance_seconds(c, from, 0)))
             from = c->member[i];
     struct ps_lane_record *most = NULL;
     for (uint32_t l = 0; from && l < c->lanes; l++) {
@@ -97,7 +97,7 @@ struct ps_lane_record *ps_balance_take(struct ps_coordinator *c, double now)
         c->uneven_since = 0;
         return NULL;
     }
-    double before = seconds(c, from, 0), after = seconds(c, to, lane_remaining(c, most));
+    double before = ps_balance_seconds(c, from, 0), after = ps_balance_seconds(c, to, lane_remaining(c, most));
     bool newcomer = now - to->joined < NEWCOMER;
     if (before < after + WORTH || before < after * (newcomer ? EVEN_NEWCOMER : EVEN)) {
         c->uneven_since = 0;

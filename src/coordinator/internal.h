@@ -37,6 +37,8 @@ struct ps_member {
     bool answered;               /* the question of the current phase */
     uint64_t task;               /* evaluation: 1 + the task it works on, or 0 */
     double task_since;
+    double rate, rate_at; /* samples (worker) or rows (server) a second, and when that was last measured */
+    uint64_t rate_from;
     uint32_t load;    /* lanes held, and what is left of them in samples: by ps_balance_measure */
     double remaining;
 };
@@ -175,6 +177,9 @@ int ps_members_wait(struct ps_coordinator *c, struct ps_error *err);
 struct ps_member *ps_member_find(const struct ps_coordinator *c, uint64_t incarnation);
 int ps_members_count(const struct ps_coordinator *c, enum ps_role role);
 void ps_send_control(struct ps_coordinator *c, struct ps_member *member, struct ps_control *control);
+/* To somebody who is no member. */
+void ps_send_to(struct ps_coordinator *c, uint64_t routing_id, uint64_t to, struct ps_control *control);
+const char *ps_role_name(enum ps_role role);
 /* Takes in messages for at most `timeout` seconds and looks after dead members; an error where the run cannot go on,
  * PS_ROLL_BACK where the servers' state is lost. */
 int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err);
@@ -225,7 +230,22 @@ struct ps_member *ps_balance_choose(struct ps_coordinator *c, struct ps_lane_rec
 /* A lane to be taken from its holder because another one will end it earlier; NULL where the load is even. */
 struct ps_lane_record *ps_balance_take(struct ps_coordinator *c, double now);
 
+/* Seconds that the worker needs for its lanes and for `more` samples, by ps_balance_measure. */
+double ps_balance_seconds(const struct ps_coordinator *c, const struct ps_member *worker, double more);
+
+/* operator.c */
+/* What an operator's command asks for, in ASK; its answer. */
+void ps_operator_handle(struct ps_coordinator *c, uint64_t routing_id, const struct ps_control *ask);
+
+/* status.c */
+/* After a beat: the member's rate. */
+void ps_status_beat(struct ps_member *member);
+/* The status as JSON; the caller frees it. */
+char *ps_status_text(struct ps_coordinator *c);
+
 /* workers.c */
+/* Makes workers leave until there are `count`; a sentence about it, which also says how to start those that are missing. */
+void ps_workers_scale(struct ps_coordinator *c, int count, char *text, size_t size);
 /* Workers that are here to stay. */
 int ps_workers_count(const struct ps_coordinator *c);
 void ps_workers_leave(struct ps_coordinator *c, struct ps_member *worker, const char *why);

@@ -22,14 +22,14 @@ int ps_members_count(const struct ps_coordinator *c, enum ps_role role)
     return count;
 }
 
-static const char *role_name(enum ps_role role)
+const char *ps_role_name(enum ps_role role)
 {
     return role == PS_ROLE_SERVER ? "server" : "worker";
 }
 
 /* A message that cannot be sent now (the peer is reconnecting) is lost: everything here is asked again or repeated by the
  * peer, and a peer that stays away is found by its missing beats. */
-static void send_to(struct ps_coordinator *c, uint64_t routing_id, uint64_t to, struct ps_control *control)
+void ps_send_to(struct ps_coordinator *c, uint64_t routing_id, uint64_t to, struct ps_control *control)
 {
     control->run = c->run;
     control->from = c->incarnation;
@@ -46,7 +46,7 @@ static void send_to(struct ps_coordinator *c, uint64_t routing_id, uint64_t to, 
 
 void ps_send_control(struct ps_coordinator *c, struct ps_member *member, struct ps_control *control)
 {
-    send_to(c, member->incarnation, member->incarnation, control);
+    ps_send_to(c, member->incarnation, member->incarnation, control);
 }
 
 static void welcome(struct ps_coordinator *c, struct ps_member *member)
@@ -90,7 +90,7 @@ static void hello(struct ps_coordinator *c, uint64_t routing_id, const struct ps
         snprintf(m->endpoint, sizeof m->endpoint, "%s", message->endpoint);
         PS_GROW(c->member, c->member_capacity, c->members + 1);
         c->member[c->members++] = m;
-        ps_runlog(c->options.log, "{\"event\":\"member\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u}", role_name(m->role),
+        ps_runlog(c->options.log, "{\"event\":\"member\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u}", ps_role_name(m->role),
                   m->host, m->pid);
     }
     m->last_beat = ps_now();
@@ -107,22 +107,23 @@ static void beat(struct ps_coordinator *c, uint64_t routing_id, const struct ps_
         m->alive = true;
         m->joined = ps_now();
         m->worked = false;
-        ps_runlog(c->options.log, "{\"event\":\"back\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u}", role_name(m->role), m->host,
+        ps_runlog(c->options.log, "{\"event\":\"back\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u}", ps_role_name(m->role), m->host,
                   m->pid);
     }
     m->last_beat = ps_now();
     m->progress = message->progress;
     m->progress.entry = NULL;
     ps_lanes_beat(c, m, &message->progress);
+    ps_status_beat(m);
     struct ps_control ack = {.kind = PS_BEAT_ACK, .request = message->request};
-    send_to(c, routing_id, m->incarnation, &ack);
+    ps_send_to(c, routing_id, m->incarnation, &ack);
 }
 
 static void lose(struct ps_coordinator *c, struct ps_member *m, const char *why)
 {
     m->alive = false;
     ps_runlog(c->options.log, "{\"event\":\"lost\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u,\"why\":\"%s\",\"silent\":%.3f}",
-              role_name(m->role), m->host, m->pid, why, ps_now() - m->last_beat);
+              ps_role_name(m->role), m->host, m->pid, why, ps_now() - m->last_beat);
     if (m->role == PS_ROLE_SERVER) {
         ps_server_lost(c, m, why);
         m->shard = PS_NO_SHARD;
@@ -147,7 +148,7 @@ static void bye(struct ps_coordinator *c, struct ps_member *m, const struct ps_c
         lose(c, m, ps_json_text(message->text, why));
     } else if (message->code) {
         m->alive = false;
-        ps_fail(&c->failure, (int)message->code, "%s (%s, process %u on %s)", message->text, role_name(m->role), m->pid,
+        ps_fail(&c->failure, (int)message->code, "%s (%s, process %u on %s)", message->text, ps_role_name(m->role), m->pid,
                 m->host);
     } else if (m->leaving) {
         m->alive = false;
@@ -172,6 +173,8 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
     struct ps_member *m = ps_member_find(c, control.from);
     if (control.kind == PS_HELLO)
         hello(c, routing_id, &control);
+    else if (control.kind == PS_ASK)
+        ps_operator_handle(c, routing_id, &control);
     else if (control.run == c->run && m && control.kind == PS_BEAT)
         beat(c, routing_id, &control);
     else if (control.run == c->run && m && m->alive && control.kind == PS_BYE)

@@ -44,6 +44,22 @@ static void release(struct ps_coordinator *c)
     }
 }
 
+void ps_workers_scale(struct ps_coordinator *c, int count, char *text, size_t size)
+{
+    int have = ps_workers_count(c), told = 0;
+    for (int i = c->members - 1; i >= 0 && have - told > count; i--) { /* the last to come is the first to go */
+        struct ps_member *m = c->member[i];
+        if (m->role != PS_ROLE_WORKER || !m->alive || m->leaving)
+            continue;
+        ps_workers_leave(c, m, "scale");
+        told++;
+    }
+    if (have < count)
+        snprintf(text, size, "%d of %d workers are there; the others are started with 'mpirun -np %d penstock join RUN'", have, count, count - have);
+    else
+        snprintf(text, size, "%d of %d workers leave%s", told, have, count ? "" : "; the run then waits for others (cluster.worker_timeout)");
+}
+
 int ps_workers_check(struct ps_coordinator *c, struct ps_error *err)
 {
     release(c);

@@ -78,6 +78,9 @@ int ps_client_progress(struct ps_client *client, uint32_t *fenced, struct ps_err
 /* The next moment at which ps_client_progress has something to send again. */
 double ps_client_next_retry(const struct ps_client *client);
 
+/* Writes for whom the oldest unanswered request has been waiting, for what and since when; "" where none is older than a second. */
+void ps_client_waits(const struct ps_client *client, char *text, size_t size);
+
 /* Reads rows outside of any lane (evaluation): ids strictly ascending, out[n * width]. Waits until the servers answer (the
  * first wait beyond the deadline is reported), or client->news ends it. */
 int ps_client_read(struct ps_client *client, int table, const uint32_t *ids, int n, float *out, struct ps_error *err);

@@ -209,6 +209,7 @@ void ps_worker_report(struct ps_worker *w)
         w->held[progress.entries++] = (struct ps_lane_entry){l, lane->lease, lane->next_push};
         progress.queue += (lane->pushed != NULL) + (lane->ahead[0] != NULL) + (lane->ahead[1] != NULL);
     }
+    ps_client_waits(&w->client, progress.wait, sizeof progress.wait);
     ps_membership_progress(w->member, &progress, news);
     w->told = now;
     w->first_push = false;

@@ -1,0 +1,136 @@
+/* status.c - what a run is doing, as JSON for penstock status: the run, then each process. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/internal.h"
+#include "coordinator/runlog.h"
+
+static const double RATE_EVERY = 2;    /* seconds over which a rate is measured */
+static const double REMEMBERED = 60;   /* seconds for which those who are gone are shown */
+static const double SILENT = 1;        /* seconds without a beat */
+static const double STRAGGLES = 1.5;   /* times the median remaining time of those who work */
+
+void ps_status_beat(struct ps_member *m)
+{
+    uint64_t have = m->role == PS_ROLE_SERVER ? m->progress.rows : m->progress.samples;
+    double now = ps_now(), seconds = now - m->rate_at;
+    if (have < m->rate_from) { /* a new epoch */
+        m->rate_from = 0;
+        m->rate_at = now;
+    } else if (seconds >= RATE_EVERY) {
+        m->rate = m->rate_at > 0 ? (double)(have - m->rate_from) / seconds : 0;
+        m->rate_from = have;
+        m->rate_at = now;
+    }
+}
+
+static const char *phase(const struct ps_coordinator *c)
+{
+    if (!c->map.version)
+        return "waiting for members";
+    if (c->alone_since > 0)
+        return "waiting for a worker";
+    if (c->rank)
+        return "ranking";
+    if (c->expected == PS_READY)
+        return "loading";
+    return c->expected == PS_CUT_LIMIT || c->expected == PS_CUT_DONE ? "checkpoint" : "training";
+}
+
+static const char *state(const struct ps_member *m)
+{
+    if (!m->alive)
+        return m->left ? "left" : "lost";
+    if (ps_now() - m->last_beat > SILENT)
+        return "silent";
+    if (m->role == PS_ROLE_SERVER)
+        return "serving";
+    return !m->progress.turns ? "opening" : m->leaving ? "leaving" : m->task ? "ranking" : m->load ? "working" : "idle";
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Of the workers that hold lanes: the (lower) median of their remaining times; 0 where there are fewer than two. */
+static double median_remaining(const struct ps_coordinator *c)
+{
+    double *seconds = ps_calloc((size_t)c->members + 1, sizeof *seconds), median = 0;
+    size_t count = 0;
+    for (int i = 0; i < c->members; i++)
+        if (c->member[i]->load)
+            seconds[count++] = ps_balance_seconds(c, c->member[i], 0);
+    if (count > 1) {
+        qsort(seconds, count, sizeof *seconds, ascending);
+        median = seconds[(count - 1) / 2];
+    }
+    free(seconds);
+    return median;
+}
+
+/* Micro-batches between the lane that is furthest and the worker's last one. */
+static uint64_t lag(const struct ps_coordinator *c, const struct ps_member *m)
+{
+    uint64_t most = 0, least = UINT64_MAX;
+    for (uint32_t l = 0; l < c->lanes; l++) {
+        most = PS_MAX(most, c->lane[l].reached);
+        if (c->lane[l].state == PS_LANE_GRANTED && c->lane[l].holder == m)
+            least = PS_MIN(least, c->lane[l].reached);
+    }
+    return least == UINT64_MAX ? 0 : most - least;
+}
+
+static void write_member(struct ps_coordinator *c, const struct ps_member *m, double median, FILE *to)
+{
+    char wait[PS_JSON_TEXT];
+    double silent = ps_now() - m->last_beat;
+    uint32_t slots = 0;
+    for (uint32_t s = 0; m->role == PS_ROLE_SERVER && c->map.version && s < PS_SLOTS; s++)
+        slots += c->map.shard_of[s] == m->shard;
+    double remaining = m->load ? ps_balance_seconds(c, m, 0) : 0;
+    bool straggler = m->alive && (silent > SILENT || (median > 0 && remaining > STRAGGLES * median));
+    fprintf(to, "{\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u,\"state\":\"%s\",", ps_role_name(m->role), m->host, m->pid, state(m));
+    if (m->role == PS_ROLE_SERVER)
+        fprintf(to, "\"shard\":%u,\"slots\":%u,\"rows_per_second\":%.0f,", m->shard, m->alive ? slots : 0, m->alive ? m->rate : 0);
+    else
+        fprintf(to, "\"lanes\":%u,\"samples_per_second\":%.0f,\"lag\":%llu,\"remaining\":%.1f,", m->load, m->alive ? m->rate : 0,
+                (unsigned long long)lag(c, m), remaining);
+    fprintf(to, "\"queue\":%u,\"last_seen\":%.2f,\"straggler\":%s,\"waits\":\"%s\"}", m->progress.queue, silent,
+            straggler ? "true" : "false", ps_json_text(m->progress.wait, wait));
+}
+
+char *ps_status_text(struct ps_coordinator *c)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+    if (!to)
+        ps_die(PS_EXIT_FAIL, "out of memory for the status");
+    ps_balance_measure(c);
+    double rate = 0, done = 0;
+    for (int i = 0; i < c->members; i++)
+        if (c->member[i]->alive && c->member[i]->role == PS_ROLE_WORKER)
+            rate += c->member[i]->rate;
+    for (uint32_t l = 0; l < c->lanes; l++)
+        done += c->lane[l].state == PS_LANE_FINISHED ? (double)c->lane[l].samples
+                                                     : (double)c->lane[l].reached * c->config->train.batch;
+    fprintf(to, "{\"phase\":\"%s\",\"epoch\":%u,\"epochs\":%d,\"done\":%.4f,\"samples_per_second\":%.0f,\"lanes\":%u,\"lanes_finished\":%u,"
+            "\"servers\":%d,\"workers\":%d,\"term\":%u,\"era\":%u,\n \"members\":[", phase(c), c->epoch, c->config->train.epochs,
+            PS_MIN(done / (double)PS_MAX(c->options.epoch_samples, 1), 1), rate, c->lanes, ps_lanes_finished(c),
+            ps_members_count(c, PS_ROLE_SERVER), ps_workers_count(c), c->term, c->era);
+    double median = median_remaining(c);
+    const char *between = "";
+    for (int i = 0; i < c->members; i++) {
+        const struct ps_member *m = c->member[i];
+        if (!m->alive && ps_now() - m->last_beat > REMEMBERED)
+            continue;
+        fprintf(to, "%s\n  ", between);
+        write_member(c, m, median, to);
+        between = ",";
+    }
+    fputs("]}\n", to);
+    fclose(to);
+    return text;
+}
