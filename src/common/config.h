@@ -74,6 +74,8 @@ struct ps_config {
         enum ps_security security;
         double start_timeout;       /* seconds */
         double worker_timeout;      /* seconds without any worker */
+        double member_timeout;      /* seconds without a beat */
+        double progress_timeout;    /* seconds of standing still */
         double coordinator_timeout; /* seconds */
     } cluster;
     struct {

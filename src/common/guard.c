@@ -206,6 +206,11 @@ void ps_guard_socket(struct ps_guard *g, void *socket, bool binds)
     set_key(socket, ZMQ_CURVE_SECRETKEY, g->keys.server_secret);
 }
 
+void ps_guard_count(struct ps_guard *g)
+{
+    atomic_fetch_add(&g->refused, 1);
+}
+
 uint64_t ps_guard_refused(const struct ps_guard *g)
 {
     return atomic_load(&g->refused);

@@ -23,6 +23,8 @@ void ps_guard_free(struct ps_guard *guard);
 int ps_guard_event(void *monitor);
 /* Puts the keys on a ZeroMQ socket, before it is bound or connected. One that will be bound is watched from then on. */
 void ps_guard_socket(struct ps_guard *guard, void *socket, bool binds);
+/* One more handshake failed, seen by another monitor: a ZeroMQ socket has one only, and the last one to ask has it. */
+void ps_guard_count(struct ps_guard *guard);
 /* Handshakes with bound sockets that failed: no key, a wrong key. Each attempt of a peer that tries again counts; what speaks no
  * ZeroMQ at all is dropped by libzmq, which does not always tell. Any thread may ask. */
 uint64_t ps_guard_refused(const struct ps_guard *guard);

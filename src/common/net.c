@@ -13,7 +13,7 @@
 
 _Static_assert(sizeof(struct ps_frame) == sizeof(zmq_msg_t), "a frame holds one zmq_msg_t");
 
-enum { REFUSED_FOR_GOOD = 3 };
+enum { REFUSED_FOR_GOOD = 3, UNHEARD_MS = 1500 };
 
 struct ps_net {
     void *context;
@@ -24,6 +24,8 @@ struct ps_socket {
     void *zmq;
     bool router;
     void *monitor; /* owned; while it is watched */
+    void *watched; /* of a monitor: the ROUTER it looks at, and who counts the refusals that it sees */
+    struct ps_guard *guard;
     int closed;    /* connections that ended within the handshake without a reason, which may be an accident */
     struct ps_contact contact;
 };
@@ -154,10 +156,12 @@ static int socket_new(struct ps_net *net, bool router, uint64_t incarnation, str
     set_int(s, ZMQ_CONNECT_TIMEOUT, 1000);
     set_int(s, ZMQ_RECONNECT_IVL, 100);
     set_int(s, ZMQ_RECONNECT_IVL_MAX, 1000);
-    if (router)
+    if (router) {
         set_int(s, ZMQ_ROUTER_MANDATORY, 1);
-    else
+        set_int(s, ZMQ_TCP_MAXRT, UNHEARD_MS); /* what the other host's kernel does not acknowledge for so long ends the connection */
+    } else {
         set_int(s, ZMQ_IMMEDIATE, 1);
+    }
     if (net->guard)
         ps_guard_socket(net->guard, s->zmq, router);
     *out = s;
@@ -265,11 +269,59 @@ void ps_socket_unwatch(struct ps_socket *s)
     s->monitor = NULL;
 }
 
+int ps_monitor_open(struct ps_net *net, struct ps_socket *router, struct ps_socket **monitor, struct ps_error *err)
+{
+    static const int unbounded = 0; /* a full monitor would stop the I/O thread */
+    char endpoint[64];
+    struct ps_socket *m = ps_calloc(1, sizeof *m);
+    snprintf(endpoint, sizeof endpoint, "inproc://monitor-%p", (void *)router);
+    m->zmq = zmq_socket(net->context, ZMQ_PAIR);
+    m->guard = net->guard;
+    if (m->zmq && !zmq_setsockopt(m->zmq, ZMQ_RCVHWM, &unbounded, sizeof unbounded) &&
+        !zmq_socket_monitor(router->zmq, endpoint, ZMQ_EVENT_DISCONNECTED | (net->guard ? PS_GUARD_REFUSALS : 0)) &&
+        !zmq_connect(m->zmq, endpoint)) {
+        m->watched = router->zmq;
+        *monitor = m;
+        return 0;
+    }
+    int status = ps_fail(err, PS_EXIT_NET, "ZeroMQ cannot watch a socket: %s; check 'ulimit -n'", zmq_strerror(errno));
+    if (m->zmq)
+        zmq_close(m->zmq);
+    free(m);
+    return status;
+}
+
+int ps_monitor_lost(struct ps_socket *monitor)
+{
+    struct ps_message message;
+    uint64_t from;
+    int32_t connection = -1;
+    while (connection < 0 && ps_socket_receive(monitor, &from, &message)) {
+        const char *event = ps_frame_data(&message.frame[0]); /* its number (16 bits) and a value; the address is in a second frame */
+        uint16_t number = 0;
+        if (ps_frame_size(&message.frame[0]) == sizeof number + sizeof connection)
+            memcpy(&number, event, sizeof number);
+        if (number == ZMQ_EVENT_DISCONNECTED)
+            memcpy(&connection, event + sizeof number, sizeof connection);
+        else if (number & PS_GUARD_REFUSALS)
+            ps_guard_count(monitor->guard);
+        ps_message_fini(&message);
+    }
+    return connection;
+}
+
+int ps_message_connection(const struct ps_message *message)
+{
+    return message->count ? zmq_msg_get(raw(&message->frame[0]), ZMQ_SRCFD) : -1;
+}
+
 void ps_socket_close(struct ps_socket *socket)
 {
     if (!socket)
         return;
     ps_socket_unwatch(socket);
+    if (socket->watched)
+        zmq_socket_monitor(socket->watched, NULL, 0);
     zmq_close(socket->zmq);
     free(socket);
 }

@@ -83,6 +83,13 @@ int ps_socket_watch(struct ps_net *net, struct ps_socket *socket, struct ps_erro
 void ps_socket_contact(struct ps_socket *socket, struct ps_contact *contact);
 void ps_socket_unwatch(struct ps_socket *socket);
 
+/* Tells which connections of a ROUTER end: to be waited for like a socket, and closed before it. */
+int ps_monitor_open(struct ps_net *net, struct ps_socket *router, struct ps_socket **monitor, struct ps_error *err);
+/* The number of a connection that has ended since, or -1. It may be given to another one at once. */
+int ps_monitor_lost(struct ps_socket *monitor);
+/* The number of the connection by which a message has come; -1 within a process. */
+int ps_message_connection(const struct ps_message *message);
+
 /* Sends all frames (they are consumed on success only). For a ROUTER `to` is the peer's incarnation.
  * Returns 0, or -EAGAIN (full, or no connection now) or -EHOSTUNREACH (the peer is not known): nothing was sent. */
 int ps_socket_send(struct ps_socket *socket, uint64_t to, struct ps_message *message);

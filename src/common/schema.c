@@ -123,6 +123,10 @@ const struct ps_key ps_keys[] = {
      .doc = "Seconds that the coordinator waits for all members at the start."},
     {"cluster.worker_timeout", REAL(cluster.worker_timeout), ABOVE_0, .initial = "60",
      .doc = "Seconds that a run without any worker, the last one having left or died, waits for another."},
+    {"cluster.member_timeout", REAL(cluster.member_timeout), .low = 0.5, .high = INFINITY, .initial = "5",
+     .doc = "Seconds without a beat, over a connection that lives, after which a member is taken for dead; more where its beats come late."},
+    {"cluster.progress_timeout", REAL(cluster.progress_timeout), ABOVE_0, .initial = "60",
+     .doc = "Seconds for which a member with work may send beats and stand still; then it is taken for stuck."},
     {"cluster.coordinator_timeout", REAL(cluster.coordinator_timeout), ABOVE_0, .initial = "60",
      .doc = "Seconds without the coordinator after which a member ends."},
 
@@ -130,7 +134,7 @@ const struct ps_key ps_keys[] = {
      .doc = "Seconds that the run waits for another server when one is lost, before the others take over its slots."},
 
     {"net.deadline", REAL(net.deadline), ABOVE_0, .initial = "30",
-     .doc = "Seconds after which an unanswered request is reported; a quarter of it without a beat (at least 1.5) is a death."},
+     .doc = "Seconds after which an unanswered request is reported."},
     {"net.compression",
      CHOICE(net.compression, {"auto", PS_COMPRESSION_AUTO}, {"lz4", PS_COMPRESSION_LZ4}, {"none", PS_COMPRESSION_NONE}),
      .initial = "auto", .doc = "Lossless compression of bulk frames; auto uses it where it pays on a link."},

@@ -9,7 +9,6 @@
 #include "coordinator/coordinator.h"
 
 /* Timings of docs/protocol.md, in seconds. */
-#define PS_DEAD_AFTER 1.5   /* without a beat */
 #define PS_ASK_AGAIN 0.5    /* an unanswered message */
 #define PS_STATE_EVERY 1.0  /* looking for the record of a coordinator that has taken over */
 #define PS_RETURN_WITHIN 1.0 /* of a revoked lane; then it is fenced all the same */
@@ -30,7 +29,14 @@ struct ps_member {
     double released; /* leaving: when it was last told that it may go */
     double joined;   /* when it came, or came back */
     bool worked;     /* its first push since then has been seen */
-    double last_beat;
+    bool beats;         /* one has come */
+    double last_beat, gap; /* gap: the longest between beats of late, fading away */
+    double turned;      /* when its loop was last seen to have gone round */
+    uint64_t beat_route; /* the routing id of its beats */
+    bool nudged;        /* silent: it was sent a message */
+    int connection;     /* of its beats; -1: not known, or gone */
+    double cut_off;     /* when that connection ended; 0: it has not, or another one is there */
+    bool stuck;         /* taken for dead because it stood still, and still does */
     struct ps_progress progress; /* entry is always NULL here */
     uint64_t map_known, map_sent; /* of a worker: era << 32 | map that it has acknowledged, that it was told last */
     double map_sent_at;
@@ -110,7 +116,7 @@ struct ps_cutting {
 struct ps_coordinator {
     struct ps_coordinator_options options;
     const struct ps_config *config;
-    struct ps_socket *socket;
+    struct ps_socket *socket, *monitor;
     char endpoint[256];
     uint64_t incarnation, run, lease_counter;
     uint32_t term, era, epoch;
@@ -120,6 +126,7 @@ struct ps_coordinator {
     struct ps_lane_record *lane;
     uint32_t lanes;
     double pumped; /* when messages were last taken in */
+    double look_at; /* when to look for dead members again */
     double lanes_asked; /* when FENCE, GRANT and REVOKE were last sent to all who owe an answer */
     double mean_speed;  /* of the workers that have measured theirs; 0: none has */
     double uneven_since, alone_since; /* seconds of ps_now; 0: the load is even, there are workers */
@@ -204,7 +211,20 @@ int ps_recover(struct ps_coordinator *c, struct ps_error *err);
 int ps_era_begin(struct ps_coordinator *c, struct ps_error *err);
 void ps_server_lost(struct ps_coordinator *c, const struct ps_member *server, const char *why);
 
+/* detect.c */
+/* A beat has come: before m->progress becomes the beat's. */
+void ps_detect_beat(struct ps_member *member, const struct ps_progress *progress, uint64_t routing_id, int connection);
+/* Takes in which connections have ended: before the messages that have come. */
+void ps_detect_lost_connections(struct ps_coordinator *c);
+/* Calls `lose` for every member that is dead by now. Returns when to look again at the latest. */
+typedef void ps_detect_lose(struct ps_coordinator *c, struct ps_member *member, const char *why);
+double ps_detect_dead(struct ps_coordinator *c, ps_detect_lose *lose);
+/* Seconds without a beat after which the member is dead. */
+double ps_detect_patience(const struct ps_coordinator *c, const struct ps_member *member);
+
 /* lanes.c */
+/* Whether the worker holds a lane that is not finished. */
+bool ps_lanes_held(const struct ps_coordinator *c, const struct ps_member *worker);
 void ps_lanes_begin(struct ps_coordinator *c);
 void ps_lanes_member_lost(struct ps_coordinator *c, struct ps_member *member);
 void ps_lanes_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *message);

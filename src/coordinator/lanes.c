@@ -32,6 +32,14 @@ uint32_t ps_lanes_finished(const struct ps_coordinator *c)
     return count;
 }
 
+bool ps_lanes_held(const struct ps_coordinator *c, const struct ps_member *worker)
+{
+    for (uint32_t l = 0; l < c->lanes; l++)
+        if (c->lane[l].state == PS_LANE_GRANTED && c->lane[l].holder == worker)
+            return true;
+    return false;
+}
+
 /* Notes when and from whom a lane began to change hands; the first note counts. */
 static void hand_over(struct ps_lane_record *lane, const char *why)
 {

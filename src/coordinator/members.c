@@ -84,6 +84,8 @@ static void hello(struct ps_coordinator *c, uint64_t routing_id, const struct ps
                                 .pid = message->pid,
                                 .shard = PS_NO_SHARD,
                                 .joined = ps_now(),
+                                .turned = ps_now(),
+                                .connection = -1,
                                 .alive = true};
         char host[PS_JSON_TEXT];
         snprintf(m->host, sizeof m->host, "%s", ps_json_text(message->host, host));
@@ -98,19 +100,19 @@ static void hello(struct ps_coordinator *c, uint64_t routing_id, const struct ps
         welcome(c, m);
 }
 
-static void beat(struct ps_coordinator *c, uint64_t routing_id, const struct ps_control *message)
+static void beat(struct ps_coordinator *c, uint64_t routing_id, const struct ps_control *message, int connection)
 {
     struct ps_member *m = ps_member_find(c, message->from);
     if (!m || m->left)
         return;
-    if (!m->alive) { /* it only hung: its lanes are fenced, its rows of an era that is over; it may be given others */
+    ps_detect_beat(m, &message->progress, routing_id, connection);
+    if (!m->alive && !m->stuck) { /* it only hung: its lanes are fenced, its rows of an era that is over; it may be given others */
         m->alive = true;
         m->joined = ps_now();
         m->worked = false;
         ps_runlog(c->options.log, "{\"event\":\"back\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u}", ps_role_name(m->role), m->host,
                   m->pid);
     }
-    m->last_beat = ps_now();
     m->progress = message->progress;
     m->progress.entry = NULL;
     ps_lanes_beat(c, m, &message->progress);
@@ -176,7 +178,7 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
     else if (control.kind == PS_ASK)
         ps_operator_handle(c, routing_id, &control);
     else if (control.run == c->run && m && control.kind == PS_BEAT)
-        beat(c, routing_id, &control);
+        beat(c, routing_id, &control, ps_message_connection(message));
     else if (control.run == c->run && m && m->alive && control.kind == PS_BYE)
         bye(c, m, &control);
     else if (control.run == c->run && m && m->alive && control.kind == PS_LEAVE)
@@ -205,33 +207,11 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
     ps_control_fini(&control);
 }
 
-/* What the coordinator itself slept through (a suspended machine, Ctrl-Z) is nobody else's silence. */
-static void forgive(struct ps_coordinator *c)
-{
-    double now = ps_now(), gap = c->pumped ? now - c->pumped : 0;
-    c->pumped = now;
-    for (int i = 0; gap > PS_DEAD_AFTER && i < c->members; i++)
-        c->member[i]->last_beat += gap;
-}
-
-static void bury(struct ps_coordinator *c)
-{
-    double now = ps_now();
-    for (int i = 0; i < c->members; i++) {
-        struct ps_member *m = c->member[i];
-        /* Before its first beat a member may be loading its data: the deadline of its answer holds then. */
-        if (m->alive && m->welcomed && now - m->last_beat > PS_MAX(PS_DEAD_AFTER, c->config->net.deadline / 4)) {
-            char why[80];
-            snprintf(why, sizeof why, "no sign of life for %.1f s", now - m->last_beat);
-            lose(c, m, why);
-        }
-    }
-}
-
 int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err)
 {
-    bool ready;
-    ps_net_wait(&c->socket, 1, timeout, &ready);
+    struct ps_socket *const socket[] = {c->socket, c->monitor};
+    bool ready[PS_COUNT(socket)];
+    ps_net_wait(socket, PS_COUNT(socket), PS_MIN(timeout, c->look_at - ps_now()), ready);
     if (!c->stopping && ps_now() - c->state_checked > PS_STATE_EVERY) { /* before a word to anybody, after whatever sleep */
         int status = ps_state_check(c, err);
         if (status)
@@ -239,14 +219,14 @@ int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err)
     }
     struct ps_message message;
     uint64_t from;
+    ps_detect_lost_connections(c);
     while (ps_socket_receive(c->socket, &from, &message)) {
         handle(c, from, &message);
         ps_message_fini(&message);
     }
     if (c->stopping)
         return 0;
-    forgive(c);
-    bury(c);
+    c->look_at = ps_detect_dead(c, lose);
     if (!c->server_lost)
         ps_cut_tick(c);
     ps_strangers_tell(c, 1);

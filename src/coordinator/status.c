@@ -97,7 +97,7 @@ static void write_member(struct ps_coordinator *c, const struct ps_member *m, do
     else
         fprintf(to, "\"lanes\":%u,\"samples_per_second\":%.0f,\"lag\":%llu,\"remaining\":%.1f,", m->load, m->alive ? m->rate : 0,
                 (unsigned long long)lag(c, m), remaining);
-    fprintf(to, "\"queue\":%u,\"last_seen\":%.2f,\"straggler\":%s,\"waits\":\"%s\"}", m->progress.queue, silent,
+    fprintf(to, "\"queue\":%u,\"last_seen\":%.2f,\"patience\":%.2f,\"straggler\":%s,\"waits\":\"%s\"}", m->progress.queue, silent, ps_detect_patience(c, m),
             straggler ? "true" : "false", ps_json_text(m->progress.wait, wait));
 }
 

@@ -35,6 +35,8 @@ int ps_coordinator_open(const struct ps_coordinator_options *options, struct ps_
     c->cut = c->evaluation = (uint64_t)c->term << 32; /* higher than any of an older term */
     if (!status)
         status = bind_socket(c, err);
+    if (!status)
+        status = ps_monitor_open(c->options.net, c->socket, &c->monitor, err);
     if (status) {
         ps_coordinator_close(c);
         return status;
@@ -47,6 +49,7 @@ void ps_coordinator_close(struct ps_coordinator *c)
 {
     if (!c)
         return;
+    ps_socket_close(c->monitor);
     ps_socket_close(c->socket);
     for (int i = 0; i < c->members; i++)
         free(c->member[i]);

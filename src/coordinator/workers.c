@@ -24,20 +24,12 @@ void ps_workers_leave(struct ps_coordinator *c, struct ps_member *m, const char 
     ps_runlog(c->options.log, "{\"event\":\"leaving\",\"role\":\"worker\",\"host\":\"%s\",\"pid\":%u,\"why\":\"%s\"}", m->host, m->pid, why);
 }
 
-static bool busy(const struct ps_coordinator *c, const struct ps_member *m)
-{
-    for (uint32_t l = 0; l < c->lanes; l++)
-        if (c->lane[l].holder == m && c->lane[l].state == PS_LANE_GRANTED)
-            return true;
-    return m->task != 0;
-}
-
 static void release(struct ps_coordinator *c)
 {
     struct ps_control stop = {.kind = PS_STOP, .text = "its lanes are handed back"};
     for (int i = 0; i < c->members; i++) {
         struct ps_member *m = c->member[i];
-        if (!m->alive || !m->leaving || ps_now() - m->released < PS_ASK_AGAIN || busy(c, m))
+        if (!m->alive || !m->leaving || ps_now() - m->released < PS_ASK_AGAIN || m->task || ps_lanes_held(c, m))
             continue;
         ps_send_control(c, m, &stop);
         m->released = ps_now();

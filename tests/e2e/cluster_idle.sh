@@ -5,7 +5,7 @@
 . "$(dirname "$0")/helpers.sh"
 make_data
 configure train.epochs=1000000 train.batch=64 early_stop.patience=0 early_stop.every=1000000 checkpoint.every=1000000 \
-    eval.floors=false net.deadline=80
+    eval.floors=false cluster.member_timeout=30
 
 ticks() { # of a process, in user and system mode, with all its threads
     local stat

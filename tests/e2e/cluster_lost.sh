@@ -7,7 +7,7 @@ limit=120
 penstock 0 synth --out log.tsv --users 1500 --items 600 --interactions 60000
 penstock 0 prepare --out data --behaviours view,cart,buy log.tsv
 configure train.consistency=sync train.epochs=4 early_stop.patience=0 early_stop.every=4 eval.floors=false \
-    checkpoint.every=1 net.deadline=6 servers.wait=0 cluster.coordinator_timeout=2
+    checkpoint.every=1 servers.wait=0 cluster.coordinator_timeout=2
 
 pids() { # run, role
     sed -n "s/.*\"event\":\"member\",\"role\":\"$2\".*\"pid\":\([0-9]*\).*/\1/p" "$1/log.jsonl"

@@ -7,7 +7,7 @@ limit=120
 penstock 0 synth --out log.tsv --users 1500 --items 600 --interactions 60000
 penstock 0 prepare --out data --behaviours view,cart,buy log.tsv
 configure train.consistency=sync train.epochs=6 early_stop.patience=0 early_stop.every=6 eval.floors=false \
-    checkpoint.every=6 net.deadline=6
+    checkpoint.every=6
 
 pids() { # run, role: of its processes, in the order in which they came
     sed -n "s/.*\"event\":\"member\",\"role\":\"$2\".*\"pid\":\([0-9]*\).*/\1/p" "$1/log.jsonl"

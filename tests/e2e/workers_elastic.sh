@@ -70,6 +70,8 @@ left $joined joined-last.txt
 digest run
 [ "$digest" = "$want" ] || fail "the run ended with $digest instead of $want"
 
+sed -n 's/.*"event":"working".*"seconds":\([0-9.]*\).*/# from joining to the first push: \1 s/p' run/log.jsonl
+
 # Where nobody comes, the run ends after cluster.worker_timeout, with a sentence.
 "$PENSTOCK" launch run.yaml --servers 1 --workers 1 --run alone --set cluster.worker_timeout=2 > alone.txt 2>&1 &
 launched=$!

@@ -260,7 +260,7 @@ static void test_round_trip(void **state)
              "early_stop: {metric: hr@7, patience: 0, every: 3}\n"
              "eval: {k: [3], mask: any, ties: conservative, users: 12, floors: false}\n"
              "cluster: {servers: 3, transport: tcp, interface: '::1', port: 65535, security: curve, start_timeout: 0.1, "
-             "worker_timeout: 5, "
+             "worker_timeout: 5, member_timeout: 2, progress_timeout: 7, "
              "coordinator_timeout: 3600}\n"
              "servers: {wait: 7}\n"
              "net: {deadline: 1e-3, compression: none, values: fp16, shared_memory: false, io_threads: 2}\n"
