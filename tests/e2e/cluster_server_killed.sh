@@ -8,7 +8,7 @@ limit=120
 penstock 0 synth --out log.tsv --users 1500 --items 600 --interactions 60000
 penstock 0 prepare --out data --behaviours view,cart,buy log.tsv
 epochs=12
-configure train.consistency=sync train.epochs=$epochs early_stop.patience=0 early_stop.every=3 eval.floors=false net.deadline=6 \
+configure train.consistency=sync train.epochs=$epochs early_stop.patience=0 early_stop.every=3 eval.floors=false \
     servers.wait=0
 
 log() { cat "$1/log.jsonl" 2> /dev/null; }
