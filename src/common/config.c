@@ -73,8 +73,6 @@ static int check(const struct ps_config *config, const char *name, struct ps_err
         return ps_fail(err, PS_EXIT_USAGE,
                        "%s: train.batch is %d, but must be at least %d: one positive and its train.negatives (%d)",
                        name, config->train.batch, 1 + config->train.negatives, config->train.negatives);
-    if (config->train.consistency > PS_SYNC)
-        return ps_fail(err, PS_EXIT_USAGE, "%s: train.consistency bounded:S is not there yet; use async or sync", name);
     for (int i = 0; i < config->model.loss_weights_count; i++)
         sum += config->model.loss_weights[i];
     if (config->model.loss_weights_count && sum <= 0)

@@ -64,7 +64,8 @@ const struct ps_key ps_keys[] = {
     {"train.lanes", INT(train.lanes, 1, PS_MAX_LANES), .initial = "64",
      .doc = "Streams that an epoch is cut into; bounds the number of workers. `sync` wants few (8 to 16)."},
     {"train.consistency", .type = PS_KEY_CONSISTENCY, AT(train.consistency), .initial = "async",
-     .doc = "async: a push is applied when it arrives. sync: all lanes step together, reproducible bit for bit."},
+     .doc = "async: a push is applied when it arrives. bounded:S: that, and no rows miss a push of more than S steps ago. sync: all lanes "
+            "step together, reproducible bit for bit."},
     {"train.seed", COUNT(train.seed), .initial = "2026", .doc = "Names every random choice of the run."},
     {"train.tile", INT(train.tile, 1, 1 << 20), .initial = "1024",
      .doc = "Samples that go through forward and backward together; sized to stay in the cache."},

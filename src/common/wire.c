@@ -229,6 +229,7 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
     progress.turns = c->progress.turns;
     progress.speed = c->progress.speed;
     progress.queue = c->progress.queue;
+    progress.stale = c->progress.stale;
     progress.wait = (char *)(uintptr_t)c->progress.wait;
     progress.rows = c->progress.rows;
     progress.bytes = c->progress.bytes;
@@ -334,6 +335,7 @@ static int take_arrays(const Penstock__Control *m, struct ps_control *c, struct 
                                            .turns = m->progress->turns,
                                            .speed = m->progress->speed,
                                            .queue = m->progress->queue,
+                                           .stale = m->progress->stale,
                                            .rows = m->progress->rows,
                                            .bytes = m->progress->bytes,
                                            .refused = m->progress->refused,

@@ -127,6 +127,7 @@ struct ps_progress {
     double loss;      /* summed over them */
     uint64_t turns;   /* of the owner's loop: a process that beats and does not turn is stuck */
     double speed;     /* worker: samples a second while it works; 0: not measured yet */
+    uint64_t stale;   /* worker, not in sync: the most steps by which rows that it got in this training epoch were behind */
     uint32_t queue;   /* requests under way (worker), parked (server) */
     uint64_t rows, bytes, refused, strangers;
     uint64_t steps;   /* server: optimiser steps since the run began */

@@ -127,6 +127,7 @@ struct ps_coordinator {
     uint32_t lanes;
     double pumped; /* when messages were last taken in */
     double look_at; /* when to look for dead members again */
+    uint64_t staleness; /* of this epoch, as its workers tell with their lanes */
     double lanes_asked; /* when FENCE, GRANT and REVOKE were last sent to all who owe an answer */
     double mean_speed;  /* of the workers that have measured theirs; 0: none has */
     double uneven_since, alone_since; /* seconds of ps_now; 0: the load is even, there are workers */

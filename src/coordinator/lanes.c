@@ -21,6 +21,7 @@ void ps_lanes_begin(struct ps_coordinator *c)
         }
     free(c->resumed);
     c->resumed = NULL;
+    c->staleness = 0;
     c->lanes_asked = 0;
 }
 
@@ -115,6 +116,7 @@ static void done(struct ps_coordinator *c, struct ps_member *worker, const struc
         lane->state = PS_LANE_FINISHED;
         lane->revoked = 0;
         lane->samples = message->count;
+        c->staleness = PS_MAX(c->staleness, message->progress.stale);
         lane->measured += message->progress.samples;
         lane->loss += message->progress.loss;
     }
@@ -142,6 +144,7 @@ void ps_lanes_handle(struct ps_coordinator *c, struct ps_member *member, const s
         else if (message->kind == PS_RETURN && lane->holder == member && lane->lease == entry->lease &&
                  lane->state == PS_LANE_GRANTED) {
             hand_over(lane, "returned");
+            c->staleness = PS_MAX(c->staleness, message->progress.stale);
             lane->measured += message->progress.samples;
             lane->loss += message->progress.loss;
             set_free(lane);

@@ -160,10 +160,13 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
     status = enter(c, PS_STAGE_TRAINED, err);
     if (status)
         return status;
+    char stale[48] = "";
+    if (c->config->train.consistency != PS_SYNC)
+        snprintf(stale, sizeof stale, ",\"staleness\":%llu", (unsigned long long)c->staleness);
     ps_runlog(c->options.log,
-              "{\"event\":\"epoch\",\"epoch\":%u,\"loss\":%.8g,\"samples\":%llu,\"seconds\":%.3f,\"samples_per_second\":%.0f}",
+              "{\"event\":\"epoch\",\"epoch\":%u,\"loss\":%.8g,\"samples\":%llu,\"seconds\":%.3f,\"samples_per_second\":%.0f%s}",
               c->epoch, loss, (unsigned long long)samples, seconds,
-              (double)samples / PS_MAX(seconds, 1e-9));
+              (double)samples / PS_MAX(seconds, 1e-9), stale);
     snprintf(c->epoch_line, sizeof c->epoch_line, "epoch %u/%d  loss %.5f  %.0f k samples/s  %.1f s", c->epoch,
              c->config->train.epochs, loss, 1e-3 * (double)samples / PS_MAX(seconds, 1e-9), seconds);
     return 0;

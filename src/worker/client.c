@@ -25,6 +25,7 @@ int ps_client_init(struct ps_client *c, struct ps_net *net, uint64_t incarnation
     c->era = welcome->era;
     c->batcher = batcher;
     c->deadline = config->net.deadline;
+    c->consistency = config->train.consistency;
     c->value_codec = (uint32_t)config->net.values;
     if (config->net.compression == PS_COMPRESSION_LZ4)
         c->value_codec |= PS_CODEC_LZ4;
@@ -231,6 +232,20 @@ void ps_client_drop(struct ps_client *c, struct ps_step *step)
     step->state = PS_STEP_FREE;
 }
 
+/* By how many steps the rows may miss pushes of other lanes; `state` is the shard's lowest mark. I11: no more than the bound. */
+static int check_staleness(struct ps_client *c, const struct ps_step *step, uint32_t s, uint64_t state, struct ps_error *err)
+{
+    if (c->consistency == PS_SYNC || state >= step->position)
+        return 0;
+    uint64_t stale = step->position - state;
+    c->stale = PS_MAX(c->stale, stale);
+    if (c->consistency < PS_BOUNDED || stale <= (uint64_t)(c->consistency - PS_BOUNDED))
+        return 0;
+    return ps_fail(err, PS_EXIT_NET, "shard %u answered the pull of epoch %u, lane %u, position %llu with rows of step %llu, where "
+                   "train.consistency allows %d steps: a broken invariant (I11); please report it with both logs", s, step->epoch,
+                   step->lane, (unsigned long long)step->position, (unsigned long long)state, c->consistency - PS_BOUNDED);
+}
+
 /* Rows of one shard: checked against what was asked for, decoded in place, and pointed at. */
 static int take_rows(struct ps_client *c, struct ps_step *step, uint32_t s, const struct ps_data *data,
                      struct ps_message *message, struct ps_error *err)
@@ -239,6 +254,9 @@ static int take_rows(struct ps_client *c, struct ps_step *step, uint32_t s, cons
     if (data->sections != part->sections)
         return ps_fail(err, PS_EXIT_NET, "shard %u answered %u tables where %u were asked for", s, data->sections,
                        part->sections);
+    int status = check_staleness(c, step, s, data->state, err);
+    if (status)
+        return status;
     /* The frames move first: small ones hold their bytes in themselves, and rows are used where they lie. */
     part->rows = *message;
     message->count = 0;
@@ -260,7 +278,7 @@ static int take_rows(struct ps_client *c, struct ps_step *step, uint32_t s, cons
                 return ps_fail(err, PS_EXIT_NET, "shard %u says that it has put rows where it has not", s);
             values = step->room[t] + keys->first[s] * width;
         } else {
-            int status = ps_values_decode(frame, n * width, data->section[i].value_codec, &part->scratch[i], &values, err);
+            status = ps_values_decode(frame, n * width, data->section[i].value_codec, &part->scratch[i], &values, err);
             if (status)
                 return status;
         }

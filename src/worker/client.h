@@ -41,6 +41,8 @@ struct ps_client {
     struct ps_step **step; /* the pool */
     int steps;
     bool warned;
+    int consistency;   /* enum ps_consistency, with the bound of `bounded` */
+    uint64_t stale;    /* not in sync: the most steps by which rows were behind since it was last set to 0 */
     uint64_t rows, bytes, refused; /* pulled and pushed so far */
 };
 

@@ -47,6 +47,7 @@ static void granted(struct ps_worker *w, const struct ps_control *message)
         w->epoch = w->client.epoch = message->epoch;
         w->samples = 0;
         w->loss = 0;
+        w->client.stale = 0;
     }
     for (uint32_t i = 0; i < message->lane_count; i++) {
         const struct ps_lane_entry *entry = &message->lane[i];
@@ -70,7 +71,7 @@ void ps_worker_return_lane(struct ps_worker *w, uint32_t l)
     struct ps_lane *lane = &w->lane[l];
     struct ps_lane_entry entry = {l, lane->lease, lane->next_push};
     struct ps_control back = {.kind = PS_RETURN, .epoch = lane->epoch, .lane = &entry, .lane_count = 1,
-                              .progress = {.samples = lane->samples, .loss = lane->loss}};
+                              .progress = {.samples = lane->samples, .loss = lane->loss, .stale = w->client.stale}};
     ps_worker_send(w, &back);
     lane->held = false;
 }
@@ -142,6 +143,7 @@ static int new_map(struct ps_worker *w, const struct ps_control *message, struct
         w->epoch = 0;
         w->samples = 0;
         w->loss = 0;
+        w->client.stale = 0;
         int status = ps_client_map(&w->client, message->map, message->shards, message->shard_count, err);
         if (status)
             return status;

@@ -126,7 +126,7 @@ static void advance(struct ps_worker *w, uint32_t l)
             struct ps_lane_entry entry = {l, lane->lease, lane->next_push};
             struct ps_control done = {.kind = PS_LANE_DONE, .epoch = lane->epoch, .lane = &entry, .lane_count = 1,
                                       .count = lane->before + lane->samples, /* earlier holders' samples too */
-                                      .progress = {.samples = lane->samples, .loss = lane->loss}};
+                                      .progress = {.samples = lane->samples, .loss = lane->loss, .stale = w->client.stale}};
             ps_worker_send(w, &done);
             lane->done_at = ps_now() + 0.5;
         }

@@ -191,8 +191,11 @@ static void test_values_against_each_other(void **state)
     refused(DATA "train: {batch: 4, negatives: 4}\n",
             "run.yaml: train.batch is 4, but must be at least 5: one positive and its train.negatives (4)");
     assert_int_equal(load(DATA "train: {batch: 5, negatives: 4}\n"), 0);
-    refused(DATA "train: {consistency: 'bounded:2'}\n",
-            "run.yaml: train.consistency bounded:S is not there yet; use async or sync");
+    assert_int_equal(load(DATA "train: {consistency: 'bounded:2'}\n"), 0);
+    assert_int_equal(config.train.consistency, PS_BOUNDED + 2);
+    refused(DATA "train: {consistency: 'bounded:0'}\n",
+            "run.yaml:3: train.consistency is 'bounded:0', but must be async, sync or bounded:S with a whole number S "
+            "from 1 to 1000000");
     refused(DATA "model: {loss_weights: [0, 0]}\n",
             "run.yaml: model.loss_weights are all 0, so nothing would be learned");
 }
