@@ -162,7 +162,7 @@ static void control_seeds(void)
     control_seed("hello", &(struct ps_control){.kind = PS_HELLO, .from = 9, .role = PS_ROLE_SERVER, .host = (char *)"node1",
                                                .endpoint = (char *)"tcp://10.0.0.1:5555", .pid = 77});
     control_seed("beat", &(struct ps_control){.kind = PS_BEAT, .run = 1, .from = 2, .to = 3,
-                                              .progress = {.samples = 10, .loss = 0.5, .lanes = 2, .entries = 2, .entry = lane}});
+                                              .progress = {.samples = 10, .loss = 0.5, .entries = 2, .entry = lane}});
     control_seed("grant", &(struct ps_control){.kind = PS_GRANT, .run = 1, .epoch = 1, .lane = lane, .lane_count = 2});
     control_seed("cut", &(struct ps_control){.kind = PS_CUT_DONE, .first = 7, .file = &file, .file_count = 1});
     control_seed("stop", &(struct ps_control){.kind = PS_STOP, .code = 3, .text = (char *)"the dataset is damaged"});
