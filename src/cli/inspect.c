@@ -89,9 +89,9 @@ static int inspect_checkpoint(const struct arguments *a, const char *path, struc
     if (!status) {
         const struct ps_manifest *m = &c.manifest;
         uint64_t stored[PS_MAX_TABLES] = {0}, bytes = 0;
-        for (size_t i = 0; !status && i < c.places; i++) {
+        for (uint32_t i = 0; !status && i < PS_SLOTS * m->tables; i++) {
             struct ps_segment s;
-            status = ps_checkpoint_segment(&c, i, &s, err);
+            status = ps_checkpoint_segment(&c, i / m->tables, i % m->tables, &s, err);
             if (!status)
                 stored[s.table] += s.rows;
         }
@@ -101,6 +101,8 @@ static int inspect_checkpoint(const struct arguments *a, const char *path, struc
                path, m->complete ? "end of" : "within", m->epoch, m->mode == PS_SYNC ? "sync" : m->mode == PS_ASYNC ? "async" : "bounded",
                (unsigned long long)m->seed, m->blas, m->lanes, m->files, 1e-6 * (double)bytes,
                (unsigned long long)digest);
+        if (*m->parent)
+            printf("  rows that have changed since %s, upon which it builds\n", m->parent);
         if (m->best_epoch)
             printf("  validation %s %.4f, best %.4f in epoch %u\n", m->metric, m->value, m->best, m->best_epoch);
         printf("  %-24s %12s %12s %8s\n", "table", "rows", "stored", "width");

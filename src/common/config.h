@@ -92,6 +92,7 @@ struct ps_config {
         int every;      /* epochs */
         uint64_t steps; /* 0 = none within an epoch for this reason */
         double minutes; /* likewise */
+        int base;       /* every how many a full one */
         int keep;       /* beside the best one */
         int memory;     /* MiB of rows kept by a server */
     } checkpoint;

@@ -47,6 +47,9 @@ static void print_manifest(FILE *out, const struct ps_manifest *m)
     fprintf(out, "version: 2\nwritten: '%s'\n", time);
     fprintf(out, "run: %" PRIu64 "\nera: %u\nterm: %u\ncut: %" PRIu64 "\nepoch: %u\ncomplete: %s\nstep: %" PRIu64
             "\nmode: %u\n", m->run, m->era, m->term, m->cut, m->epoch, m->complete ? "yes" : "no", m->step, m->mode);
+    fputs("parent: ", out);
+    ps_sealed_text(out, m->parent);
+    fprintf(out, "\nsince: %" PRIu64 "\n", m->since);
     fprintf(out, "seed: %" PRIu64 "\nslots: %u\ndataset: %" PRIu64 "\nblas: ", m->seed, m->slots, m->dataset);
     ps_sealed_text(out, m->blas);
     fputs("\nmetric: ", out);
@@ -198,6 +201,10 @@ static void read_manifest(struct ps_reading *r, const struct ps_yaml *root, stru
     ps_read_text(r, root, "complete", complete, sizeof complete);
     m->complete = !strcmp(complete, "yes");
     m->step = ps_read_whole(r, root, "step", UINT64_MAX);
+    ps_read_text(r, root, "parent", m->parent, sizeof m->parent);
+    m->since = ps_read_whole(r, root, "since", UINT64_MAX);
+    if (!r->status && (strchr(m->parent, '/') || *m->parent == '.' || !*m->parent != !m->since || (m->since && m->since >= m->cut)))
+        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: parent '%s' makes no sense", r->path, m->parent);
     m->mode = (uint32_t)ps_read_whole(r, root, "mode", UINT32_MAX);
     m->seed = ps_read_whole(r, root, "seed", UINT64_MAX);
     m->slots = (uint32_t)ps_read_whole(r, root, "slots", UINT32_MAX);
@@ -259,6 +266,25 @@ int ps_manifest_check_files(const struct ps_manifest *m, const char *folder, str
     return 0;
 }
 
+int ps_manifest_parent(const struct ps_manifest *m, const char *folder, struct ps_manifest *parent, char **parent_folder,
+                       struct ps_error *err)
+{
+    struct ps_error why;
+    char *path = ps_format("%s/../%s", folder, m->parent); /* `folder` may be a link: this is beside what it points at */
+    int status = ps_manifest_read(parent, path, &why);
+    if (status) {
+        ps_fail(err, PS_EXIT_DATA, "checkpoint %s needs the one before it, %s: %s", folder, m->parent, why.text);
+    } else if (parent->run != m->run || parent->cut != m->since) {
+        status = ps_fail(err, PS_EXIT_DATA, "checkpoint %s needs the one before it, but %s is another one than it was", folder, path);
+        ps_manifest_fini(parent);
+    }
+    if (status)
+        free(path);
+    else
+        *parent_folder = path;
+    return status;
+}
+
 int ps_manifest_verify(const struct ps_manifest *m, const char *folder, struct ps_error *err)
 {
     int status = ps_manifest_check_files(m, folder, err);
@@ -270,6 +296,16 @@ int ps_manifest_verify(const struct ps_manifest *m, const char *folder, struct p
             status = ps_fail(err, PS_EXIT_DATA, "%s is damaged: its checksum is not the one in the manifest", path);
         free(path);
     }
+    if (status || !*m->parent)
+        return status;
+    struct ps_manifest parent;
+    char *parent_folder;
+    status = ps_manifest_parent(m, folder, &parent, &parent_folder, err);
+    if (status)
+        return status;
+    status = ps_manifest_verify(&parent, parent_folder, err);
+    ps_manifest_fini(&parent);
+    free(parent_folder);
     return status;
 }
 

@@ -22,6 +22,8 @@ struct ps_manifest {
     uint64_t run, cut, seed;
     uint32_t era, term, epoch;
     bool complete;    /* the epoch is over, validated where that was due; else the cut lies within it */
+    char parent[64];  /* the checkpoint beside it whose rows are not written again; "": none, it holds all rows */
+    uint64_t since;   /* the parent's cut */
     uint32_t mode;    /* as in WELCOME: 0 async, 1 sync, 2 + s bounded */
     uint32_t slots;   /* PS_SLOTS of the program that wrote it */
     uint64_t step;    /* sync: committed steps of the epoch */
@@ -49,7 +51,10 @@ int ps_manifest_write(const struct ps_manifest *manifest, const char *folder, st
  * checked by ps_manifest_check_files, as to existence and size; their content by those who read them. */
 int ps_manifest_read(struct ps_manifest *manifest, const char *folder, struct ps_error *err);
 int ps_manifest_check_files(const struct ps_manifest *manifest, const char *folder, struct ps_error *err);
-/* Every byte of the files against the manifest. */
+/* The manifest of the parent, which must be the checkpoint that it was, and its folder, which the caller frees. */
+int ps_manifest_parent(const struct ps_manifest *manifest, const char *folder, struct ps_manifest *parent,
+                       char **parent_folder, struct ps_error *err);
+/* Every byte of the files against the manifest, and of its parent's, and so on. */
 int ps_manifest_verify(const struct ps_manifest *manifest, const char *folder, struct ps_error *err);
 void ps_manifest_fini(struct ps_manifest *manifest);
 

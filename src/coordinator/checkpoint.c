@@ -32,7 +32,8 @@ static int point(const char *checkpoints, const char *name, const char *folder, 
 
 struct candidate {
     char *name; /* owned */
-    bool readable;
+    char parent[64];
+    bool readable, kept;
     uint32_t era, best_epoch;
     uint64_t cut;
     struct ps_error damage; /* where it is not readable */
@@ -63,6 +64,7 @@ static bool examine(const char *checkpoints, const char *last, const char *name,
             candidate->era = m.era;
             candidate->cut = m.cut;
             candidate->best_epoch = m.best_epoch;
+            memcpy(candidate->parent, m.parent, sizeof m.parent);
             ps_manifest_fini(&m);
         }
     }
@@ -214,18 +216,35 @@ static bool is_link_to(const char *checkpoints, const char *link, const char *na
     return !strcmp(target, name);
 }
 
-/* Removes all but the best and the newest `keep` checkpoints, and folders that are none. */
+/* Marks what is kept: the newest ones, the best, the one that a rollback goes back to, and what these build upon. A parent is older
+ * than what builds upon it. */
+static void mark_kept(const struct ps_coordinator *c, struct candidate *candidate, size_t count)
+{
+    int keep = c->config->checkpoint.keep;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = candidate[i].name;
+        candidate[i].kept |= candidate[i].readable && (keep > 0 || is_link_to(c->options.checkpoints, "best", name) ||
+                                                       (c->base && !strcmp(strrchr(c->base, '/') + 1, name)));
+        keep -= candidate[i].readable;
+        for (size_t k = i + 1; candidate[i].kept && *candidate[i].parent && k < count; k++)
+            candidate[k].kept |= !strcmp(candidate[k].name, candidate[i].parent);
+    }
+}
+
+/* Removes the other ones, and folders that are no checkpoints. */
 static int prune(struct ps_coordinator *c, struct ps_error *err)
 {
     const char *checkpoints = c->options.checkpoints;
     struct candidate *candidate = NULL;
     size_t count = 0;
-    int status = list(checkpoints, &candidate, &count, err), keep = c->config->checkpoint.keep;
+    int status = list(checkpoints, &candidate, &count, err);
+    if (!status)
+        mark_kept(c, candidate, count);
     DIR *dir = status ? NULL : opendir(checkpoints);
     for (struct dirent *entry; dir && !status && (entry = readdir(dir));) {
-        bool kept = strncmp(entry->d_name, "epoch-", 6) || is_link_to(checkpoints, "best", entry->d_name);
-        for (size_t i = 0, newest = 0; !kept && i < count && newest < (size_t)keep; newest += candidate[i++].readable)
-            kept = candidate[i].readable && !strcmp(candidate[i].name, entry->d_name);
+        bool kept = strncmp(entry->d_name, "epoch-", 6);
+        for (size_t i = 0; !kept && i < count; i++)
+            kept = candidate[i].kept && !strcmp(candidate[i].name, entry->d_name);
         if (kept)
             continue;
         char *folder = ps_format("%s/%s", checkpoints, entry->d_name);
@@ -253,6 +272,7 @@ int ps_cut_publish(struct ps_coordinator *c, const char *name, bool best, struct
 int ps_cut_load(struct ps_coordinator *c, const char *from, struct ps_error *err)
 {
     struct ps_manifest m;
+    *c->cutting.parent = 0; /* other rows, other stamps: the next one holds all rows */
     int status = go_beyond(c, err);
     if (!status)
         status = ps_manifest_read(&m, from, err);
@@ -272,7 +292,6 @@ int ps_cut_load(struct ps_coordinator *c, const char *from, struct ps_error *err
         c->training.best_epoch = c->cutting.saved_best_epoch = m.best_epoch;
         c->last_value = m.value;
         c->stale = m.best_epoch ? (c->training.epoch - m.best_epoch) / (uint32_t)c->config->early_stop.every : 0;
-        c->stage = m.complete ? c->stage : PS_STAGE_TRAINING;
         free(c->resumed);
         c->resumed = m.complete ? NULL : m.lane;
         m.lane = m.complete ? m.lane : NULL;

@@ -50,6 +50,10 @@ static struct ps_manifest draft(const struct ps_coordinator *c, bool complete)
     if (c->training.best_epoch)
         snprintf(m.metric, sizeof m.metric, "%s@%d", c->config->early_stop.metric == PS_METRIC_HR ? "hr" : "ndcg",
                  c->config->early_stop.k);
+    if (*c->cutting.parent && c->cutting.chain < c->config->checkpoint.base) {
+        m.since = c->cutting.parent_cut;
+        snprintf(m.parent, sizeof m.parent, "%s", c->cutting.parent);
+    }
     m.lane = ps_calloc(c->lanes, sizeof *m.lane);
     m.config = ps_config_write(c->config);
     return m;
@@ -212,10 +216,13 @@ static void finish(struct ps_coordinator *c)
     double seconds = ps_now() - k->begun;
     c->training.checkpoint_seconds += seconds;
     ps_runlog(c->options.log, "{\"event\":\"checkpoint\",\"epoch\":%u,\"name\":\"%s\",\"bytes\":%llu,\"seconds\":%.3f,"
-              "\"pause\":%.6f,\"memory\":%llu,\"copies\":%llu,\"waits\":%llu}", m->epoch, k->name, (unsigned long long)bytes,
-              seconds, k->cost.pause, (unsigned long long)k->cost.memory, (unsigned long long)k->cost.copies,
+              "\"parent\":\"%s\",\"pause\":%.6f,\"memory\":%llu,\"copies\":%llu,\"waits\":%llu}", m->epoch, k->name, (unsigned long long)bytes,
+              seconds, m->parent, k->cost.pause, (unsigned long long)k->cost.memory, (unsigned long long)k->cost.copies,
               (unsigned long long)k->cost.waits);
     k->last_failure = (struct ps_error){0};
+    k->chain = m->since ? k->chain + 1 : 1;
+    k->parent_cut = m->cut;
+    snprintf(k->parent, sizeof k->parent, "%s", k->name);
     if (k->best) {
         k->saved_best = m->best;
         k->saved_best_epoch = m->best_epoch;
@@ -282,7 +289,7 @@ static void ask(struct ps_coordinator *c)
 {
     struct ps_cutting *k = &c->cutting;
     struct ps_control prepare = {.kind = PS_CUT_PREPARE, .epoch = c->epoch, .first = c->cut, .text = k->folder,
-                                 .count = (uint64_t)c->config->checkpoint.memory << 20};
+                                 .count = (uint64_t)c->config->checkpoint.memory << 20, .since = k->manifest.since};
     struct ps_control at = {.kind = PS_CUT_AT, .epoch = c->epoch, .first = c->cut, .lane = k->limit, .lane_count = c->lanes};
     for (int i = 0; i < c->members; i++) {
         struct ps_member *m = c->member[i];

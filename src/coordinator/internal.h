@@ -109,6 +109,9 @@ struct ps_cutting {
     uint64_t last_steps;                 /* optimiser steps when it was begun */
     struct ps_error last_failure;        /* of the last cut; code 0: it has become a checkpoint */
     struct ps_training training;         /* what it had come to when it was begun */
+    char parent[64];                     /* what the next one may build upon; "": nothing */
+    uint64_t parent_cut;
+    int chain;                           /* how many checkpoints it is, the full one at its beginning included */
     double saved_best;                   /* the best one that is on the disk */
     uint32_t saved_best_epoch;
 };

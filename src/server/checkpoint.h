@@ -37,33 +37,36 @@ int ps_checkpoint_write(const struct ps_marks *marks, const struct ps_table_spec
                         struct ps_snapshot *snapshot, const char *folder, struct ps_file_entry *file,
                         struct ps_error *err);
 
-/* The rows of one table in one slot, in the mapped file. */
+/* The rows of one table in one slot: in the mapped file, or merged out of several. */
 struct ps_segment {
     uint32_t slot, table, width; /* width: floats a row, value and state */
     uint64_t rows;
+    uint64_t content;    /* XXH64 of keys, rows and zeros up to a multiple of 8 bytes */
     const uint64_t *key; /* ascending */
     const float *row;    /* rows * width */
 };
 
 struct ps_checkpoint {
+    struct ps_checkpoint *parent; /* owned: whose rows count where this one has not the row; NULL where it has all */
     char *folder; /* owned */
     struct ps_manifest manifest;
     struct ps_marks marks;      /* of the first file; leases are those of that shard */
     struct ps_mapping *mapping; /* owned, by file */
     struct ps_place *place;     /* owned: where the segments are, in ascending (slot, table) order */
     size_t places;
+    struct ps_buffer merged; /* a segment that lies in several files */
     uint32_t *find; /* owned: 1 + number of the place of (slot, table) at slot * tables + table; 0: no such segment */
 };
 
-/* Opens a folder: manifest, sizes, headers and the places of all segments are checked, their content is not yet.
+/* Opens a folder, and those that it builds upon: manifest, sizes, headers and the places of all segments are checked, their content is not yet.
  * Errors (PS_EXIT_DATA) name the file. */
 int ps_checkpoint_open(struct ps_checkpoint *checkpoint, const char *folder, struct ps_error *err);
 void ps_checkpoint_close(struct ps_checkpoint *checkpoint);
-/* Every byte of every file against its sums. */
+/* Every byte of every file against its sums, also of those that it builds upon. */
 int ps_checkpoint_verify(const struct ps_checkpoint *checkpoint, struct ps_error *err);
 
-/* Segment number i of checkpoint->places; its content is checked on the way. */
-int ps_checkpoint_segment(const struct ps_checkpoint *checkpoint, size_t i, struct ps_segment *segment,
+/* The rows of one table in one slot, maybe none; what is read is checked on the way. Good until the next call. */
+int ps_checkpoint_segment(struct ps_checkpoint *checkpoint, uint32_t slot, uint32_t table, struct ps_segment *segment,
                           struct ps_error *err);
 /* Values of rows by id (any order) into out[n * width of the table]; rows that are not in the files have their initial
  * value. Segments must have been checked before (ps_checkpoint_verify). */

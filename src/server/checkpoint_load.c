@@ -38,14 +38,13 @@ int ps_checkpoint_load(const char *folder, const bool owns[PS_SLOTS], const stru
                          "checkpoint %s was made with another train.seed, train.lanes or "
                          "train.consistency than this run has",
                          folder);
-    for (size_t i = 0; !status && i < c.places; i++) {
-        struct ps_segment segment;
-        if (!owns[c.place[i].slot])
-            continue;
-        status = ps_checkpoint_segment(&c, i, &segment, err);
-        if (!status)
-            status = load_segment(&c, &segment, &rows[segment.table], err);
-    }
+    for (uint32_t slot = 0; slot < PS_SLOTS; slot++)
+        for (uint32_t t = 0; !status && owns[slot] && t < tables; t++) {
+            struct ps_segment segment;
+            status = ps_checkpoint_segment(&c, slot, t, &segment, err);
+            if (!status && segment.rows)
+                status = load_segment(&c, &segment, &rows[t], err);
+        }
     if (!status) {
         *marks = c.marks;
         c.marks.lane = NULL;
@@ -68,12 +67,12 @@ int ps_checkpoint_digest(const char *folder, uint64_t *digest, struct ps_error *
         const uint64_t lane[] = {m->lane[l].hwm, m->lane[l].ended};
         d = ps_hash64(lane, sizeof lane, d);
     }
-    for (size_t i = 0; !status && i < c.places; i++) {
-        struct ps_segment segment;
-        status = ps_checkpoint_segment(&c, i, &segment, err);
-        const struct ps_place *p = &c.place[i];
-        const uint64_t place[] = {p->slot, p->table, p->rows, p->width, p->content};
-        d = ps_hash64(place, sizeof place, d);
+    for (uint32_t i = 0; !status && i < PS_SLOTS * c.manifest.tables; i++) {
+        struct ps_segment s;
+        status = ps_checkpoint_segment(&c, i / c.manifest.tables, i % c.manifest.tables, &s, err);
+        const uint64_t place[] = {s.slot, s.table, s.rows, s.width, s.content};
+        if (!status && s.rows)
+            d = ps_hash64(place, sizeof place, d);
     }
     ps_checkpoint_close(&c);
     if (!status)

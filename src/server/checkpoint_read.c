@@ -44,6 +44,8 @@ static int read_header(const struct ps_checkpoint *c, uint32_t file, struct ps_m
         if (mark[l].ended > 1 || mark[l].hwm < mark[l].ended || mark[l].hwm > POSITION_LIMIT)
             return bad(c, file, "a lane's mark makes no sense", err);
     const struct ps_manifest *f = &c->manifest;
+    if (h.since && h.since != f->since)
+        return bad(c, file, "it builds upon another checkpoint than its manifest says", err);
     if (h.slots != PS_SLOTS || h.tables != f->tables ||
         h.specs != ps_specs_digest(f->table, f->tables, &f->optimizer) || h.run != f->run || h.cut != f->cut ||
         h.era != f->era || h.epoch != f->epoch || h.lanes != f->lanes || h.seed != f->seed || h.mode != f->mode)
@@ -153,6 +155,31 @@ static int read_files(struct ps_checkpoint *c, struct ps_error *err)
     return 0;
 }
 
+static int open_parent(struct ps_checkpoint *c, struct ps_error *err)
+{
+    struct ps_manifest manifest;
+    char *folder;
+    int status = ps_manifest_parent(&c->manifest, c->folder, &manifest, &folder, err);
+    if (status)
+        return status;
+    ps_manifest_fini(&manifest);
+    c->parent = ps_calloc(1, sizeof *c->parent);
+    status = ps_checkpoint_open(c->parent, folder, err);
+    const struct ps_manifest *mine = &c->manifest, *its = &c->parent->manifest;
+    if (!status && (its->tables != mine->tables || its->seed != mine->seed ||
+                    ps_specs_digest(its->table, its->tables, &its->optimizer) !=
+                        ps_specs_digest(mine->table, mine->tables, &mine->optimizer))) {
+        status = ps_fail(err, PS_EXIT_DATA, "%s is of another model than %s, which builds upon it", folder, c->folder);
+        ps_checkpoint_close(c->parent);
+    }
+    free(folder);
+    if (status) {
+        free(c->parent);
+        c->parent = NULL;
+    }
+    return status;
+}
+
 int ps_checkpoint_open(struct ps_checkpoint *c, const char *folder, struct ps_error *err)
 {
     memset(c, 0, sizeof *c);
@@ -167,6 +194,8 @@ int ps_checkpoint_open(struct ps_checkpoint *c, const char *folder, struct ps_er
         status = ps_fail(err, PS_EXIT_DATA, "%s/%s names no row files", folder, PS_MANIFEST_NAME);
     if (!status)
         status = read_files(c, err);
+    if (!status && *c->manifest.parent)
+        status = open_parent(c, err);
     if (status)
         ps_checkpoint_close(c);
     return status;
@@ -180,6 +209,10 @@ void ps_marks_fini(struct ps_marks *marks)
 
 void ps_checkpoint_close(struct ps_checkpoint *c)
 {
+    if (c->parent)
+        ps_checkpoint_close(c->parent);
+    free(c->parent);
+    ps_buffer_fini(&c->merged);
     for (uint32_t f = 0; c->mapping && f < c->manifest.files; f++)
         ps_mapping_close(&c->mapping[f]);
     free(c->mapping);
@@ -196,50 +229,116 @@ int ps_checkpoint_verify(const struct ps_checkpoint *c, struct ps_error *err)
     for (uint32_t f = 0; f < c->manifest.files; f++)
         if (ps_hash64(c->mapping[f].data, c->mapping[f].size, 0) != c->manifest.file[f].checksum)
             return bad(c, f, "its checksum is not the one in the manifest", err);
-    return 0;
+    return c->parent ? ps_checkpoint_verify(c->parent, err) : 0;
 }
 
-static void view(const struct ps_checkpoint *c, const struct ps_place *p, struct ps_segment *segment)
+/* Where this checkpoint has rows of a table in a slot, without those that it builds upon; NULL: nowhere. */
+static const struct ps_place *find_place(const struct ps_checkpoint *c, uint32_t slot, uint32_t table)
+{
+    uint32_t found = c->find[(size_t)slot * c->manifest.tables + table];
+    return found ? &c->place[found - 1] : NULL;
+}
+
+static struct ps_segment view(const struct ps_checkpoint *c, const struct ps_place *p)
 {
     const unsigned char *content = c->mapping[p->file].data + p->offset;
     const uint64_t *key = (const uint64_t *)(const void *)content;
-    *segment =
-        (struct ps_segment){p->slot, p->table, p->width, p->rows, key, (const float *)(const void *)(key + p->rows)};
+    return (struct ps_segment){p->slot,    p->table, p->width, p->rows,
+                               p->content, key,      (const float *)(const void *)(key + p->rows)};
 }
 
-int ps_checkpoint_segment(const struct ps_checkpoint *c, size_t i, struct ps_segment *segment, struct ps_error *err)
+static int check_segment(const struct ps_checkpoint *c, const struct ps_place *p, const struct ps_segment *s,
+                         struct ps_error *err)
 {
-    PS_ASSERT(i < c->places);
-    const struct ps_place *p = &c->place[i];
-    struct ps_segment s;
-    view(c, p, &s);
-    if (ps_hash64(s.key, ps_segment_bytes(s.rows, s.width), 0) != p->content)
+    if (ps_hash64(s->key, ps_segment_bytes(s->rows, s->width), 0) != p->content)
         return bad(c, p->file, "the checksum of a segment is wrong", err);
-    const struct ps_table_spec *spec = &c->manifest.table[s.table];
-    for (uint64_t k = 0; k < s.rows; k++)
-        if (s.key[k] >= spec->rows || (k && s.key[k] <= s.key[k - 1]) || ps_slot_of(spec, s.table, s.key[k]) != s.slot)
+    const struct ps_table_spec *spec = &c->manifest.table[s->table];
+    for (uint64_t k = 0; k < s->rows; k++)
+        if (s->key[k] >= spec->rows || (k && s->key[k] <= s->key[k - 1]) ||
+            ps_slot_of(spec, s->table, s->key[k]) != s->slot)
             return bad(c, p->file, "a segment has rows that do not belong there", err);
-    *segment = s;
     return 0;
+}
+
+/* Several segments, the newest first, as one: of a row that lies in several, the newest counts. */
+static struct ps_segment merge(struct ps_buffer *buffer, struct ps_segment *part, int parts)
+{
+    uint64_t most = 0;
+    uint32_t width = part[0].width;
+    for (int i = 0; i < parts; i++)
+        most += part[i].rows;
+    /* Rows are gathered behind room for all keys, and move up when it is known how many there are. */
+    uint64_t *key = ps_buffer_need(buffer, ps_segment_bytes(most, width));
+    float *row = (float *)(key + most);
+    struct ps_segment out = {.slot = part[0].slot, .table = part[0].table, .width = width, .key = key};
+    for (;;) {
+        int first = -1;
+        for (int i = 0; i < parts; i++)
+            if (part[i].rows && (first < 0 || *part[i].key < *part[first].key))
+                first = i;
+        if (first < 0)
+            break;
+        uint64_t next = *part[first].key;
+        memcpy(row + out.rows * width, part[first].row, width * sizeof *row);
+        key[out.rows++] = next;
+        for (int i = first; i < parts; i++)
+            if (part[i].rows && *part[i].key == next) {
+                part[i].key++;
+                part[i].row += width;
+                part[i].rows--;
+            }
+    }
+    memmove(key + out.rows, row, out.rows * width * sizeof *row);
+    out.row = (const float *)(key + out.rows);
+    size_t size = ps_segment_bytes(out.rows, width), used = out.rows * (sizeof *key + width * sizeof *row);
+    memset((char *)key + used, 0, size - used);
+    out.content = ps_hash64(key, size, 0);
+    return out;
+}
+
+int ps_checkpoint_segment(struct ps_checkpoint *c, uint32_t slot, uint32_t table, struct ps_segment *segment,
+                          struct ps_error *err)
+{
+    struct ps_segment *part = NULL;
+    size_t capacity = 0;
+    int parts = 0, status = 0;
+    for (const struct ps_checkpoint *k = c; !status && k; k = k->parent) {
+        const struct ps_place *place = find_place(k, slot, table);
+        if (!place)
+            continue;
+        PS_GROW(part, capacity, parts + 1);
+        part[parts] = view(k, place);
+        status = check_segment(k, place, &part[parts], err);
+        if (!status && part[parts].width != part[0].width)
+            status = bad(k, place->file, "its rows have another width than later ones", err);
+        parts++;
+    }
+    if (!status)
+        *segment = parts == 0 ? (struct ps_segment){.slot = slot, .table = table} : parts == 1 ? part[0] : merge(&c->merged, part, parts);
+    free(part);
+    return status;
 }
 
 static const float *row_of(const struct ps_checkpoint *c, uint32_t table, uint64_t id)
 {
     uint32_t slot = ps_slot_of(&c->manifest.table[table], table, id);
-    uint32_t found = c->find[(size_t)slot * c->manifest.tables + table];
-    if (!found)
-        return NULL;
-    struct ps_segment s;
-    view(c, &c->place[found - 1], &s);
-    uint64_t low = 0, high = s.rows;
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        if (s.key[middle] < id)
-            low = middle + 1;
-        else
-            high = middle;
+    for (; c; c = c->parent) {
+        const struct ps_place *place = find_place(c, slot, table);
+        if (!place)
+            continue;
+        struct ps_segment s = view(c, place);
+        uint64_t low = 0, high = s.rows;
+        while (low < high) {
+            uint64_t middle = low + (high - low) / 2;
+            if (s.key[middle] < id)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        if (low < s.rows && s.key[low] == id)
+            return s.row + low * s.width;
     }
-    return low < s.rows && s.key[low] == id ? s.row + low * s.width : NULL;
+    return NULL;
 }
 
 void ps_checkpoint_fetch(const struct ps_checkpoint *c, uint32_t table, const uint64_t *id, uint64_t n, float *out)

@@ -73,6 +73,9 @@ static void reply(struct server *s, const struct ps_control *question, enum ps_m
         out.file = &s->cut.file;
         out.file_count = 1;
         out.cost = s->cut.cost;
+    } else if (kind == PS_CUT_ABORT && s->cut.state == CUT_FAILED && question->first == s->cut.id) {
+        out.code = (uint32_t)s->cut.err.code;
+        out.text = s->cut.err.text;
     }
     ps_membership_send(s->member, &out, NULL);
 }
@@ -124,10 +127,8 @@ static void report_cut(struct server *s)
         reply(s, &cut, PS_CUT_DONE, s->cut.lane, s->cut.lanes);
     else if (s->cut.state == CUT_TAKEN)
         reply(s, &cut, PS_CUT_REACHED, s->cut.lane, s->cut.lanes);
-    else if (s->cut.state == CUT_FAILED) {
-        cut = (struct ps_control){.kind = PS_CUT_ABORT, .first = s->cut.id, .code = (uint32_t)s->cut.err.code, .text = s->cut.err.text};
-        ps_membership_send(s->member, &cut, NULL);
-    }
+    else if (s->cut.state == CUT_FAILED)
+        reply(s, &cut, PS_CUT_ABORT, NULL, 0);
 }
 
 /* Takes the snapshot when the shard is exactly at the cut; tells when its file is written, or why it is not. */

@@ -52,6 +52,22 @@ for mode in "${modes[@]}"; do
     counted_once $mode.again
 done
 
+# The same upon checkpoints that hold only what has changed; removing old ones never takes away what a newer one builds upon.
+"$PENSTOCK" train run.yaml --run chain --servers 2 --workers 2 --set checkpoint.steps=20 --set checkpoint.base=4 > train.txt 2>&1 &
+pid=$!
+builds_upon() { in_the_middle chain && grep -q "^parent: 'epoch" chain/checkpoints/last/manifest.yaml; }
+wait_until 60 'a checkpoint that builds upon another' builds_upon
+kill -KILL $pid
+wait $pid 2> /dev/null || true
+for folder in chain/checkpoints/epoch-*; do [ ! -e "$folder/manifest.yaml" ] || penstock 0 inspect --verify "$folder"; done
+penstock 0 inspect --verify chain
+penstock 0 train --resume chain --servers 3 --workers 1
+counted_once chain
+digest chain
+[ "$digest" = "$want" ] || fail "resumed upon changed rows: $digest instead of $want"
+for folder in chain/checkpoints/epoch-*; do penstock 0 inspect --verify "$folder"; done
+penstock 0 evaluate chain
+
 # They cost little: the log says what.
 expect sync/log.jsonl '"event":"checkpoint".*"pause":[0-9.]+,"memory":[0-9]+,"copies":[0-9]+,"waits":[0-9]+'
 

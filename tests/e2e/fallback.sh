@@ -59,6 +59,15 @@ penstock 0 launch --resume bad --set train.epochs=7
 warned_once 'epoch-0003, the newest that is whole; passed over: .*epoch-0005.*epoch-0004'
 same bad
 
+# Checkpoints that build upon a damaged one are as bad as it.
+penstock 0 train run.yaml --run chain --set train.epochs=5 --set checkpoint.base=2 --set checkpoint.keep=9
+expect chain/checkpoints/epoch-0004/manifest.yaml "^parent: 'epoch-0003'"
+flip chain/checkpoints/epoch-0003/shard-000.rows 300
+truncate -s -1 chain/checkpoints/epoch-0005/shard-000.rows
+penstock 0 train --resume chain --set train.epochs=7
+warned_once 'epoch-0002, the newest that is whole; passed over: .*epoch-0005.*epoch-0003'
+same chain
+
 # A folder without a manifest that nothing points at is what a crash leaves: not a word about it.
 rm -rf bad
 cp -r half bad

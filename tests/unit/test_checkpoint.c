@@ -139,9 +139,9 @@ static void rows_can_be_read_without_a_server(void **state)
     assert_int_equal(ps_checkpoint_table(&c, "nobody"), -1);
     assert_string_equal(c.manifest.config, "model:\n  name: nmtr-gmf\n");
     uint64_t rows = 0;
-    for (size_t i = 0; i < c.places; i++) {
+    for (uint32_t i = 0; i < PS_SLOTS * c.manifest.tables; i++) {
         struct ps_segment segment;
-        assert_int_equal(ps_checkpoint_segment(&c, i, &segment, &err), 0);
+        assert_int_equal(ps_checkpoint_segment(&c, i / c.manifest.tables, i % c.manifest.tables, &segment, &err), 0);
         rows += segment.rows;
     }
     assert_int_equal(rows, 14 + 9 + 2);
@@ -195,9 +195,9 @@ static void segments_are_sorted(void **state)
                             .file = &file};
     assert_int_equal(ps_manifest_write(&m, folder, &err), 0);
     assert_int_equal(ps_checkpoint_open(&c, folder, &err), 0);
-    for (size_t i = 0; i < c.places; i++) {
+    for (uint32_t i = 0; i < PS_SLOTS * c.manifest.tables; i++) {
         struct ps_segment segment;
-        assert_int_equal(ps_checkpoint_segment(&c, i, &segment, &err), 0); /* it checks that keys ascend */
+        assert_int_equal(ps_checkpoint_segment(&c, i / c.manifest.tables, i % c.manifest.tables, &segment, &err), 0); /* it checks that keys ascend */
     }
     for (uint64_t id = 0; id < ROWS; id++) {
         float value;

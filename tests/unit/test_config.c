@@ -267,7 +267,7 @@ static void test_round_trip(void **state)
              "coordinator_timeout: 3600}\n"
              "servers: {wait: 7}\n"
              "net: {deadline: 1e-3, compression: none, values: fp16, shared_memory: false, io_threads: 2}\n"
-             "checkpoint: {every: 9, steps: 7, minutes: 0.25, keep: 1, memory: 5}\n"),
+             "checkpoint: {every: 9, steps: 7, minutes: 0.25, base: 3, keep: 1, memory: 5}\n"),
         0);
     struct ps_config defaults, again;
     char *text = ps_config_write(&config), *unset;

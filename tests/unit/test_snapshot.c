@@ -1,6 +1,8 @@
 /* test_snapshot.c - a file holds the rows as they were when the snapshot was taken, whatever is done to them while it is written,
  * with however little memory; and what cannot be written is given up without stopping the changes.
  */
+#include <sys/stat.h>
+
 #include "common/random.h"
 #include "server/initial.h"
 #include "shard_fixture.h"
@@ -33,7 +35,7 @@ static void set(struct ps_rows *rows, uint64_t key, int time)
 static struct ps_snapshot *take(struct ps_rows *rows, const char *folder, uint64_t cut, uint8_t since, uint64_t memory)
 {
     struct ps_snapshot_plan plan = {.folder = folder,
-                                    .marks = {.run = 1, .cut = cut, .lanes = 1},
+                                    .marks = {.run = 1, .cut = cut, .lanes = 1, .since = since ? cut - 1 : 0},
                                     .spec = &spec,
                                     .tables = 1,
                                     .optimizer = &sgd,
@@ -44,12 +46,13 @@ static struct ps_snapshot *take(struct ps_rows *rows, const char *folder, uint64
     return ps_snapshot_take(&plan);
 }
 
-static void write_manifest(const char *folder, uint64_t cut, struct ps_file_entry *file)
+static void write_chained(const char *folder, uint64_t cut, uint64_t parent, struct ps_file_entry *file)
 {
     struct ps_manifest_lane place = {0};
     struct ps_error err;
     struct ps_manifest m = {.run = 1,
                             .cut = cut,
+                            .since = parent,
                             .lanes = 1,
                             .lane = &place,
                             .tables = 1,
@@ -57,7 +60,14 @@ static void write_manifest(const char *folder, uint64_t cut, struct ps_file_entr
                             .optimizer = sgd,
                             .files = 1,
                             .file = file};
+    if (parent)
+        snprintf(m.parent, sizeof m.parent, "%d", (int)parent);
     assert_int_equal(ps_manifest_write(&m, folder, &err), 0);
+}
+
+static void write_manifest(const char *folder, uint64_t cut, struct ps_file_entry *file)
+{
+    write_chained(folder, cut, 0, file);
 }
 
 /* The file has `count` rows, the first ROWS keys among them as they were at `time`. */
@@ -68,9 +78,9 @@ static void expect_rows(const char *folder, uint32_t count, int time)
     uint64_t stored = 0;
     assert_int_equal(ps_checkpoint_open(&c, folder, &err), 0);
     assert_int_equal(ps_checkpoint_verify(&c, &err), 0);
-    for (size_t i = 0; i < c.places; i++) {
+    for (uint32_t i = 0; i < PS_SLOTS * c.manifest.tables; i++) {
         struct ps_segment segment;
-        assert_int_equal(ps_checkpoint_segment(&c, i, &segment, &err), 0);
+        assert_int_equal(ps_checkpoint_segment(&c, i / c.manifest.tables, i % c.manifest.tables, &segment, &err), 0);
         stored += segment.rows;
     }
     assert_int_equal(stored, count);
@@ -95,29 +105,40 @@ static void disturb(struct ps_rows *rows, struct ps_snapshot *snapshot, int time
     }
 }
 
+static struct ps_cost write_disturbed(uint64_t memory)
+{
+    char *folder = fixture_folder();
+    struct ps_file_entry file;
+    struct ps_cost cost;
+    struct ps_error err;
+    struct ps_rows rows;
+    ps_rows_init(&rows, WIDTH);
+    for (uint64_t i = 0; i < ROWS; i++)
+        set(&rows, i * 7919 % ROWS, 0);
+    struct ps_snapshot *snapshot = take(&rows, folder, 1, 0, memory);
+    disturb(&rows, snapshot, 1, 50000);
+    assert_int_equal(ps_snapshot_end(snapshot, &file, &cost, &err), 0);
+    assert_true(cost.memory < (8 << 20));
+    write_manifest(folder, 1, &file);
+    expect_rows(folder, ROWS, 0);
+    ps_rows_fini(&rows);
+    assert_int_equal(ps_folder_remove(folder, NULL), 0);
+    free(folder);
+    return cost;
+}
+
+/* How much is changed before it is written is up to the scheduler: again until some of it was, and had to wait where it should. */
 static void the_moment_is_what_is_written(void **state)
 {
     const uint64_t memory[] = {1, 4096, 64 << 20};
-    for (size_t m = 0; m < PS_COUNT(memory); m++) {
-        char *folder = fixture_folder();
-        struct ps_file_entry file;
-        struct ps_cost cost;
-        struct ps_error err;
-        struct ps_rows rows;
-        ps_rows_init(&rows, WIDTH);
-        for (uint64_t i = 0; i < ROWS; i++)
-            set(&rows, i * 7919 % ROWS, 0);
-        struct ps_snapshot *snapshot = take(&rows, folder, 1, 0, memory[m]);
-        disturb(&rows, snapshot, 1, 50000);
-        assert_int_equal(ps_snapshot_end(snapshot, &file, &cost, &err), 0);
-        assert_true(cost.copies > 0 && cost.memory < (8 << 20));
-        assert_true(m == 2 ? cost.waits == 0 : cost.waits > 0);
-        write_manifest(folder, 1, &file);
-        expect_rows(folder, ROWS, 0);
-        ps_rows_fini(&rows);
-        assert_int_equal(ps_folder_remove(folder, NULL), 0);
-        free(folder);
-    }
+    for (size_t m = 0; m < PS_COUNT(memory); m++)
+        for (int attempt = 0;; attempt++) {
+            struct ps_cost cost = write_disturbed(memory[m]);
+            assert_true(m < 2 || !cost.waits);
+            if (cost.copies && (m == 2 || cost.waits))
+                break;
+            assert_true(attempt < 50);
+        }
 }
 
 static void what_cannot_be_written_stops_nobody(void **state)
@@ -157,11 +178,167 @@ static void what_cannot_be_written_stops_nobody(void **state)
     free(folder), free(temporary);
 }
 
+/* A run's folder with a full checkpoint and two that hold what has changed, and a full one of the same state as the last: all under
+ * disturbance. Row i is of the time times[i]. */
+enum { FEW = 300, CUTS = 4 };
+
+static char *make_chain(int *times)
+{
+    char *run = fixture_folder();
+    struct ps_file_entry file;
+    struct ps_cost cost;
+    struct ps_error err;
+    struct ps_rows rows;
+    uint8_t since = 0;
+    ps_rows_init(&rows, WIDTH);
+    for (uint64_t i = 0; i < FEW; i++) {
+        set(&rows, i, 0);
+        times[i] = 0;
+    }
+    for (int cut = 1; cut <= CUTS; cut++) {
+        char *folder = ps_format("%s/%d", run, cut);
+        assert_int_equal(mkdir(folder, 0777), 0);
+        struct ps_snapshot *snapshot = take(&rows, folder, (uint64_t)cut, cut == CUTS ? 0 : since, 64);
+        since = rows.clock;
+        for (uint64_t i = 0; cut < CUTS - 1 && i < FEW; i += 3 * (uint64_t)cut) { /* meanwhile: for the next one */
+            set(&rows, i, cut);
+            times[i] = cut;
+        }
+        assert_int_equal(ps_snapshot_end(snapshot, &file, &cost, &err), 0);
+        write_chained(folder, (uint64_t)cut, cut == 1 || cut == CUTS ? 0 : (uint64_t)cut - 1, &file);
+        free(folder);
+    }
+    ps_rows_fini(&rows);
+    return run;
+}
+
+static void changed_rows_are_enough(void **state)
+{
+    int times[FEW];
+    uint64_t digest[2], bytes[CUTS + 1];
+    struct ps_checkpoint c;
+    struct ps_error err;
+    char *run = make_chain(times), *third = ps_format("%s/3", run), *full = ps_format("%s/4", run);
+    assert_int_equal(ps_checkpoint_digest(third, &digest[0], &err), 0);
+    assert_int_equal(ps_checkpoint_digest(full, &digest[1], &err), 0);
+    assert_true(digest[0] == digest[1]);
+    assert_int_equal(ps_checkpoint_open(&c, third, &err), 0);
+    for (uint64_t key = 0; key < FEW; key++) {
+        float value[WIDTH];
+        ps_checkpoint_fetch(&c, 0, &key, 1, value);
+        assert_true(value[0] == value_of(key, times[key], 0) && value[WIDTH - 1] == value_of(key, times[key], WIDTH - 1));
+    }
+    ps_checkpoint_close(&c);
+    for (int cut = 1; cut <= CUTS; cut++) {
+        char *path = ps_format("%s/%d/shard-000.rows", run, cut);
+        struct stat info;
+        assert_int_equal(stat(path, &info), 0);
+        bytes[cut] = (uint64_t)info.st_size;
+        free(path);
+    }
+    assert_true(bytes[2] < bytes[1] && bytes[3] < bytes[2] && bytes[4] == bytes[1]);
+    assert_int_equal(ps_folder_remove(run, NULL), 0);
+    free(run), free(third), free(full);
+}
+
+static void every_byte_of_the_chain_counts(void **state)
+{
+    int times[FEW];
+    struct ps_error err;
+    char *run = make_chain(times), *third = ps_format("%s/3", run);
+    const char *names[] = {"shard-000.rows", PS_MANIFEST_NAME};
+    for (int cut = 1; cut <= 3; cut++)
+        for (size_t f = 0; f < PS_COUNT(names); f++) {
+            char *path = ps_format("%s/%d/%s", run, cut, names[f]), *text;
+            size_t size;
+            assert_int_equal(ps_file_read(path, 1 << 20, &text, &size, &err), 0);
+            FILE *file = fopen(path, "r+");
+            assert_non_null(file);
+            setvbuf(file, NULL, _IONBF, 0);
+            for (size_t i = 0; i < size; i++) {
+                struct ps_manifest m;
+                struct ps_checkpoint c;
+                fseek(file, (long)i, SEEK_SET);
+                fputc(text[i] ^ 1 << i % 8, file);
+                int status = ps_manifest_read(&m, third, &err); /* as a coordinator looks */
+                if (!status) {
+                    status = ps_manifest_verify(&m, third, &err);
+                    ps_manifest_fini(&m);
+                }
+                assert_int_equal(status, -PS_EXIT_DATA);
+                status = ps_checkpoint_open(&c, third, &err); /* as penstock inspect --verify does */
+                if (!status) {
+                    status = ps_checkpoint_verify(&c, &err);
+                    ps_checkpoint_close(&c);
+                }
+                if (status != -PS_EXIT_DATA)
+                    fail_msg("byte %zu of %s: not noticed", i, path);
+                assert_non_null(strstr(err.text, run));
+                fseek(file, (long)i, SEEK_SET);
+                fputc(text[i], file);
+            }
+            fclose(file);
+            free(path), free(text);
+        }
+    /* the right name, but another checkpoint */
+    struct ps_checkpoint c;
+    struct ps_file_entry file;
+    struct ps_cost cost;
+    struct ps_rows rows;
+    char *second = ps_format("%s/2", run);
+    ps_rows_init(&rows, WIDTH);
+    set(&rows, 1, 1);
+    assert_int_equal(ps_snapshot_end(take(&rows, second, 9, 0, 64), &file, &cost, &err), 0);
+    write_manifest(second, 9, &file);
+    assert_int_equal(ps_checkpoint_open(&c, third, &err), -PS_EXIT_DATA);
+    assert_non_null(strstr(err.text, "another one than it was"));
+    ps_rows_fini(&rows);
+    assert_int_equal(ps_folder_remove(run, NULL), 0);
+    free(run), free(third), free(second);
+}
+
+/* After 253 cuts the stamps are at their end: the clock begins anew, and the next file holds all rows. */
+static void the_clock_begins_anew(void **state)
+{
+    struct ps_optimizer_spec adagrad = fixture_adagrad;
+    struct ps_slot_map map;
+    struct ps_control welcome;
+    struct ps_shard shard;
+    struct ps_error err;
+    char *folder = fixture_folder();
+    fixture_welcome(&welcome, &map, 1, 0, PS_SYNC, 1, &adagrad);
+    assert_int_equal(ps_shard_init(&shard, &welcome, 1, NULL, NULL, &err), 0);
+    assert_int_equal(ps_shard_load(&shard, 1, 1, "", NULL, 0, &err), 0);
+    uint64_t key = 3, limit[1], full = 0;
+    float *row;
+    uint32_t fresh;
+    ps_rows_change(&shard.rows[0], &key, 1, &row, &fresh);
+    memset(row, 0, shard.rows[0].width * sizeof *row);
+    for (uint64_t cut = 1; cut <= 300; cut++) {
+        struct ps_file_entry file;
+        struct ps_cost cost;
+        assert_true(ps_shard_cut_prepare(&shard, cut, false, 0, limit));
+        assert_true(ps_shard_cut_at(&shard, cut, limit));
+        shard.lane[0].ended = true; /* nothing is to come */
+        assert_true(ps_shard_cut_reached(&shard));
+        ps_shard_cut_write(&shard, folder, cut - 1, 1 << 20);
+        assert_int_equal(ps_shard_cut_written(&shard, &file, &cost, &err), 0);
+        full += file.bytes > 200;
+    }
+    assert_int_equal(full, 2); /* the first, and once anew */
+    ps_shard_fini(&shard);
+    assert_int_equal(ps_folder_remove(folder, NULL), 0);
+    free(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_moment_is_what_is_written),
         cmocka_unit_test(what_cannot_be_written_stops_nobody),
+        cmocka_unit_test(changed_rows_are_enough),
+        cmocka_unit_test(every_byte_of_the_chain_counts),
+        cmocka_unit_test(the_clock_begins_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
