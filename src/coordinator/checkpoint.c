@@ -260,8 +260,11 @@ static int prune(struct ps_coordinator *c, struct ps_error *err)
 int ps_cut_publish(struct ps_coordinator *c, const char *name, bool best, struct ps_error *err)
 {
     struct ps_error problem;
+    /* The folder's own name must be durable before anything older is removed. */
+    int status = ps_folder_sync(c->options.checkpoints, err);
     /* The manifest of `last` tells which is the best one: so that comes first. */
-    int status = best ? point(c->options.checkpoints, "best", name, err) : 0;
+    if (!status)
+        status = best ? point(c->options.checkpoints, "best", name, err) : 0;
     if (!status)
         status = point(c->options.checkpoints, "last", name, err);
     if (!status && prune(c, &problem))
