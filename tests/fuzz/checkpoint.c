@@ -16,10 +16,11 @@ static void read_all(const char *folder)
     if (ps_checkpoint_open(&checkpoint, folder, &err))
         return;
     bool whole = !ps_checkpoint_verify(&checkpoint, &err);
-    for (size_t i = 0; i < checkpoint.places; i++) {
-        struct ps_segment segment;
-        whole &= !ps_checkpoint_segment(&checkpoint, i, &segment, &err);
-    }
+    for (uint32_t slot = 0; slot < PS_SLOTS; slot++)
+        for (uint32_t t = 0; t < checkpoint.manifest.tables; t++) {
+            struct ps_segment segment;
+            whole &= !ps_checkpoint_segment(&checkpoint, slot, t, &segment, &err);
+        }
     for (uint32_t t = 0; whole && t < checkpoint.manifest.tables; t++) {
         const struct ps_table_spec *table = &checkpoint.manifest.table[t];
         uint64_t id[2] = {0, table->rows ? table->rows - 1 : 0};
