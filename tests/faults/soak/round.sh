@@ -80,4 +80,4 @@ for ((tenth = 0; tenth < 1000; tenth++)); do
     sleep 0.1
 done
 survived
-for each in "${others[@]}"; do wait_until "$patience" 'the end of a member that joined' dead "$each"; done
+for each in "${others[@]}"; do wait_until $((patience * 2)) 'the end of a member that joined' dead "$each"; done
