@@ -1,10 +1,13 @@
 #!/bin/bash
-# A server dies in the middle of an epoch in which checkpoints have been made: all go back into the epoch, not to its beginning.
+# A server dies in the middle of an epoch in which a checkpoint has been made: all go back into the epoch, not to its beginning.
 . "$(dirname "$0")/helpers.sh"
-steps=15 # of the optimiser; in async mode micro-batches
-[ "$mode" = sync ] || steps=120
-fault server recv:PUSH 800 KILL # near the end of the second epoch
-start --set checkpoint.steps=$steps --set checkpoint.keep=4
+steps=30 # of the optimiser, 51 in an epoch; in async mode micro-batches, 408
+[ "$mode" = sync ] || steps=200
+fault worker send:PUSH 701 HOLD # in the second epoch, between two micro-batches
+start --set checkpoint.steps=$steps
 fired 0
+event '"event":"checkpoint","epoch":2,"name":"epoch-0002-cut'
+kill -KILL "$(pids server | head -n 1)"
+release 0
 survived
 expect run/log.jsonl '"event":"rollback".*"to":"epoch-0002-cut'
