@@ -95,6 +95,8 @@ static int print_status(const char *run, const char *json, struct ps_error *err)
         print_member(&members->child[i]);
     for (int i = 0; members && i < members->count; i++)
         print_notes(&members->child[i]);
+    if (*text_of(s, "waits"))
+        printf("waiting: coordinator: for %s\n", text_of(s, "waits"));
     ps_yaml_free(s);
     return 0;
 }

@@ -143,6 +143,7 @@ struct ps_coordinator {
     /* The question of the current phase: which answer, and what it must carry. */
     enum ps_message_kind expected;
     uint64_t expected_number;
+    char waits[160];    /* for whom the coordinator waits, for what and since when, where that takes long; "" */
 
     uint64_t cut; /* number of the last one */
     struct ps_cutting cutting;

@@ -266,6 +266,7 @@ int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum p
                    const char *what, struct ps_error *err)
 {
     double begin = ps_now(), asked = 0;
+    bool warned = false;
     c->expected = answer;
     c->expected_number = number;
     for (int i = 0; i < c->members; i++)
@@ -285,14 +286,24 @@ int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum p
             break;
         if (again)
             asked = ps_now();
+        if (ps_now() - begin > 1)
+            snprintf(c->waits, sizeof c->waits, "server %u (process %u on %.60s) to answer %s of epoch %u, since %.0f s", missing->shard,
+                     missing->pid, missing->host, what, c->epoch, ps_now() - begin);
+        if (ps_now() - begin > c->config->net.deadline && !warned) {
+            ps_warn("the coordinator waits for %s", c->waits);
+            warned = true;
+        }
         /* A server that is loading or writing sends beats all the while: only its silence ends the wait early. */
         if (ps_now() - begin > PS_MAX(c->config->net.deadline, 600))
             return ps_fail(err, PS_EXIT_NET, "server %u (process %u on %s) has not answered %s for %.0f s", missing->shard,
                            missing->pid, missing->host, what, ps_now() - begin);
         int status = ps_pump(c, 0.1, err);
-        if (status)
+        if (status) {
+            *c->waits = 0;
             return status;
+        }
     }
     c->expected = 0;
+    *c->waits = 0;
     return 0;
 }

@@ -117,9 +117,9 @@ char *ps_status_text(struct ps_coordinator *c)
         done += c->lane[l].state == PS_LANE_FINISHED ? (double)c->lane[l].samples
                                                      : (double)c->lane[l].reached * c->config->train.batch;
     fprintf(to, "{\"phase\":\"%s\",\"epoch\":%u,\"epochs\":%d,\"done\":%.4f,\"samples_per_second\":%.0f,\"lanes\":%u,\"lanes_finished\":%u,"
-            "\"servers\":%d,\"workers\":%d,\"term\":%u,\"era\":%u,\n \"members\":[", phase(c), c->epoch, c->config->train.epochs,
+            "\"servers\":%d,\"workers\":%d,\"term\":%u,\"era\":%u,\"waits\":\"%s\",\n \"members\":[", phase(c), c->epoch, c->config->train.epochs,
             PS_MIN(done / (double)PS_MAX(c->options.epoch_samples, 1), 1), rate, c->lanes, ps_lanes_finished(c),
-            ps_members_count(c, PS_ROLE_SERVER), ps_workers_count(c), c->term, c->era);
+            ps_members_count(c, PS_ROLE_SERVER), ps_workers_count(c), c->term, c->era, c->waits);
     double median = median_remaining(c);
     const char *between = "";
     for (int i = 0; i < c->members; i++) {
