@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/file.h"
+#include "common/yaml.h"
 #include "coordinator/runlog.h"
 #include "worker/nn/blas.h"
 
@@ -181,10 +182,52 @@ static int write_json(const struct ps_run *run, const struct ps_training *t, con
     return status;
 }
 
-int ps_report_run(struct ps_run *run, const struct ps_training *t, struct ps_error *err)
+static double number_of(const struct ps_yaml *map, const char *key)
+{
+    const struct ps_yaml *node = map ? ps_yaml_get(map, key) : NULL;
+    return node && node->kind == PS_YAML_SCALAR ? strtod(node->text, NULL) : 0;
+}
+
+static uint64_t count_of(const struct ps_yaml *map, const char *key)
+{
+    const struct ps_yaml *node = map ? ps_yaml_get(map, key) : NULL;
+    return node && node->kind == PS_YAML_SCALAR ? strtoull(node->text, NULL, 10) : 0;
+}
+
+/* A run that was finished and is only reported again keeps the figures of its training: those of the report that is there. */
+static void keep_training(const struct ps_run *run, struct ps_training *t)
+{
+    char *path = ps_format("%s/metrics.json", run->folder), *text = NULL;
+    struct ps_yaml *root = NULL;
+    struct ps_error ignored;
+    size_t size;
+    if (!ps_file_read(path, PS_YAML_BYTES, &text, &size, &ignored) &&
+        !ps_yaml_load_text(text, size, path, PS_EXIT_DATA, &root, &ignored)) { /* JSON is YAML */
+        const struct ps_yaml *training = ps_yaml_get(root, "training"), *account = ps_yaml_get(root, "account");
+        if (count_of(training, "epochs") == t->epoch) {
+            t->samples = count_of(training, "samples");
+            t->seconds = number_of(training, "seconds");
+            t->validation_seconds = number_of(training, "validation_seconds");
+            t->checkpoint_seconds = number_of(training, "checkpoint_seconds");
+            t->account = (struct ps_accounts){.epochs = count_of(account, "epochs"),
+                                              .expected = count_of(account, "expected"),
+                                              .applied = count_of(account, "applied"),
+                                              .repeated = count_of(account, "repeated"),
+                                              .lost = count_of(account, "lost"),
+                                              .twice = count_of(account, "twice")};
+        }
+        ps_yaml_free(root);
+    }
+    free(text), free(path);
+}
+
+int ps_report_run(struct ps_run *run, const struct ps_training *training, struct ps_error *err)
 {
     struct ps_report report[2];
+    struct ps_training kept = *training, *t = &kept;
     int reports = 0, status = 0;
+    if (!t->samples)
+        keep_training(run, t);
     if (run->dataset.valid_count)
         status = ps_report_rank(run, PS_SPLIT_VALID, &report[reports++], err);
     if (!status && run->dataset.test_count)

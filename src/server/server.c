@@ -35,7 +35,6 @@ struct server {
     } cut;
     bool stopping;
     int code;
-    char reason[512];
 };
 
 /* The shard's answers. What cannot be sent now is lost: whoever wants it asks again. */
@@ -224,7 +223,6 @@ static int take_control(struct server *s, const struct ps_control *m, struct ps_
     case PS_STOP:
         s->stopping = true;
         s->code = (int)m->code;
-        snprintf(s->reason, sizeof s->reason, "%s", m->text);
         return 0;
     default:
         return 0; /* not for a server */
@@ -290,7 +288,7 @@ static int serve(struct server *s, struct ps_error *err)
         }
     }
     if (!status && s->code)
-        status = ps_fail(err, s->code, "%s", s->reason);
+        status = ps_fail(err, s->code, "the coordinator ended the run with code %d, and says why", s->code);
     return status;
 }
 

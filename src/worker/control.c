@@ -172,7 +172,7 @@ int ps_worker_handle(struct ps_worker *w, const struct ps_control *message, stru
     case PS_STOP:
         if (!message->code)
             return 1;
-        return ps_fail(err, (int)message->code, "the coordinator ended the run: %s", message->text);
+        return ps_fail(err, (int)message->code, "the coordinator ended the run with code %u, and says why", message->code);
     default: return 0;
     }
 }

@@ -48,7 +48,7 @@ resumed() { # run
     [ ! -e "$1/state/coordinator" ] || fail "$1/state/coordinator is left behind"
     [ -z "$(left_behind)" ] || fail "left behind: $(left_behind)"
 }
-epochs() { "$PENSTOCK" inspect "$1/checkpoints/last" | sed -n 's/^  epoch \([0-9]*\),.*/\1/p'; }
+epochs() { "$PENSTOCK" inspect "$1/checkpoints/last" | sed -n 's/^  [a-z ]*epoch \([0-9]*\),.*/\1/p'; }
 
 start server
 kill -KILL "$(pids server server)"

@@ -27,7 +27,11 @@ for signal in TERM KILL; do
     [ "$digest" = "$want" ] || fail "resumed after SIG$signal: $digest instead of $want"
 done
 
-# Resuming what is finished changes nothing.
+# Resuming what is finished changes nothing, the speed of its training in the metrics included.
+figures() { grep -E '^ "(training|account)"' whole/metrics.json | sed 's/"samples_per_second":[0-9]*//'; }
+training=$(figures)
+expect whole/metrics.json '"samples_per_second":[1-9]'
 penstock 0 train --resume whole
+[ "$(figures)" = "$training" ] || fail "resuming a finished run changed its metrics: $(cat whole/metrics.json)"
 digest whole
 [ "$digest" = "$want" ] || fail "resuming a finished run changed it"

@@ -81,3 +81,6 @@ status=0
 wait $launched || status=$?
 [ $status = 4 ] || { cat alone.txt; fail "a run without workers ended with $status instead of 4"; }
 expect alone.txt 'no worker is left, and none has come for 2 s \(cluster.worker_timeout\); go on from the last checkpoint'
+# Its members say that it is over, and leave the reason to the coordinator.
+[ "$(grep -c 'none has come for 2 s' alone.txt)" = 1 ] || { cat alone.txt; fail 'the reason is said more than once'; }
+expect alone.txt '^penstock: the coordinator ended the run with code 4, and says why$'

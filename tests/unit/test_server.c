@@ -361,7 +361,7 @@ static void a_run_is_saved_and_gone_on_with(void **state)
     assert_memory_equal(users, later, sizeof users);
     stop(&c, PS_EXIT_DATA);
     assert_int_equal(c.status[0], -PS_EXIT_DATA);
-    assert_non_null(strstr(c.err[0].text, "because the test says so"));
+    assert_non_null(strstr(c.err[0].text, "the coordinator ended the run with code"));
 
     cluster_open(&c, 1, 60); /* one server makes the same state as two */
     begin(&c, "", 1);
