@@ -1,7 +1,7 @@
 #!/bin/bash
 # launch/slurm.sbatch on a small Slurm of three nodes: a coordinator's job, a server's and jobs of workers; one of them is cancelled in the
 # middle and another one comes. The result is that of an embedded run, bit for bit, and the coordinator's job has the run's code.
-# time limit: 300
+# time limit: 500
 . "$(dirname "$0")/helpers.sh"
 . "$PENSTOCK_ROOT/tests/lab/lab.sh"
 for program in slurmctld slurmd sbatch; do
@@ -18,7 +18,7 @@ want=$digest
 
 lab_up c1 n1 n2
 "$slurm" up "$PWD/slurm" c1 n1 n2 > slurm.txt 2>&1 || { tail -n 20 slurm.txt; skip "Slurm does not start here: $(tail -n 1 slurm.txt)"; }
-trap '"$slurm" down "$PWD/slurm"' EXIT
+trap '"$slurm" down "$PWD/slurm"; kill $(jobs -p) 2> /dev/null; wait' EXIT
 export PENSTOCK
 submit() { # node, arguments of sbatch and of the script: the job's number
     local node=$1
@@ -44,7 +44,7 @@ grep -q 'endpoint: "tcp://10.77.0.1:' R/state/coordinator || fail "the coordinat
 wait_until 60 'the end of the cancelled job' ended "$first"
 third=$(submit n2 -n 1 "$script" work R)
 wait_until 60 'the worker that came late' members worker 4
-wait_until 120 'the end of the run' ended "$main"
+wait_until 240 'the end of the run' ended "$main"
 for number in $main $serve $second $third; do
     wait_until 30 "the end of job $number" ended "$number"
     [ "$(job "$number")" = 'COMPLETED 0:0 ' ] || { show; fail "job $number ended as $(job "$number")"; }
