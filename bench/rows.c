@@ -35,7 +35,8 @@ static void *coordinate(void *arg)
     job->status = ps_coordinator_start(job->coordinator, NULL, &job->err);
     if (!job->status)
         job->status = ps_coordinator_train(job->coordinator, &training, &job->err);
-    ps_coordinator_stop(job->coordinator, 0, "");
+    if (ps_coordinator_stop(job->coordinator, 0, "", &job->err) && !job->status)
+        job->status = -job->err.code;
     return NULL;
 }
 

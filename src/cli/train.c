@@ -32,7 +32,7 @@ static const struct argp_option options[] = {
      "there, in the place of a coordinator that died or hangs", 0},
     {"servers", KEY_SERVERS, "S", 0, "Servers: threads when embedded; under mpirun, ranks (default: cluster.servers)", 0},
     {"workers", KEY_WORKERS, "W", 0, "Workers, as threads, when embedded (default: one for each core)", 0},
-    {"coordinate", KEY_COORDINATE, NULL, OPTION_HIDDEN, "Be the coordinator alone; used by penstock launch", 0},
+    {"coordinate", KEY_COORDINATE, NULL, 0, "Be the coordinator alone; S servers and W workers come by 'penstock join RUN'", 0},
     {"quiet", KEY_QUIET, NULL, 0, "No progress, only the result", 0},
     {0}};
 
