@@ -103,3 +103,20 @@ expect R/metrics.json '"strangers":[1-9][0-9]*'
 expect coordinator.txt 'somebody without the keys of this run tries to connect'
 refuse R/log.jsonl '"event":"(lost|refused)"'
 [ ! -e R/keys ] || fail 'the keys outlive the run'
+
+# Whoever is lost, the others go on with the same keys, and so do new connections between them.
+penstock 0 train run.yaml --run long --workers 1 --set train.epochs=60
+digest long
+want=$digest
+"$PENSTOCK" launch run.yaml --servers 2 --workers 2 --run hurt --set cluster.security=curve --set train.epochs=60 --set net.deadline=6 \
+    --set servers.wait=0 > hurt.txt 2>&1 &
+launched=$!
+trained() { grep -q '"event":"epoch"' hurt/log.jsonl; }
+wait_until 60 'the first epoch' trained
+for role in server worker; do
+    kill -KILL "$(sed -n "s/.*\"event\":\"member\",\"role\":\"$role\".*\"pid\":\([0-9]*\).*/\1/p" hurt/log.jsonl | head -n 1)"
+done
+wait $launched || { cat hurt.txt; fail "the run that lost a server and a worker ended with $?"; }
+expect hurt/log.jsonl '"event":"rollback"'
+same hurt
+expect hurt/metrics.json '"strangers":[0-9]'
