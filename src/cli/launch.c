@@ -3,7 +3,8 @@
  * One mpirun for the coordinator, in default mode: its exit code is the job's. One mpirun per host and role for servers and
  * workers, in recovery mode, each entirely local to its host, so that a host can be lost. They find the coordinator through
  * RUN/state/coordinator (launch facts, section 7). The groups have process groups of their own: Ctrl-C reaches this program only,
- * which asks the coordinator to end after the epoch, and ends the rest when the coordinator has ended.
+ * which asks the coordinator to end after the epoch, and ends the rest when the coordinator has ended. A coordinator that is killed
+ * or crashes is started again, and takes the run over while the others go on.
  */
 #include <argp.h>
 #include <errno.h>
@@ -21,7 +22,11 @@
 
 static const double RESTART_AFTER = 1; /* seconds */
 enum { KEY_SET = 1000, KEY_RUN, KEY_SERVERS, KEY_WORKERS, KEY_HOSTS, KEY_AGENT, KEY_RESUME, KEY_FROM, MAX_PASSED = 512,
-       MAX_GROUPS = 256 };
+       MAX_GROUPS = 256, MAX_RESTARTS = 5 };
+
+/* A coordinator that was killed is started again after this many seconds, twice as many each time; one that lived for LONG_LIFE begins
+ * anew with both counts. */
+static const double FIRST_BACKOFF = 0.25, NEW_LIFE = 5, LONG_LIFE = 60;
 
 struct arguments {
     const char *conf, *run, *resume, *from, *hosts, *agent;
@@ -55,7 +60,8 @@ static const struct argp_option options[] = {
 
 static const char doc[] =
     "Start a training job as separate mpirun groups.\v"
-    "The exit code is the coordinator's. More workers may join at any time: mpirun -np K penstock join RUN.\n\n"
+    "A coordinator that is killed is started again (at most 5 times in a row) and goes on with the servers and workers that are there. "
+    "The exit code is its last life's. More workers may join at any time: mpirun -np K penstock join RUN.\n\n"
     "--set cluster.security=curve encrypts every socket and lets in nobody without the run's keys, which lie in RUN/keys/curve, "
     "readable by you alone. A connection then carries about a tenth of what it carried (docs/cluster.md).";
 
@@ -177,9 +183,10 @@ static void add_word(FILE *to, const char *word)
     fputc('\'', to);
 }
 
-/* The group's command as shell text: mpirun with what launch facts recommend, around this same program. */
+/* The group's command as shell text: mpirun with what launch facts recommend, around this same program. `again`: a coordinator for
+ * the members of one that died. */
 static char *command_of(const struct arguments *a, const struct group *g, const char *program, const char *run,
-                        int servers, int workers)
+                        int servers, int workers, bool again)
 {
     char *text = NULL;
     size_t size = 0;
@@ -196,12 +203,16 @@ static char *command_of(const struct arguments *a, const struct group *g, const 
     fprintf(to, "exec env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 "
             "OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader "
             "OMPI_MCA_orte_default_hostfile=none OMPI_MCA_mpi_yield_when_idle=1 "
-            "OPENBLAS_NUM_THREADS=1 OMPI_MCA_orte_enable_recovery=%d mpirun -q -np %d",
-            g->role == PS_ROLE_COORDINATOR ? 0 : 1, g->count);
+            "OPENBLAS_NUM_THREADS=1 %s mpirun -q -np %d",
+            /* mpirun ends at once with a coordinator that was killed: there is nobody else in its job to be given time */
+            g->role == PS_ROLE_COORDINATOR ? "OMPI_MCA_odls_base_sigkill_timeout=0" : "OMPI_MCA_orte_enable_recovery=1", g->count);
     add_word(to, program);
     if (g->role == PS_ROLE_COORDINATOR) {
-        fprintf(to, " train --coordinate --servers %d --workers %d", servers, workers);
-        if (a->resume) {
+        fprintf(to, " train --coordinate --servers %d --workers %d%s", servers, workers, again ? " --takeover" : "");
+        char *settled = ps_format("%s/config.yaml", run);
+        bool resume = a->resume || (again && access(settled, F_OK) == 0);
+        free(settled);
+        if (resume) {
             if (a->from) {
                 fputs(" --from", to);
                 add_word(to, a->from);
@@ -331,28 +342,88 @@ static void replace(struct group *g, const char *agent)
     start(g, agent);
 }
 
-/* Waits for the coordinator's mpirun. A first Ctrl-C is handed on to the coordinator, which ends after the epoch. */
-static int watch(struct group *group, int groups, struct group *coordinator, const char *agent, const char *run)
+struct supervisor {
+    const struct arguments *arguments;
+    struct group *group, *coordinator; /* coordinator: one of the groups */
+    int groups, restarts;
+    const char *program, *run;
+    double begin, start_at; /* of the coordinator's life; of the next one */
+    bool told;              /* Ctrl-C has been handed on */
+};
+
+/* Whether the coordinator has ended, and the job with it; *code is how. One that did not end by itself (a code of 128 or more) is due
+ * to be started again. */
+static bool coordinator_ended(struct supervisor *s, int *code)
 {
-    bool told = false;
-    int status;
-    for (;;) {
-        pid_t ended = waitpid(coordinator->pid, &status, WNOHANG);
-        if (ended == coordinator->pid || (ended < 0 && errno != EINTR))
-            break;
-        if (ps_interrupted && !told) {
-            fprintf(stderr, "penstock: ending after this epoch; once more to end at once\n");
-            ask_to_end(coordinator, agent, run);
-            told = true;
+    int status = 0;
+    pid_t ended = waitpid(s->coordinator->pid, &status, WNOHANG);
+    if (!ended || (ended < 0 && errno == EINTR))
+        return false;
+    s->coordinator->pid = 0;
+    *code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    s->restarts = ps_now() - s->begin > LONG_LIFE ? 1 : s->restarts + 1;
+    if (*code < 128 || s->told || s->restarts > MAX_RESTARTS)
+        return true;
+    s->start_at = ps_now() + FIRST_BACKOFF * (1 << (s->restarts - 1));
+    ps_warn("the coordinator ended with code %d; it is started again (%d of %d)", *code, s->restarts, MAX_RESTARTS);
+    return false;
+}
+
+static void start_again(struct supervisor *s)
+{
+    end_group(s->coordinator, 0); /* what its mpirun has left */
+    free(s->coordinator->command);
+    s->coordinator->command = command_of(s->arguments, s->coordinator, s->program, s->run, total(s->group, s->groups, PS_ROLE_SERVER),
+                                         total(s->group, s->groups, PS_ROLE_WORKER), true);
+    s->begin = ps_now();
+    start(s->coordinator, s->arguments->agent);
+}
+
+/* A coordinator that has just been started again may only have to say that the run has ended. */
+static bool may_replace(const struct supervisor *s)
+{
+    return s->coordinator->pid && (!s->restarts || ps_now() - s->begin > NEW_LIFE);
+}
+
+/* The members go on with a coordinator that somebody else has started. */
+static void wait_for_others(struct supervisor *s)
+{
+    int left = 1;
+    fprintf(stderr, "penstock: another coordinator has taken over; the servers and workers started here go on with it\n");
+    while (left && !ps_interrupted) {
+        left = 0;
+        for (int i = 0; i < s->groups; i++) {
+            if (s->group[i].pid > 0 && waitpid(s->group[i].pid, NULL, WNOHANG))
+                s->group[i].pid = 0;
+            left += s->group[i].pid > 0;
         }
-        for (int i = 0; i < groups && !told; i++)
-            replace(&group[i], agent);
         ps_net_wait(NULL, 0, 0.05, NULL);
     }
-    coordinator->pid = 0;
-    int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    for (int i = 0; i < groups; i++) /* they have been told by the coordinator, unless it died */
-        end_group(&group[i], code ? 1 : 5);
+}
+
+/* Waits for the coordinator's last life. A first Ctrl-C is handed on to the coordinator, which ends after the epoch. */
+static int watch(struct supervisor *s)
+{
+    int code = 0;
+    s->begin = ps_now();
+    for (;;) {
+        if (s->coordinator->pid ? coordinator_ended(s, &code) : ps_interrupted)
+            break;
+        if (!s->coordinator->pid && ps_now() >= s->start_at)
+            start_again(s);
+        if (ps_interrupted && !s->told) {
+            fprintf(stderr, "penstock: ending after this epoch; once more to end at once\n");
+            ask_to_end(s->coordinator, s->arguments->agent, s->run);
+            s->told = true;
+        }
+        for (int i = 0; i < s->groups && !s->told && may_replace(s); i++)
+            replace(&s->group[i], s->arguments->agent);
+        ps_net_wait(NULL, 0, 0.05, NULL);
+    }
+    if (code == PS_EXIT_SUPERSEDED)
+        wait_for_others(s);
+    for (int i = 0; i < s->groups; i++) /* they have been told by the coordinator, unless it died */
+        end_group(&s->group[i], code ? 1 : 5);
     return code;
 }
 
@@ -415,13 +486,15 @@ int cmd_launch(int argc, char **argv)
     int servers = total(group, groups, PS_ROLE_SERVER), workers = total(group, groups, PS_ROLE_WORKER);
     struct group *coordinator = NULL;
     for (int i = 0; i < groups; i++) {
-        group[i].command = command_of(&a, &group[i], program, folder, servers, workers);
+        group[i].command = command_of(&a, &group[i], program, folder, servers, workers, false);
         start(&group[i], a.agent);
         if (group[i].role == PS_ROLE_COORDINATOR)
             coordinator = &group[i];
     }
     PS_ASSERT(coordinator); /* there is one in every list of groups */
-    int code = watch(group, groups, coordinator, a.agent, folder);
+    struct supervisor supervisor = {.arguments = &a, .group = group, .coordinator = coordinator, .groups = groups, .program = program,
+                                    .run = folder};
+    int code = watch(&supervisor);
     for (int i = 0; i < groups; i++)
         free(group[i].command);
     free(folder);

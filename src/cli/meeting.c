@@ -99,6 +99,8 @@ int ps_meeting_find(struct ps_meeting *meeting, const char *run, double wait, st
     }
     if (!status && meeting->failed)
         status = ps_fail(err, PS_EXIT_NET, "%s tells of a run that failed at its start", path);
+    if (!status && (size_t)snprintf(meeting->file, sizeof meeting->file, "%s", path) >= sizeof meeting->file)
+        *meeting->file = 0; /* a path that long is not looked at again */
     free(path);
     if (!status && *meeting->keys) { /* the folder may have another name here */
         char *keys = ps_credentials_path(run);

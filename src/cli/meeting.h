@@ -14,6 +14,7 @@ struct ps_meeting {
     int servers;    /* in the whole job */
     int pid;        /* of the coordinator, on its host */
     const char *data; /* not written; borrowed: where the dataset is on this host, or NULL: where the coordinator has it */
+    char file[512]; /* not written: where this was read, so that a member can look again; "" where there is no file */
     int failed;     /* not 0: there is no job, and rank 0 ends with this code */
 };
 

@@ -82,6 +82,7 @@ static void *play(void *arg)
     if (role->kind == PS_ROLE_SERVER) {
         struct ps_server_options options = {.net = role->crew->net,
                                             .coordinator = m->endpoint,
+                                            .meeting = *m->file ? m->file : NULL,
                                             .bind = role->bind,
                                             .start_timeout = m->start_timeout,
                                             .coordinator_timeout = m->coordinator_timeout};
@@ -90,6 +91,7 @@ static void *play(void *arg)
         struct ps_worker_options options = {.net = role->crew->net,
                                             .data = m->data,
                                             .coordinator = m->endpoint,
+                                            .meeting = *m->file ? m->file : NULL,
                                             .start_timeout = m->start_timeout,
                                             .coordinator_timeout = m->coordinator_timeout,
                                             .leave = workers_leave ? &ps_interrupted : NULL,

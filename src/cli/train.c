@@ -174,9 +174,14 @@ static int train(struct ps_run *run, const struct arguments *a, struct ps_error 
 {
     char *from = NULL, *best = NULL;
     struct ps_training training = {0};
-    int status = a->resume ? ps_cut_choose(run->checkpoints, a->from, run->log, &from, err) : 0;
+    bool begun = ps_coordinator_begun(run->coordinator); /* this is a takeover: the servers have their rows */
+    int status = a->resume && !begun ? ps_cut_choose(run->checkpoints, a->from, run->log, &from, err) : 0;
     if (!status)
         status = ps_coordinator_start(run->coordinator, from, err);
+    if (status == 1) { /* the members have to be told, no more */
+        status = -err->code;
+        goto end;
+    }
     if (!status)
         status = ps_run_settle(run, err);
     if (!status && run->model.class_->forward) /* a rule has nothing to learn and is only reported */
@@ -193,6 +198,7 @@ static int train(struct ps_run *run, const struct arguments *a, struct ps_error 
     }
     if (!status)
         status = ps_report_run(run, &training, err);
+end:
     free(from);
     free(best);
     return status;

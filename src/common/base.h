@@ -75,6 +75,8 @@ char *ps_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Monotonic seconds, for deadlines and rates; wall clock only for what a person reads. */
 double ps_now(void);
+/* Seconds since 1970: for what outlives a process. It may jump. */
+double ps_wall_clock(void);
 /* "2026-11-21T05:22:48Z" into text. */
 void ps_timestamp(char text[32]);
 

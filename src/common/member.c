@@ -1,4 +1,4 @@
-/* member.c - greeting, beats and goodbye; see member.h. */
+/* member.c - greeting, beats, a coordinator that moves, and goodbye; see member.h. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -10,14 +10,22 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/file.h"
+#include "common/yaml.h"
+
 static const double BEAT_EVERY = 0.25;
+static const double LOOK_AFTER = 1; /* seconds of silence before the meeting file is read again, and between readings */
+enum { MEETING_BYTES = 1 << 16 };
 
 struct ps_membership {
+    struct ps_membership_options options;
     struct ps_socket *control, *beat; /* owned; `beat` belongs to the beat thread */
-    uint64_t run, incarnation, coordinator;
-    uint32_t term;
-    char endpoint[256]; /* the coordinator's, for messages */
-    double coordinator_timeout;
+    uint64_t run;
+    bool greeting;      /* there is a new coordinator, or a new connection, and no WELCOME yet */
+    double hello_at;    /* when to say HELLO again */
+    char *meeting;      /* owned: the meeting file as it was last read, or NULL */
+    double looked;      /* when that was */
+    char endpoint[256]; /* that `control` is connected to */
 
     pthread_t thread;
     bool running;
@@ -27,6 +35,9 @@ struct ps_membership {
     struct ps_progress progress;
     uint32_t entry_capacity; /* of progress.entry, which is owned */
     double last_ack;
+    uint64_t coordinator; /* incarnation */
+    uint32_t term;
+    char moved[256]; /* where the coordinator is by now; "" where `control` need not be moved */
 };
 
 static void send_on(struct ps_socket *socket, const struct ps_control *control, struct ps_frame *bulk)
@@ -54,31 +65,65 @@ static int receive_on(struct ps_membership *m, struct ps_socket *socket, struct 
         ps_message_fini(&message);
         if (status)
             continue;
-        if (control->to == m->incarnation && (!m->run || control->run == m->run))
+        if (control->to == m->options.incarnation && (!m->run || control->run == m->run))
             return 1;
         ps_control_fini(control);
     }
     return 0;
 }
 
+/* Looks whether the meeting file names another coordinator than before: true, with its endpoint. A coordinator that was killed is
+ * found where it was by itself; one that hangs still has its connections, so its successor is connected to even at the same place. */
+static bool look_around(struct ps_membership *m, char endpoint[256])
+{
+    struct ps_error ignored;
+    char *text;
+    size_t size;
+    m->looked = ps_now();
+    if (!m->options.meeting || ps_file_read(m->options.meeting, MEETING_BYTES, &text, &size, &ignored))
+        return false; /* none yet, or it is being replaced */
+    bool first = !m->meeting, news = first || strcmp(text, m->meeting) != 0;
+    free(m->meeting);
+    m->meeting = text;
+    struct ps_yaml *root;
+    if (!news || ps_yaml_load_text(text, size, m->options.meeting, PS_EXIT_DATA, &root, &ignored))
+        return false;
+    const struct ps_yaml *node = ps_yaml_get(root, "endpoint");
+    news = node && node->kind == PS_YAML_SCALAR && *node->text && strlen(node->text) < 256 &&
+           (!first || strcmp(node->text, m->options.coordinator) != 0);
+    if (news)
+        snprintf(endpoint, 256, "%s", node->text);
+    ps_yaml_free(root);
+    return news;
+}
+
 static void *beat(void *arg)
 {
     struct ps_membership *m = arg;
+    char at[256], moved[256];
     uint64_t number = 0;
     pthread_mutex_lock(&m->lock);
+    snprintf(at, sizeof at, "%s", m->endpoint);
     while (!m->stopping) {
-        struct ps_control control = {.kind = PS_BEAT, .run = m->run, .from = m->incarnation, .to = m->coordinator,
-                                     .request = ++number, .progress = m->progress};
-        struct ps_message message;
-        ps_message_init(&message);
-        ps_control_pack(&control, ps_message_add(&message));
+        struct ps_control message = {.kind = PS_BEAT, .run = m->run, .from = m->options.incarnation, .to = m->coordinator,
+                                     .term = m->term, .request = ++number, .progress = m->progress};
+        bool silent = ps_now() - m->last_ack > LOOK_AFTER;
+        struct ps_message beat;
+        ps_message_init(&beat);
+        ps_control_pack(&message, ps_message_add(&beat)); /* under the lock: what the progress points at is the owner's */
         pthread_mutex_unlock(&m->lock);
-        if (ps_socket_send(m->beat, 0, &message))
-            ps_message_fini(&message);
+        struct ps_error ignored;
+        bool news = silent && ps_now() - m->looked > LOOK_AFTER && look_around(m, moved);
+        if (news) {
+            ps_socket_move(m->beat, at, moved, &ignored);
+            snprintf(at, sizeof at, "%s", moved);
+        }
+        if (ps_socket_send(m->beat, 0, &beat))
+            ps_message_fini(&beat);
         struct ps_control answer;
         bool heard = false;
         while (receive_on(m, m->beat, &answer)) {
-            heard |= answer.kind == PS_BEAT_ACK;
+            heard |= answer.kind == PS_BEAT_ACK && answer.term >= message.term;
             ps_control_fini(&answer);
         }
         struct timespec until;
@@ -89,6 +134,8 @@ static void *beat(void *arg)
         pthread_mutex_lock(&m->lock);
         if (heard)
             m->last_ack = ps_now();
+        if (news)
+            snprintf(m->moved, sizeof m->moved, "%s", moved);
         if (!m->stopping && !m->at_once)
             pthread_cond_timedwait(&m->wake, &m->lock, &until);
         m->at_once = false;
@@ -97,18 +144,34 @@ static void *beat(void *arg)
     return NULL;
 }
 
-static int greet(struct ps_membership *m, enum ps_role role, const char *endpoint, double timeout,
-                 struct ps_control *welcome, struct ps_error *err)
+static void send_hello(struct ps_membership *m, struct ps_control *hello)
 {
     char host[256] = "";
     gethostname(host, sizeof host - 1);
-    struct ps_control hello = {.kind = PS_HELLO,
-                               .from = m->incarnation,
-                               .role = role,
-                               .host = host,
-                               .endpoint = (char *)(uintptr_t)endpoint,
-                               .pid = (uint32_t)getpid()};
-    double begin = ps_now(), hello_at = begin;
+    hello->kind = PS_HELLO;
+    hello->run = m->run;
+    hello->term = m->term;
+    hello->from = m->options.incarnation;
+    hello->role = m->options.role;
+    hello->host = host;
+    hello->endpoint = (char *)(uintptr_t)m->options.endpoint;
+    hello->pid = (uint32_t)getpid();
+    send_on(m->control, hello, NULL);
+    m->hello_at = ps_now() + BEAT_EVERY;
+}
+
+/* Connects `control` where the coordinator is by now. */
+static void follow(struct ps_membership *m, const char *endpoint)
+{
+    struct ps_error ignored; /* the next look at the meeting file finds a better one */
+    ps_socket_move(m->control, m->endpoint, endpoint, &ignored);
+    snprintf(m->endpoint, sizeof m->endpoint, "%s", endpoint);
+}
+
+static int greet(struct ps_membership *m, struct ps_control *welcome, struct ps_error *err)
+{
+    double begin = ps_now();
+    char moved[256];
     for (;;) {
         double now = ps_now();
         struct ps_contact contact;
@@ -117,19 +180,21 @@ static int greet(struct ps_membership *m, enum ps_role role, const char *endpoin
             return ps_fail(err, PS_EXIT_NET, "the coordinator at %s refuses this process, which has not the same keys: where the run has "
                            "cluster.security: curve, join by its folder, or give a copy of RUN/keys/curve with --key; where it "
                            "has not, give no --key", m->endpoint);
-        if (now - begin > timeout)
+        if (now - begin > m->options.start_timeout)
             return contact.reached
                        ? ps_fail(err, PS_EXIT_NET, "no coordinator has answered at %s for %.0f s, though somebody listens there; its log "
                                  "says why", m->endpoint, now - begin)
                        : ps_fail(err, PS_EXIT_NET, "nobody listens at %s, tried for %.0f s; is the run still going on, and does it "
                                  "listen on an address that this host can reach? Without cluster.interface that is its own host only",
                                  m->endpoint, now - begin);
-        if (now >= hello_at) {
-            send_on(m->control, &hello, NULL);
-            hello_at = now + BEAT_EVERY;
+        if (now - m->looked > LOOK_AFTER && look_around(m, moved))
+            follow(m, moved);
+        if (now >= m->hello_at) {
+            struct ps_control hello = {0};
+            send_hello(m, &hello);
         }
         bool ready;
-        ps_net_wait(&m->control, 1, hello_at - now, &ready);
+        ps_net_wait(&m->control, 1, m->hello_at - now, &ready);
         struct ps_control message;
         while (receive_on(m, m->control, &message)) {
             if (message.kind == PS_WELCOME) {
@@ -150,29 +215,30 @@ static int greet(struct ps_membership *m, enum ps_role role, const char *endpoin
     }
 }
 
-int ps_membership_join(struct ps_membership **member, struct ps_net *net, const char *coordinator, enum ps_role role,
-                       uint64_t incarnation, const char *endpoint, double timeout, double coordinator_timeout,
-                       struct ps_control *welcome, struct ps_error *err)
+int ps_membership_join(struct ps_membership **member, const struct ps_membership_options *options, struct ps_control *welcome,
+                       struct ps_error *err)
 {
     struct ps_membership *m = ps_calloc(1, sizeof *m);
-    m->incarnation = incarnation;
-    m->coordinator_timeout = coordinator_timeout;
-    snprintf(m->endpoint, sizeof m->endpoint, "%s", coordinator);
+    char moved[256];
+    m->options = *options;
+    snprintf(m->endpoint, sizeof m->endpoint, "%s", options->coordinator);
     pthread_mutex_init(&m->lock, NULL);
     pthread_condattr_t clock;
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_cond_init(&m->wake, &clock);
     pthread_condattr_destroy(&clock);
-    int status = ps_net_connect(net, coordinator, incarnation, &m->control, err);
+    if (look_around(m, moved)) /* since the caller read the file */
+        snprintf(m->endpoint, sizeof m->endpoint, "%s", moved);
+    int status = ps_net_connect(options->net, m->endpoint, options->incarnation, &m->control, err);
     if (!status)
-        status = ps_socket_watch(net, m->control, err);
+        status = ps_socket_watch(options->net, m->control, err);
     if (!status)
-        status = ps_net_connect(net, coordinator, ps_net_incarnation(), &m->beat, err);
-    if (!status)
-        status = greet(m, role, endpoint, timeout, welcome, err);
+        status = greet(m, welcome, err);
     if (!status)
         ps_socket_unwatch(m->control);
+    if (!status)
+        status = ps_net_connect(options->net, m->endpoint, ps_net_incarnation(), &m->beat, err);
     if (status) {
         ps_membership_leave(m, 0, "");
         return status;
@@ -190,22 +256,57 @@ struct ps_socket *ps_membership_socket(struct ps_membership *m)
     return m->control;
 }
 
+/* What the owner has to do where the coordinator has moved or changed. */
+static void catch_up(struct ps_membership *m)
+{
+    char moved[256];
+    pthread_mutex_lock(&m->lock);
+    snprintf(moved, sizeof moved, "%s", m->moved);
+    *m->moved = 0;
+    pthread_mutex_unlock(&m->lock);
+    if (*moved) { /* what was under way is lost: HELLO says so */
+        follow(m, moved);
+        m->greeting = true;
+        m->hello_at = 0;
+    }
+    if (m->greeting && ps_now() >= m->hello_at) {
+        struct ps_control hello = {0};
+        m->options.holds(m->options.ctx, &hello);
+        send_hello(m, &hello);
+        free(hello.held);
+    }
+}
+
+static void accept_term(struct ps_membership *m, const struct ps_control *message)
+{
+    pthread_mutex_lock(&m->lock);
+    m->term = message->term;
+    m->coordinator = message->from;
+    pthread_mutex_unlock(&m->lock);
+    m->greeting = true;
+    m->hello_at = 0;
+}
+
 int ps_membership_receive(struct ps_membership *m, struct ps_control *message)
 {
     while (receive_on(m, m->control, message)) {
-        if (message->term >= m->term) {
-            m->term = message->term;
+        if (message->term > m->term)
+            accept_term(m, message);
+        bool welcome = message->kind == PS_WELCOME; /* only a new one's, or a repeat */
+        if (message->term == m->term && welcome)
+            m->greeting = false;
+        if (message->term == m->term && !welcome && message->kind != PS_BEAT_ACK)
             return 1;
-        }
         ps_control_fini(message);
     }
+    catch_up(m);
     return 0;
 }
 
 void ps_membership_send(struct ps_membership *m, struct ps_control *message, struct ps_frame *bulk)
 {
     message->run = m->run;
-    message->from = m->incarnation;
+    message->from = m->options.incarnation;
     message->to = m->coordinator;
     message->term = m->term;
     send_on(m->control, message, bulk);
@@ -241,7 +342,7 @@ int ps_membership_check(struct ps_membership *m, struct ps_error *err)
     pthread_mutex_lock(&m->lock);
     double silent = ps_now() - m->last_ack;
     pthread_mutex_unlock(&m->lock);
-    if (silent <= m->coordinator_timeout)
+    if (silent <= m->options.coordinator_timeout)
         return 0;
     return ps_fail(err, PS_EXIT_NET, "the coordinator at %s has been silent for %.0f s; its log says why, and 'penstock train "
                    "--resume RUN' goes on from the last checkpoint", m->endpoint, silent);
@@ -265,5 +366,6 @@ void ps_membership_leave(struct ps_membership *m, int code, const char *text)
     pthread_mutex_destroy(&m->lock);
     pthread_cond_destroy(&m->wake);
     free(m->progress.entry);
+    free(m->meeting);
     free(m);
 }

@@ -1,7 +1,12 @@
-/* member.h - what a server and a worker share: greeting the coordinator, beats from a thread of their own, goodbye.
+/* member.h - what a server and a worker share: greeting the coordinator, beats from a thread of their own, finding the next
+ * coordinator, goodbye.
  *
  * The owner of a membership is one thread; ps_membership_progress and the beat thread meet under a lock. A beat comes every
  * 250 ms whatever the owner is busy with, so the coordinator tells a busy process from a lost one.
+ *
+ * A coordinator may be replaced while its members live. It is found again where it was, or where the meeting file says by now. A
+ * message of a higher term than any before tells the member that there is a new one: it says HELLO again, with all that it holds,
+ * until it is welcomed, and refuses what coordinators of lower terms say from then on.
  */
 #ifndef PS_COMMON_MEMBER_H
 #define PS_COMMON_MEMBER_H
@@ -11,16 +16,29 @@
 
 struct ps_membership;
 
-/* Says HELLO (every 250 ms) until a WELCOME comes, which is handed to the caller (ps_control_fini), or `timeout` seconds are
- * over: PS_EXIT_NET with a sentence. `endpoint` is where the member serves ("" for a worker). The beats begin here.
- * `coordinator_timeout` is how long the coordinator may be silent before ps_membership_check fails. */
-int ps_membership_join(struct ps_membership **member, struct ps_net *net, const char *coordinator, enum ps_role role,
-                       uint64_t incarnation, const char *endpoint, double timeout, double coordinator_timeout,
-                       struct ps_control *welcome, struct ps_error *err);
-/* The control connection, for ps_net_wait. */
+struct ps_membership_options {
+    struct ps_net *net;      /* borrowed, like all pointers here, until ps_membership_leave */
+    const char *coordinator; /* its endpoint */
+    const char *meeting;     /* file that says where it is ("endpoint: ..."), read again when it is silent; NULL: it does not move */
+    enum ps_role role;
+    uint64_t incarnation;
+    const char *endpoint;       /* where the member serves; "" for a worker */
+    double start_timeout;       /* seconds to wait for WELCOME */
+    double coordinator_timeout; /* seconds that the coordinator may be silent before ps_membership_check fails */
+    /* Fills era, map, epoch and held (an array from ps_calloc, freed by the caller) of a HELLO; called by the owner's thread, in
+     * ps_membership_receive. */
+    void (*holds)(void *ctx, struct ps_control *hello);
+    void *ctx;
+};
+
+/* Says HELLO (every 250 ms) until a WELCOME comes, which is handed to the caller (ps_control_fini), or start_timeout is over:
+ * PS_EXIT_NET with a sentence. The beats begin here. */
+int ps_membership_join(struct ps_membership **member, const struct ps_membership_options *options, struct ps_control *welcome,
+                       struct ps_error *err);
+/* The control connection, for ps_net_wait; the same one as long as the membership lasts. */
 struct ps_socket *ps_membership_socket(struct ps_membership *member);
-/* A control message that has arrived (1; the caller frees it by ps_control_fini), or 0. Messages of another run, or of a lower
- * term than one already seen, are dropped. */
+/* A control message that has arrived (1; the caller frees it by ps_control_fini), or 0. To be called about once a second also where
+ * nothing has arrived. Messages of another run, or of a lower term than one already seen, are dropped. */
 int ps_membership_receive(struct ps_membership *member, struct ps_control *message);
 /* Sends a control message (run, from, to and term are filled in), with an optional second frame, which is consumed.
  * A message that cannot be sent now is lost: whoever needs an answer asks again. */

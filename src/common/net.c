@@ -159,6 +159,8 @@ static int socket_new(struct ps_net *net, bool router, uint64_t incarnation, str
     if (router) {
         set_int(s, ZMQ_ROUTER_MANDATORY, 1);
         set_int(s, ZMQ_TCP_MAXRT, UNHEARD_MS); /* what the other host's kernel does not acknowledge for so long ends the connection */
+        /* A peer that connects anew before its old connection is seen to be dead is heard on the new one. */
+        set_int(s, ZMQ_ROUTER_HANDOVER, 1);
     } else {
         set_int(s, ZMQ_IMMEDIATE, 1);
     }
@@ -313,6 +315,14 @@ int ps_monitor_lost(struct ps_socket *monitor)
 int ps_message_connection(const struct ps_message *message)
 {
     return message->count ? zmq_msg_get(raw(&message->frame[0]), ZMQ_SRCFD) : -1;
+}
+
+int ps_socket_move(struct ps_socket *socket, const char *from, const char *to, struct ps_error *err)
+{
+    zmq_disconnect(socket->zmq, from);
+    if (zmq_connect(socket->zmq, to))
+        return ps_fail(err, PS_EXIT_NET, "cannot connect to '%s': %s", to, zmq_strerror(errno));
+    return 0;
 }
 
 void ps_socket_close(struct ps_socket *socket)

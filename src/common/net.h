@@ -70,6 +70,8 @@ bool ps_net_stays_on_host(const char *endpoint);
 /* Connects a DEALER; returns at once, the connection is made and re-made in the background. */
 int ps_net_connect(struct ps_net *net, const char *endpoint, uint64_t incarnation, struct ps_socket **socket,
                    struct ps_error *err);
+/* Connects a DEALER to `to` instead of `from`, or anew to the same endpoint; what was under way is lost. */
+int ps_socket_move(struct ps_socket *socket, const char *from, const char *to, struct ps_error *err);
 void ps_socket_close(struct ps_socket *socket);
 
 /* How far the connection of a DEALER has come since it began to be watched. */

@@ -221,6 +221,19 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
     m.n_file = c->file_count;
     m.file = file_pointers;
 
+    POINTERS(Penstock__Held, penstock__held__init, c->held_count, held, held_pointers);
+    for (uint32_t i = 0; i < c->held_count; i++) {
+        held[i].lane = c->held[i].lane;
+        held[i].lease = c->held[i].lease;
+        held[i].position = c->held[i].position;
+        held[i].done = c->held[i].done;
+        held[i].samples = c->held[i].samples;
+        held[i].measured = c->held[i].measured;
+        held[i].loss = c->held[i].loss;
+    }
+    m.n_held = c->held_count;
+    m.held = held_pointers;
+
     Penstock__Progress progress = PENSTOCK__PROGRESS__INIT;
     POINTERS(Penstock__Lane, penstock__lane__init, c->progress.entries, entry, entry_pointers);
     fill_lanes(entry, c->progress.entry, c->progress.entries);
@@ -253,6 +266,7 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
     pack(&m.base, frame);
     free(lane), free(lane_pointers), free(table), free(table_pointers), free(field), free(field_pointers);
     free(shard), free(shard_pointers), free(file), free(file_pointers), free(entry), free(entry_pointers);
+    free(held), free(held_pointers);
 }
 
 /* Copies a name of bounded length; false where it does not fit. */
@@ -301,6 +315,7 @@ static bool take_table(const Penstock__Table *from, struct ps_table_spec *to)
 static int take_arrays(const Penstock__Control *m, struct ps_control *c, struct ps_error *err)
 {
     if (m->n_lane > PS_MAX_LANES || m->n_table > PS_MAX_TABLES || m->n_shards > PS_MAX_SHARDS || m->n_file > 4096 ||
+        m->n_held > PS_MAX_LANES ||
         (m->progress && m->progress->n_lane > PS_MAX_LANES))
         return ps_fail(err, PS_EXIT_NET, "a control message with impossible counts");
     c->lane_count = (uint32_t)m->n_lane;
@@ -329,6 +344,11 @@ static int take_arrays(const Penstock__Control *m, struct ps_control *c, struct 
         c->file[i].bytes = m->file[i]->bytes;
         c->file[i].checksum = m->file[i]->checksum;
     }
+    c->held_count = (uint32_t)m->n_held;
+    c->held = ps_calloc(m->n_held, sizeof *c->held);
+    for (size_t i = 0; i < m->n_held; i++)
+        c->held[i] = (struct ps_held){m->held[i]->lane, m->held[i]->lease, m->held[i]->position,
+                                      m->held[i]->done, m->held[i]->samples, m->held[i]->measured, m->held[i]->loss};
     if (m->progress) {
         c->progress = (struct ps_progress){.samples = m->progress->samples,
                                            .loss = m->progress->loss,
@@ -409,6 +429,7 @@ int ps_control_unpack(const struct ps_message *message, struct ps_control *contr
 void ps_control_fini(struct ps_control *c)
 {
     free(c->host), free(c->endpoint), free(c->text), free(c->kernel), free(c->lane), free(c->table), free(c->shards), free(c->file);
+    free(c->held);
     free(c->progress.entry);
     *c = (struct ps_control){0};
 }

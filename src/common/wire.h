@@ -21,7 +21,7 @@ enum ps_message_kind {
     PS_REFUSE = 5,
 
     PS_CONTROL = 32,
-    PS_HELLO,        /* member -> coordinator: role, host, endpoint */
+    PS_HELLO,        /* member -> coordinator: role, host, endpoint; to one of a higher term also what it holds: era, map, epoch, lanes */
     PS_WELCOME,      /* back: term, era, map, tables, configuration; a worker gets the shards too */
     PS_BEAT,         /* member -> coordinator, every 250 ms, from its own thread: progress */
     PS_BEAT_ACK,     /* back: term, era, map */
@@ -121,6 +121,15 @@ struct ps_cost {
     uint64_t waits;  /* changes that had to wait for the writer */
 };
 
+/* A lane as a server or a worker has it: what it tells a coordinator that has taken over. */
+struct ps_held {
+    uint32_t lane;
+    uint64_t lease, position; /* position: hwm of a shard, next push of a worker */
+    bool done;                /* worker: every shard has acknowledged its END; then as in LANE_DONE: */
+    uint64_t samples, measured; /* of the whole lane; of them computed by this worker, with this loss */
+    double loss;
+};
+
 /* What a beat tells of a member. */
 struct ps_progress {
     uint64_t samples; /* of this training epoch */
@@ -161,6 +170,8 @@ struct ps_control {
     struct ps_progress progress;
     uint64_t since;
     struct ps_cost cost;
+    uint32_t held_count; /* HELLO */
+    struct ps_held *held;
 };
 
 enum ps_role { PS_ROLE_COORDINATOR = 1, PS_ROLE_SERVER = 2, PS_ROLE_WORKER = 3 };

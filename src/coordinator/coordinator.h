@@ -74,7 +74,10 @@ const char *ps_coordinator_endpoint(const struct ps_coordinator *coordinator);
 int ps_cut_choose(const char *checkpoints, const char *name, struct ps_runlog *log, char **folder,
                          struct ps_error *err);
 
-/* Waits for the members, welcomes them and loads the servers: from checkpoint folder `from`, or initial values (NULL). */
+/* Whether this is a takeover of a run whose servers have been told what to load. */
+bool ps_coordinator_begun(const struct ps_coordinator *coordinator);
+/* Waits for the members, welcomes them and loads the servers: from checkpoint folder `from`, or initial values (NULL). A takeover
+ * goes on with what is there instead, and returns 1 where the run has ended already: with which code and reason is in `err`. */
 int ps_coordinator_start(struct ps_coordinator *coordinator, const char *from, struct ps_error *err);
 /* Puts other rows into the servers (a new era), e.g. those of the best checkpoint. */
 int ps_coordinator_load(struct ps_coordinator *coordinator, const char *from, struct ps_error *err);

@@ -106,6 +106,8 @@ static void tell_cut(struct ps_coordinator *c)
 void ps_cut_prepare(struct ps_coordinator *c)
 {
     c->cutting.begun = ps_now();
+    if (ps_coordinator_begun(c))
+        return; /* the record tells */
     if (c->training.best_epoch != c->epoch || c->stage == PS_STAGE_BETWEEN) {
         c->cutting.saved_best = c->training.best;
         c->cutting.saved_best_epoch = c->training.best_epoch;
@@ -116,6 +118,7 @@ void ps_cut_begin(struct ps_coordinator *c, bool complete, bool best)
 {
     struct ps_cutting *k = &c->cutting;
     PS_ASSERT(k->phase == PS_CUT_IDLE);
+    c->cut = PS_MAX(c->cut, (uint64_t)c->term << 32); /* higher than any of an older term */
     k->begun = ps_now();
     k->last_steps = steps_so_far(c);
     k->best = best;
@@ -133,6 +136,60 @@ void ps_cut_begin(struct ps_coordinator *c, bool complete, bool best)
     /* What an earlier life of the run left under this name (it was resumed from before it) is not trusted. */
     if (!ps_folder_remove(k->folder, &k->failure))
         ps_folder_make(k->folder, &k->failure);
+}
+
+/* Whether `last` holds that cut, or one after it, of this era. */
+static bool published(const struct ps_coordinator *c, uint64_t cut)
+{
+    struct ps_error ignored;
+    struct ps_manifest m;
+    char *last = ps_format("%s/last", c->options.checkpoints);
+    bool is = !ps_manifest_read(&m, last, &ignored);
+    free(last);
+    if (is) {
+        is = m.era == c->era && m.cut >= cut;
+        ps_manifest_fini(&m);
+    }
+    return is;
+}
+
+void ps_cut_resume(struct ps_coordinator *c)
+{
+    struct ps_cutting *k = &c->cutting;
+    uint64_t cut = k->pending;
+    k->pending = 0;
+    if (c->options.checkpoints && published(c, cut)) { /* with the cut, or with one after it; without one, what was saved last in this era */
+        char *last = ps_format("%s/last", c->options.checkpoints);
+        struct ps_training training = cut ? k->training : c->saved;
+        ps_recover_from(c, last);
+        c->saved = training;
+        free(last);
+        if (cut && k->best) {
+            k->saved_best = k->training.best;
+            k->saved_best_epoch = k->training.best_epoch;
+        }
+        return;
+    }
+    if (!cut)
+        return;
+    c->cut = cut;
+    k->phase = PS_CUT_FILES;
+    k->begun = k->since = ps_now();
+    k->asked = 0;
+    k->attempts = ATTEMPTS; /* another one would be of another state */
+    k->dropped = false;
+    k->cost = (struct ps_cost){0};
+    k->failure = (struct ps_error){0};
+    k->manifest = draft(c, true);
+    k->manifest.epoch = k->training.epoch;
+    k->manifest.cut = cut;
+    k->limit = ps_calloc(c->lanes, sizeof *k->limit);
+    for (uint32_t l = 0; l < c->lanes; l++) /* all have ended: the servers say where */
+        k->limit[l] = (struct ps_lane_entry){.lane = l};
+    memset(k->answered, 0, sizeof k->answered);
+    memset(k->reached, 0, sizeof k->reached);
+    snprintf(k->name, sizeof k->name, "epoch-%04u", k->training.epoch);
+    k->folder = ps_format("%s/%s", c->options.checkpoints, k->name);
 }
 
 bool ps_cut_due(const struct ps_coordinator *c)

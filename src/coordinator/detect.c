@@ -15,6 +15,7 @@
 static const double CUT_OFF = 0.3;   /* seconds */
 static const double NUDGE = 0.3;     /* seconds without a beat; they come every 0.25 */
 static const double UNHEARD = 1.2;   /* seconds without a beat after which a connection that ends was not coming back */
+static const double FIRST_BEAT = 10; /* seconds: a member that this coordinator has not heard yet may have to find it first */
 static const double SLEPT = 0.5;     /* seconds without listening that are forgiven to everybody */
 static const double GAPS = 4;        /* times the longest gap of late that a silence may last */
 static const double GAPS_MOST = 5;   /* times cluster.member_timeout that it may last for this reason */
@@ -60,7 +61,7 @@ static void forgive(struct ps_coordinator *c, double now)
 
 double ps_detect_patience(const struct ps_coordinator *c, const struct ps_member *m)
 {
-    double least = c->config->cluster.member_timeout;
+    double least = PS_MAX(c->config->cluster.member_timeout, m->beats || !c->options.takeover ? 0 : FIRST_BEAT);
     return PS_MAX(least, PS_MIN(GAPS * m->gap, GAPS_MOST * least));
 }
 

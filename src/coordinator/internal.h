@@ -112,9 +112,12 @@ struct ps_cutting {
     char parent[64];                     /* what the next one may build upon; "": nothing */
     uint64_t parent_cut;
     int chain;                           /* how many checkpoints it is, the full one at its beginning included */
+    uint64_t pending;                    /* taken over: the number of a cut whose files the servers have been told to write; or 0 */
     double saved_best;                   /* the best one that is on the disk */
     uint32_t saved_best_epoch;
 };
+
+struct ps_stock;
 
 struct ps_coordinator {
     struct ps_coordinator_options options;
@@ -158,6 +161,9 @@ struct ps_coordinator {
     struct ps_accounts account;  /* of the epoch under way */
     enum ps_stage stage;
     char *base;             /* owned: folder of the checkpoint that a rollback goes back to; NULL: the initial state */
+    double epoch_begun;     /* by the wall clock, which outlives a process */
+    double epoch_before;    /* seconds of the epoch under a coordinator before this one */
+    struct ps_stock *stock; /* owned: while members are asked what they hold; otherwise NULL */
     struct ps_error end;    /* PS_STAGE_ENDED: with what code and why */
     uint64_t state_number;  /* of the last record */
     double state_checked;   /* when ps_state_check was last asked */
@@ -175,6 +181,7 @@ struct ps_coordinator {
 
 enum { PS_STATE_PATH = 4096 };
 
+const char *ps_stage_name(const struct ps_coordinator *c);
 /* state.c: records. All do nothing where options.state is NULL. */
 /* Reads the last record into the coordinator (everything for a takeover, otherwise what must not come again: run, term, era) and
  * writes the first record of the next term: from here on none of an older term can come into being. */
@@ -183,6 +190,19 @@ int ps_state_open(struct ps_coordinator *c, struct ps_error *err);
 int ps_state_write(struct ps_coordinator *c, struct ps_error *err);
 /* PS_EXIT_SUPERSEDED where there is a record that is not ours. */
 int ps_state_check(struct ps_coordinator *c, struct ps_error *err);
+
+/* stock.c: a coordinator that takes over. */
+/* Waits for what the members hold, finishes what the last record decided. Returns 1 where the run had ended: how is in `err`. */
+int ps_stock_open(struct ps_coordinator *c, struct ps_error *err);
+/* What a HELLO says, while it is waited for. */
+void ps_stock_take(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *hello);
+/* In an epoch that goes on: lanes stay with the workers that have their newest lease, and what has ended has ended. */
+void ps_stock_lanes(struct ps_coordinator *c);
+void ps_stock_close(struct ps_coordinator *c);
+
+/* cut.c: goes on with the cut that a coordinator before this one had begun (cutting.pending, best and training, by the record): the
+ * servers' snapshots are taken, and nobody can take them again. */
+void ps_cut_resume(struct ps_coordinator *c);
 
 /* members.c */
 int ps_members_wait(struct ps_coordinator *c, struct ps_error *err);

@@ -1,5 +1,6 @@
 /* members.c - who belongs to the run: greetings, beats, deaths, and questions that are asked until all have answered. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,12 @@ static void welcome(struct ps_coordinator *c, struct ps_member *member)
 static void hello(struct ps_coordinator *c, uint64_t routing_id, const struct ps_control *message)
 {
     struct ps_member *m = ps_member_find(c, message->from);
+    if (!m && message->map && !c->options.takeover) {
+        struct ps_control stop = {.kind = PS_STOP, .code = PS_EXIT_NET};
+        stop.text = "the run was started anew, with other processes, from a checkpoint";
+        ps_send_to(c, routing_id, message->from, &stop);
+        return;
+    }
     if (!m) {
         if ((message->role != PS_ROLE_SERVER && message->role != PS_ROLE_WORKER) || routing_id != message->from)
             return;
@@ -96,13 +103,25 @@ static void hello(struct ps_coordinator *c, uint64_t routing_id, const struct ps
                   m->host, m->pid);
     }
     m->last_beat = ps_now();
+    m->task_since = -INFINITY; /* a question that it was asked before may be lost */
+    ps_stock_take(c, m, message);
     if (c->map.version)
         welcome(c, m);
+}
+
+/* A member of an earlier coordinator hears of this one by a message of its term, on both its connections. */
+static void call(struct ps_coordinator *c, uint64_t routing_id, const struct ps_control *beat)
+{
+    struct ps_control ack = {.kind = PS_BEAT_ACK, .request = beat->request};
+    ps_send_to(c, routing_id, beat->from, &ack);
+    ps_send_to(c, beat->from, beat->from, &ack);
 }
 
 static void beat(struct ps_coordinator *c, uint64_t routing_id, const struct ps_control *message, int connection)
 {
     struct ps_member *m = ps_member_find(c, message->from);
+    if (!m || message->term < c->term)
+        call(c, routing_id, message);
     if (!m || m->left)
         return;
     ps_detect_beat(m, &message->progress, routing_id, connection);
@@ -173,17 +192,19 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
         return;
     }
     struct ps_member *m = ps_member_find(c, control.from);
-    if (control.kind == PS_HELLO)
+    if (control.run == c->run && control.term > c->term)
+        c->state_checked = 0; /* it has heard of another coordinator: so must we, before anything else */
+    else if (control.kind == PS_HELLO)
         hello(c, routing_id, &control);
     else if (control.kind == PS_ASK)
         ps_operator_handle(c, routing_id, &control);
-    else if (control.run == c->run && m && control.kind == PS_BEAT)
+    else if (control.run == c->run && control.kind == PS_BEAT)
         beat(c, routing_id, &control, ps_message_connection(message));
     else if (control.run == c->run && m && m->alive && control.kind == PS_BYE)
         bye(c, m, &control);
     else if (control.run == c->run && m && m->alive && control.kind == PS_LEAVE)
         ps_workers_leave(c, m, "it asked to");
-    else if (control.run == c->run && m && m->alive && control.era == c->era) {
+    else if (control.run == c->run && m && m->alive && control.term == c->term && control.era == c->era) {
         switch (control.kind) {
         case PS_MAP_ACK: ps_map_handle(c, m, &control); break;
         case PS_READY: c->loss.steps = PS_MAX(c->loss.steps, control.count); break;

@@ -25,6 +25,11 @@ static const char *const stage_name[] = {[PS_STAGE_BETWEEN] = "between", [PS_STA
                                          [PS_STAGE_TRAINED] = "trained", [PS_STAGE_VALIDATED] = "validated",
                                          [PS_STAGE_REPORTING] = "reporting", [PS_STAGE_ENDED] = "ended"};
 
+const char *ps_stage_name(const struct ps_coordinator *c)
+{
+    return stage_name[c->stage];
+}
+
 /* ---- one record as text and back ---- */
 
 static void print_shard(FILE *out, const struct ps_coordinator *c, const struct ps_shard_entry *entry)
@@ -40,6 +45,15 @@ static void print_shard(FILE *out, const struct ps_coordinator *c, const struct 
     fputs("}\n", out);
 }
 
+static void print_training(FILE *out, const char *key, const struct ps_training *t)
+{
+    const struct ps_accounts *a = &t->account;
+    fprintf(out, "%s: {epoch: %u, best_epoch: %u, best: %.17g, stopped_early: %d, samples: %" PRIu64 ", seconds: %.17g, "
+            "checkpoint_seconds: %.17g, validation_seconds: %.17g, account: [%" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64
+            ", %" PRIu64 "]}\n", key, t->epoch, t->best_epoch, t->best, t->stopped_early, t->samples, t->seconds,
+            t->checkpoint_seconds, t->validation_seconds, a->epochs, a->expected, a->applied, a->repeated, a->lost, a->twice);
+}
+
 static void print_record(FILE *out, const struct ps_coordinator *c)
 {
     const struct ps_training *t = &c->training;
@@ -53,10 +67,16 @@ static void print_record(FILE *out, const struct ps_coordinator *c)
             (int)getpid(), c->run, c->term, c->era, c->map.version, c->epoch, stage_name[c->stage], c->options.servers,
             c->options.workers);
     ps_sealed_text(out, c->base ? c->base : "");
-    fprintf(out, "\ntraining: {epoch: %u, best_epoch: %u, best: %.17g, value: %.17g, stale: %u, stopped_early: %d, samples: %" PRIu64
-            ", seconds: %.17g, checkpoint_seconds: %.17g, validation_seconds: %.17g}\n", t->epoch, t->best_epoch, t->best,
-            c->last_value, c->stale, t->stopped_early, t->samples, t->seconds, t->checkpoint_seconds, t->validation_seconds);
-    fprintf(out, "code: %d\nreason: ", c->end.code);
+    fputc('\n', out);
+    print_training(out, "training", t);
+    print_training(out, "saved", &c->saved);
+    const struct ps_cutting *k = &c->cutting;
+    bool pending = k->phase == PS_CUT_FILES && k->manifest.complete;
+    fprintf(out, "cut: {id: %" PRIu64 ", best: %d, saved_best: %.17g, saved_best_epoch: %u}\n", pending ? c->cut : k->pending, k->best,
+            k->saved_best, k->saved_best_epoch);
+    print_training(out, "cut_training", &k->training);
+    fprintf(out, "value: %.17g\nstale: %u\nepoch_begun: %.3f", c->last_value, c->stale, c->epoch_begun);
+    fprintf(out, "\ncode: %d\nreason: ", c->end.code);
     ps_sealed_text(out, c->end.text);
     fputs("\nshards:\n", out);
     for (uint32_t s = 0; s < c->map.shards; s++)
@@ -94,7 +114,8 @@ static void read_shards(struct ps_reading *r, const struct ps_yaml *list, uint32
         m->pid = (uint32_t)ps_read_whole(r, map, "pid", UINT32_MAX);
         m->role = PS_ROLE_SERVER;
         m->alive = m->welcomed = m->awaited = true;
-        m->last_beat = ps_now();
+        m->joined = m->turned = m->last_beat = ps_now();
+        m->connection = -1;
         if (!r->status && !parse_slots(slots->text, entry[i].slots))
             r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: the slots of shard %u make no sense; %s", r->path, entry[i].shard, ADVICE);
     }
@@ -103,9 +124,27 @@ static void read_shards(struct ps_reading *r, const struct ps_yaml *list, uint32
     free(entry);
 }
 
+static void read_training(struct ps_reading *r, const struct ps_yaml *root, const char *key, struct ps_training *t)
+{
+    const struct ps_yaml *map = ps_read_child(r, root, key, PS_YAML_MAP), *account = ps_read_child(r, map, "account", PS_YAML_LIST);
+    struct ps_accounts *a = &t->account;
+    uint64_t *const count[] = {&a->epochs, &a->expected, &a->applied, &a->repeated, &a->lost, &a->twice};
+    t->epoch = (uint32_t)ps_read_whole(r, map, "epoch", UINT32_MAX);
+    t->best_epoch = (uint32_t)ps_read_whole(r, map, "best_epoch", UINT32_MAX);
+    t->best = ps_read_real(r, map, "best");
+    t->stopped_early = ps_read_whole(r, map, "stopped_early", 1);
+    t->samples = ps_read_whole(r, map, "samples", UINT64_MAX);
+    t->seconds = ps_read_real(r, map, "seconds");
+    t->checkpoint_seconds = ps_read_real(r, map, "checkpoint_seconds");
+    t->validation_seconds = ps_read_real(r, map, "validation_seconds");
+    if (!r->status && account->count != (int)PS_COUNT(count))
+        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: the account of '%s' makes no sense; %s", r->path, key, ADVICE);
+    for (int i = 0; !r->status && i < account->count; i++)
+        *count[i] = ps_read_number(r, &account->child[i], UINT64_MAX, "account");
+}
+
 static void read_record(struct ps_reading *r, const struct ps_yaml *root, struct ps_coordinator *c)
 {
-    struct ps_training *t = &c->training;
     char base[PS_STATE_PATH] = "", stage[16] = "";
     if (ps_read_whole(r, root, "version", UINT32_MAX) != 1 && !r->status)
         r->status = ps_fail(r->err, PS_EXIT_DATA, "%s is of a newer format; use the program that wrote it", r->path);
@@ -118,17 +157,17 @@ static void read_record(struct ps_reading *r, const struct ps_yaml *root, struct
     while (c->stage < PS_STAGE_ENDED && strcmp(stage, stage_name[c->stage]))
         c->stage++;
     ps_read_text(r, root, "base", base, sizeof base);
-    const struct ps_yaml *training = ps_read_child(r, root, "training", PS_YAML_MAP);
-    t->epoch = (uint32_t)ps_read_whole(r, training, "epoch", UINT32_MAX);
-    t->best_epoch = (uint32_t)ps_read_whole(r, training, "best_epoch", UINT32_MAX);
-    t->best = ps_read_real(r, training, "best");
-    c->last_value = ps_read_real(r, training, "value");
-    c->stale = (uint32_t)ps_read_whole(r, training, "stale", UINT32_MAX);
-    t->stopped_early = ps_read_whole(r, training, "stopped_early", 1);
-    t->samples = ps_read_whole(r, training, "samples", UINT64_MAX);
-    t->seconds = ps_read_real(r, training, "seconds");
-    t->checkpoint_seconds = ps_read_real(r, training, "checkpoint_seconds");
-    t->validation_seconds = ps_read_real(r, training, "validation_seconds");
+    read_training(r, root, "training", &c->training);
+    read_training(r, root, "saved", &c->saved);
+    const struct ps_yaml *cut = ps_read_child(r, root, "cut", PS_YAML_MAP);
+    c->cutting.pending = ps_read_whole(r, cut, "id", UINT64_MAX);
+    c->cutting.best = ps_read_whole(r, cut, "best", 1);
+    c->cutting.saved_best = ps_read_real(r, cut, "saved_best");
+    c->cutting.saved_best_epoch = (uint32_t)ps_read_whole(r, cut, "saved_best_epoch", UINT32_MAX);
+    read_training(r, root, "cut_training", &c->cutting.training);
+    c->last_value = ps_read_real(r, root, "value");
+    c->stale = (uint32_t)ps_read_whole(r, root, "stale", UINT32_MAX);
+    c->epoch_begun = ps_read_real(r, root, "epoch_begun");
     c->end.code = (int)ps_read_whole(r, root, "code", 255);
     ps_read_text(r, root, "reason", c->end.text, sizeof c->end.text);
     uint32_t version = (uint32_t)ps_read_whole(r, root, "map", UINT32_MAX);
@@ -295,7 +334,8 @@ int ps_state_open(struct ps_coordinator *c, struct ps_error *err)
             forget_members(c);
             c->stage = PS_STAGE_BETWEEN;
             c->epoch = c->stale = 0;
-            c->training = (struct ps_training){0};
+            c->cutting = (struct ps_cutting){0};
+            c->training = c->saved = (struct ps_training){0};
             c->last_value = 0;
             c->end = (struct ps_error){0};
             free(c->base);

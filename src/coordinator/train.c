@@ -53,7 +53,9 @@ void ps_coordinator_close(struct ps_coordinator *c)
     ps_socket_close(c->socket);
     for (int i = 0; i < c->members; i++)
         free(c->member[i]);
-    free(c->member), free(c->lane), free(c->resumed), free(c->base), free(c->unfinished), free(c);
+    free(c->member), free(c->lane), free(c->resumed), free(c->base), free(c->unfinished);
+    ps_stock_close(c);
+    free(c);
 }
 
 const char *ps_coordinator_endpoint(const struct ps_coordinator *c)
@@ -68,6 +70,11 @@ static int enter(struct ps_coordinator *c, enum ps_stage stage, struct ps_error 
     return ps_state_write(c, err);
 }
 
+bool ps_coordinator_begun(const struct ps_coordinator *c)
+{
+    return c->options.takeover && c->map.version;
+}
+
 int ps_coordinator_load(struct ps_coordinator *c, const char *from, struct ps_error *err)
 {
     ps_recover_from(c, from);
@@ -76,6 +83,8 @@ int ps_coordinator_load(struct ps_coordinator *c, const char *from, struct ps_er
 
 int ps_coordinator_start(struct ps_coordinator *c, const char *from, struct ps_error *err)
 {
+    if (ps_coordinator_begun(c))
+        return ps_stock_open(c, err);
     int status = ps_members_wait(c, err);
     if (!status)
         status = ps_coordinator_load(c, from, err);
@@ -115,6 +124,7 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
     for (int i = 0; i < c->members; i++)
         c->member[i]->progress.samples = 0, c->member[i]->progress.loss = 0;
     ps_lanes_begin(c);
+    ps_stock_lanes(c);
     struct ps_bar bar;
     snprintf(label, sizeof label, "epoch %u/%d", c->epoch, c->config->train.epochs);
     ps_bar_begin(&bar, label, c->options.epoch_samples);
@@ -142,7 +152,8 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
             ps_bar_update(&bar, samples, detail);
     }
     ps_bar_end(&bar);
-    double seconds = ps_now() - start, loss = 0;
+    double seconds = ps_now() - start + c->epoch_before, loss = 0;
+    c->epoch_before = 0;
     if (!status)
         status = ps_account_check(c, err);
     if (status)
@@ -157,9 +168,6 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
     c->training.samples += samples;
     c->training.seconds += seconds;
     c->training.epoch = c->epoch;
-    status = enter(c, PS_STAGE_TRAINED, err);
-    if (status)
-        return status;
     char stale[48] = "";
     if (c->config->train.consistency != PS_SYNC)
         snprintf(stale, sizeof stale, ",\"staleness\":%llu", (unsigned long long)c->staleness);
@@ -169,7 +177,7 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
               (double)samples / PS_MAX(seconds, 1e-9), stale);
     snprintf(c->epoch_line, sizeof c->epoch_line, "epoch %u/%d  loss %.5f  %.0f k samples/s  %.1f s", c->epoch,
              c->config->train.epochs, loss, 1e-3 * (double)samples / PS_MAX(seconds, 1e-9), seconds);
-    return 0;
+    return enter(c, PS_STAGE_TRAINED, err);
 }
 
 /* Validation after an epoch; it may be the best so far. */
@@ -267,6 +275,7 @@ int ps_coordinator_train(struct ps_coordinator *c, struct ps_training *training,
         }
         if (c->stage == PS_STAGE_BETWEEN) {
             c->epoch++;
+            c->epoch_begun = ps_wall_clock();
             status = enter(c, PS_STAGE_TRAINING, err);
         }
         if (!status)

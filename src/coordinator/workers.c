@@ -56,7 +56,7 @@ int ps_workers_check(struct ps_coordinator *c, struct ps_error *err)
 {
     release(c);
     double now = ps_now(), patience = c->config->cluster.worker_timeout;
-    if (!c->map.version || ps_workers_count(c)) {
+    if (!c->map.version || c->stock || ps_workers_count(c)) { /* a coordinator that takes stock waits for them anyway */
         c->alone_since = 0;
         return 0;
     }

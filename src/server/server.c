@@ -79,6 +79,19 @@ static void reply(struct server *s, const struct ps_control *question, enum ps_m
     ps_membership_send(s->member, &out, NULL);
 }
 
+/* For a coordinator that has taken over. */
+static void holds(void *ctx, struct ps_control *hello)
+{
+    const struct ps_shard *shard = &((struct server *)ctx)->shard;
+    hello->era = shard->loaded ? shard->era : 0;
+    hello->map = shard->map;
+    hello->epoch = shard->epoch;
+    hello->held_count = shard->lanes;
+    hello->held = ps_calloc(shard->lanes, sizeof *hello->held);
+    for (uint32_t l = 0; l < shard->lanes; l++)
+        hello->held[l] = (struct ps_held){.lane = l, .lease = shard->lane[l].lease, .position = shard->lane[l].hwm};
+}
+
 static int load(struct server *s, const struct ps_control *m, struct ps_error *err)
 {
     struct ps_slot_map map;
@@ -271,7 +284,7 @@ static int serve(struct server *s, struct ps_error *err)
         if (ready[0])
             take_requests(s);
         struct ps_control message;
-        while (!status && ready[1] && ps_membership_receive(s->member, &message)) {
+        while (!status && ps_membership_receive(s->member, &message)) {
             status = take_control(s, &message, err);
             ps_control_fini(&message);
         }
@@ -302,10 +315,19 @@ int ps_server_run(const struct ps_server_options *o, struct ps_error *err)
     char bound[256];
     uint64_t incarnation = ps_net_incarnation();
     int status = ps_net_bind(o->net, o->bind, incarnation, bound, &s->data, err);
+    struct ps_membership_options membership = {
+        .net = o->net,
+        .coordinator = o->coordinator,
+        .meeting = o->meeting,
+        .role = PS_ROLE_SERVER,
+        .incarnation = incarnation,
+        .endpoint = bound,
+        .start_timeout = o->start_timeout > 0 ? o->start_timeout : WELCOME_LIMIT,
+        .coordinator_timeout = o->coordinator_timeout > 0 ? o->coordinator_timeout : SILENCE_LIMIT,
+        .holds = holds,
+        .ctx = s};
     if (!status)
-        status = ps_membership_join(&s->member, o->net, o->coordinator, PS_ROLE_SERVER, incarnation, bound,
-                                    o->start_timeout > 0 ? o->start_timeout : WELCOME_LIMIT,
-                                    o->coordinator_timeout > 0 ? o->coordinator_timeout : SILENCE_LIMIT, &welcome, err);
+        status = ps_membership_join(&s->member, &membership, &welcome, err);
     if (!status) {
         status = ps_shard_init(&s->shard, &welcome, incarnation, send_data, s, err);
         ps_control_fini(&welcome);

@@ -8,6 +8,7 @@
 struct ps_server_options {
     struct ps_net *net;         /* borrowed: the roles of one process share it */
     const char *coordinator;    /* its endpoint */
+    const char *meeting;        /* file that says where it is by now; NULL: it does not move */
     const char *bind;           /* where to serve: "tcp://HOST:*", "ipc://PATH" or "inproc://NAME" */
     double start_timeout;       /* seconds to wait for WELCOME; <= 0: 60 */
     double coordinator_timeout; /* seconds of the coordinator's silence before giving up; <= 0: 60 */

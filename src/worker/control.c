@@ -154,6 +154,26 @@ static int new_map(struct ps_worker *w, const struct ps_control *message, struct
     return 0;
 }
 
+void ps_worker_holds(void *ctx, struct ps_control *hello)
+{
+    struct ps_worker *w = ctx;
+    hello->era = w->client.era;
+    hello->map = w->client.map.version;
+    hello->epoch = w->epoch;
+    hello->held = ps_calloc(w->lanes, sizeof *hello->held);
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        const struct ps_lane *lane = &w->lane[l];
+        if (lane->held || lane->done)
+            hello->held[hello->held_count++] = (struct ps_held){.lane = l,
+                                                                .lease = lane->lease,
+                                                                .position = lane->next_push,
+                                                                .done = lane->done,
+                                                                .samples = lane->before + lane->samples,
+                                                                .measured = lane->samples,
+                                                                .loss = lane->loss};
+    }
+}
+
 int ps_worker_handle(struct ps_worker *w, const struct ps_control *message, struct ps_error *err)
 {
     if (message->kind == PS_MAP && message->era >= w->client.era && message->map >= w->client.map.version)

@@ -48,6 +48,8 @@ void ps_worker_send(struct ps_worker *w, struct ps_control *control);
 void ps_worker_forget_lane(struct ps_worker *w, uint32_t lane);
 /* Hands a revoked lane back: nothing of it is under way. */
 void ps_worker_return_lane(struct ps_worker *w, uint32_t lane);
+/* For a coordinator that has taken over: the lanes in work, and those that have ended, whose results it may not know. */
+void ps_worker_holds(void *ctx, struct ps_control *hello);
 /* Says, now and then, that the worker wants to go. 1: it has said so for long enough, and goes. */
 int ps_worker_leave(struct ps_worker *w);
 /* What the next beats tell. */

@@ -287,8 +287,17 @@ int ps_worker_run(const struct ps_worker_options *options, struct ps_error *err)
     struct ps_worker *w = ps_calloc(1, sizeof *w);
     struct ps_control welcome = {0};
     uint64_t incarnation = ps_net_incarnation();
-    int status = ps_membership_join(&w->member, options->net, options->coordinator, PS_ROLE_WORKER, incarnation, "",
-                                    options->start_timeout, options->coordinator_timeout, &welcome, err);
+    struct ps_membership_options membership = {.net = options->net,
+                                               .coordinator = options->coordinator,
+                                               .meeting = options->meeting,
+                                               .role = PS_ROLE_WORKER,
+                                               .incarnation = incarnation,
+                                               .endpoint = "",
+                                               .start_timeout = options->start_timeout,
+                                               .coordinator_timeout = options->coordinator_timeout,
+                                               .holds = ps_worker_holds,
+                                               .ctx = w};
+    int status = ps_membership_join(&w->member, &membership, &welcome, err);
     if (!status)
         status = prepare(w, options, incarnation, &welcome, err);
     if (!status && options->joined)

@@ -11,6 +11,7 @@ struct ps_worker_options {
     struct ps_net *net;      /* borrowed */
     const char *data;           /* folder of the dataset on this host; NULL: the same as the coordinator's */
     const char *coordinator; /* its endpoint */
+    const char *meeting;     /* file that says where it is by now; NULL: it does not move */
     double start_timeout;    /* seconds to wait for a WELCOME */
     double coordinator_timeout; /* seconds of its silence after which the worker ends */
     const volatile sig_atomic_t *leave; /* becomes true where the worker is to go; NULL: it never is */

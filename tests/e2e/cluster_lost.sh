@@ -1,6 +1,6 @@
 #!/bin/bash
-# The last server, the coordinator, or the launching process itself is killed: every process ends by itself, with a sentence and an exit
-# code that is not 0, nothing is left lying about, and --resume goes on to the result of an undisturbed run.
+# The last server, or the launching process itself, is killed: every process ends by itself, with a sentence and an exit code that is
+# not 0, nothing is left lying about, and --resume goes on to the result of an undisturbed run.
 # time limit: 300
 . "$(dirname "$0")/helpers.sh"
 limit=120
@@ -14,8 +14,6 @@ pids() { # run, role
 }
 trained() { [ -e "$1/log.jsonl" ] && [ "$(grep -c '"event":"checkpoint"' "$1/log.jsonl")" -ge "$2" ]; }
 gone() { ! kill -0 "$1" 2> /dev/null; }
-# The coordinator is the only grandchild of the launch (its mpirun's child) that was started to coordinate.
-coordinator() { pgrep -d, -P $launched | xargs -I{} pgrep -P {} -f -- 'train --coordinate'; }
 left_behind() { find . -maxdepth 1 -name 'penstock-*'; }
 
 start() { # run: one server, one worker, and a worker that joined; endless, so that it cannot be over too soon
@@ -54,12 +52,6 @@ start server
 kill -KILL "$(pids server server)"
 ended server 4 'no server is left, .* go on from the last checkpoint with .penstock train --resume'
 resumed server
-
-start coordinator
-victim=$(coordinator)
-kill -KILL "$victim"
-ended coordinator '137 9' ''
-resumed coordinator
 
 # A run belongs to one process at a time: neither a second start nor a second resume disturbs it, and joining still works.
 start launch
