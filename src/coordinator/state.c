@@ -281,6 +281,18 @@ static int link_record(const struct ps_coordinator *c, const char *temporary, co
     return reason == EEXIST ? superseded(c, err) : ps_fail_errno(err, PS_EXIT_STORAGE, "cannot make the record %s", path);
 }
 
+/* On a full disk the records before the last one give up their place: a run that cannot write checkpoints goes on. */
+static bool make_room(const struct ps_coordinator *c)
+{
+    bool removed = false;
+    for (uint64_t i = 1; i < KEPT && i < c->state_number; i++) {
+        char *old = record_path(c, c->state_number - i);
+        removed |= !unlink(old);
+        free(old);
+    }
+    return removed;
+}
+
 int ps_state_write(struct ps_coordinator *c, struct ps_error *err)
 {
     if (!c->options.state)
@@ -292,6 +304,8 @@ int ps_state_write(struct ps_coordinator *c, struct ps_error *err)
     char *temporary = ps_format("%s/record-%016" PRIx64, c->options.state, c->incarnation);
     char *path = record_path(c, c->state_number + 1);
     int status = ps_file_write(temporary, sealed.text, sealed.size, err);
+    if (status == -PS_EXIT_STORAGE && make_room(c))
+        status = ps_file_write(temporary, sealed.text, sealed.size, err);
     if (!status)
         status = link_record(c, temporary, path, err);
     unlink(temporary);
