@@ -163,6 +163,11 @@ static int socket_new(struct ps_net *net, bool router, uint64_t incarnation, str
         set_int(s, ZMQ_ROUTER_HANDOVER, 1);
     } else {
         set_int(s, ZMQ_IMMEDIATE, 1);
+        /* A connection that the other side has given up is noticed without a word to say: asked after 2 s, and every second then. */
+        set_int(s, ZMQ_TCP_KEEPALIVE, 1);
+        set_int(s, ZMQ_TCP_KEEPALIVE_IDLE, 2);
+        set_int(s, ZMQ_TCP_KEEPALIVE_INTVL, 1);
+        set_int(s, ZMQ_TCP_KEEPALIVE_CNT, 10);
     }
     if (net->guard)
         ps_guard_socket(net->guard, s->zmq, router);

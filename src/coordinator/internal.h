@@ -208,9 +208,10 @@ void ps_cut_resume(struct ps_coordinator *c);
 int ps_members_wait(struct ps_coordinator *c, struct ps_error *err);
 struct ps_member *ps_member_find(const struct ps_coordinator *c, uint64_t incarnation);
 int ps_members_count(const struct ps_coordinator *c, enum ps_role role);
-void ps_send_control(struct ps_coordinator *c, struct ps_member *member, struct ps_control *control);
+/* False: it could not be sent now (the member is reconnecting), and is lost. */
+bool ps_send_control(struct ps_coordinator *c, struct ps_member *member, struct ps_control *control);
 /* To somebody who is no member. */
-void ps_send_to(struct ps_coordinator *c, uint64_t routing_id, uint64_t to, struct ps_control *control);
+bool ps_send_to(struct ps_coordinator *c, uint64_t routing_id, uint64_t to, struct ps_control *control);
 const char *ps_role_name(enum ps_role role);
 /* Takes in messages for at most `timeout` seconds and looks after dead members; an error where the run cannot go on,
  * PS_ROLL_BACK where the servers' state is lost. */

@@ -30,7 +30,7 @@ const char *ps_role_name(enum ps_role role)
 
 /* A message that cannot be sent now (the peer is reconnecting) is lost: everything here is asked again or repeated by the
  * peer, and a peer that stays away is found by its missing beats. */
-void ps_send_to(struct ps_coordinator *c, uint64_t routing_id, uint64_t to, struct ps_control *control)
+bool ps_send_to(struct ps_coordinator *c, uint64_t routing_id, uint64_t to, struct ps_control *control)
 {
     control->run = c->run;
     control->from = c->incarnation;
@@ -41,13 +41,15 @@ void ps_send_to(struct ps_coordinator *c, uint64_t routing_id, uint64_t to, stru
     struct ps_message message;
     ps_message_init(&message);
     ps_control_pack(control, ps_message_add(&message));
-    if (ps_socket_send(c->socket, routing_id, &message))
+    bool sent = ps_socket_send(c->socket, routing_id, &message) == 0;
+    if (!sent)
         ps_message_fini(&message);
+    return sent;
 }
 
-void ps_send_control(struct ps_coordinator *c, struct ps_member *member, struct ps_control *control)
+bool ps_send_control(struct ps_coordinator *c, struct ps_member *member, struct ps_control *control)
 {
-    ps_send_to(c, member->incarnation, member->incarnation, control);
+    return ps_send_to(c, member->incarnation, member->incarnation, control);
 }
 
 static void welcome(struct ps_coordinator *c, struct ps_member *member)

@@ -68,7 +68,8 @@ static void give_tasks(struct ps_coordinator *c, const char *model, uint32_t spl
                                  .mask = mask,
                                  .first = first,
                                  .count = PS_MIN(c->task_size, c->rank_count - first)};
-        ps_send_control(c, m, &ask);
+        if (!ps_send_control(c, m, &ask))
+            m->task_since -= ASK_AGAIN - PS_ASK_AGAIN; /* soon: it never got it */
     }
 }
 

@@ -10,6 +10,6 @@ parent=$(ps -o ppid= -p "$(pids worker | head -n 1)" | tr -d ' ')
 [ "$(ps -o comm= -p "$parent")" = mpirun ] || fail "the worker's parent is no mpirun: $(ps -o comm= -p "$parent")"
 kill -KILL "$parent"
 release 0
-event '"event":"lost","role":"worker"' 2
+event '"event":"(lost|left)","role":"worker"' 2 # the kernel tells them, and they may still say goodbye
 survived
 wait "$joined"
