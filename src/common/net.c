@@ -150,6 +150,9 @@ static int socket_new(struct ps_net *net, bool router, uint64_t incarnation, str
         return status;
     }
     zmq_setsockopt(s->zmq, ZMQ_ROUTING_ID, &incarnation, sizeof incarnation);
+    /* What claims to be longer ends its connection before memory is taken for it. */
+    int64_t longest = PS_FRAME_MAX;
+    zmq_setsockopt(s->zmq, ZMQ_MAXMSGSIZE, &longest, sizeof longest);
     set_int(s, ZMQ_LINGER, 1000);
     set_int(s, ZMQ_SNDHWM, 4096); /* memory in flight is bounded by the protocol's credits, not here */
     set_int(s, ZMQ_RCVHWM, 4096);

@@ -9,7 +9,7 @@
 
 #include "common/base.h"
 
-enum { PS_MAX_FRAMES = 1 + 2 * 64 };
+enum { PS_MAX_FRAMES = 1 + 2 * 64, PS_FRAME_MAX = (1 << 30) + (1 << 20) /* bytes that a peer may send as one frame */ };
 
 /* A frame: a reference-counted block of bytes (a zmq_msg_t inside). Zero-initialised memory is NOT a frame. */
 struct ps_frame {

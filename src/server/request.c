@@ -65,7 +65,7 @@ static float *follow(struct ps_shard *shard, struct ps_request *r, const struct 
 {
     struct ps_ticket ticket;
     struct ps_mapping *mapping;
-    if (ps_frame_size(frame) != sizeof ticket)
+    if (shard->far || ps_frame_size(frame) != sizeof ticket)
         return NULL;
     memcpy(&ticket, ps_frame_data(frame), sizeof ticket);
     if (ticket.bytes != values * sizeof(float))

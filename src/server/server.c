@@ -7,6 +7,7 @@
 #include "server/server.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/member.h"
 #include "server/shard.h"
@@ -330,6 +331,7 @@ int ps_server_run(const struct ps_server_options *o, struct ps_error *err)
         status = ps_membership_join(&s->member, &membership, &welcome, err);
     if (!status) {
         status = ps_shard_init(&s->shard, &welcome, incarnation, send_data, s, err);
+        s->shard.far = strncmp(bound, "ipc://", 6) != 0;
         ps_control_fini(&welcome);
         if (!status) {
             status = serve(s, err);

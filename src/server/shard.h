@@ -83,6 +83,7 @@ struct ps_shard {
     uint64_t cut_of[UINT8_MAX + 1]; /* the cut with which the clock came to this; 0: none */
     struct ps_shard_counters counters;
     struct ps_request *free_requests; /* owned */
+    bool far;                         /* requests come over a network: none of them may name memory of this host */
     struct ps_shares *shares;         /* owned: memory of workers on this host; NULL before the first */
     float *scratch;                   /* owned: PS_ROWS_BATCH rows of the widest table */
     struct ps_buffer encode;          /* values on their way into a codec */

@@ -498,6 +498,14 @@ static void rows_are_put_into_the_workers_memory_once(void **state)
     room[0] = 42; /* asked again: the answer was lost, the rows are there */
     assert_int_equal(ask_shared(r, named(PS_PULL, 0, 0), &ticket), PS_ROWS);
     assert_true(room[0] == 42);
+    r->shard.far = true; /* from another host: never into memory, whatever it names */
+    room[1] = 43;
+    ps_share_offer(share, 0, 77);
+    assert_int_equal(ask_shared(r, named(PS_PULL, 0, 0), &ticket), PS_ROWS);
+    assert_int_equal(r->answer.section[0].value_codec, PS_CODEC_PLAIN);
+    assert_true(room[1] == 43 && !ps_share_filled(share, 0, 77));
+    assert_int_equal(ask_shared(r, named(PS_PUSH, 0, 0), &ticket), PS_REFUSE);
+    r->shard.far = false;
     wrong.cookie++; /* memory that cannot be reached: a frame instead */
     assert_int_equal(ask_shared(r, named(PS_PULL, 0, 0), &wrong), PS_ROWS);
     assert_int_equal(r->answer.section[0].value_codec, PS_CODEC_PLAIN);

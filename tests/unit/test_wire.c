@@ -1,11 +1,14 @@
 /* test_wire.c - headers, bulk frames and sockets: what is packed comes back, and nothing that a peer sends can hurt. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <math.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -251,6 +254,47 @@ static void sockets_carry_messages(void **state)
     unlink(path);
 }
 
+static void send_all(int fd, const void *data, size_t size)
+{
+    assert_int_equal(send(fd, data, size, MSG_NOSIGNAL), (ssize_t)size);
+}
+
+/* Speaks ZMTP 3.0 by hand up to a frame that claims to have 2 GiB: the connection ends there, and no memory is waited for. */
+static void endless_frames_are_refused(void **state)
+{
+    static const unsigned char ready[] = "\4\51\5READY\13Socket-Type\0\0\0\6DEALER\10Identity\0\0\0\0";
+    static const unsigned char frame[] = {2, 0, 0, 0, 0, 0x80, 0, 0, 0, 'x'}; /* long, the last one; big-endian length */
+    unsigned char greeting[64] = {0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0x7f, 3, 0, 'N', 'U', 'L', 'L'};
+    struct ps_net *net = ps_net_new(1);
+    struct ps_socket *server;
+    struct ps_error err;
+    char bound[256];
+    unsigned char answer[512];
+    assert_int_equal(ps_net_bind(net, "tcp://127.0.0.1:*", ps_net_incarnation(), bound, &server, &err), 0);
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(strrchr(bound, ':') + 1)),
+                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    for (int endless = 0; endless < 2; endless++) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        struct timeval patience = {.tv_sec = endless ? 20 : 1};
+        assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        send_all(fd, greeting, sizeof greeting);
+        send_all(fd, ready, sizeof ready - 1);
+        if (endless)
+            send_all(fd, frame, sizeof frame);
+        ssize_t n;
+        while ((n = recv(fd, answer, sizeof answer, 0)) > 0)
+            ;
+        if (endless)
+            assert_true(n == 0 || errno == ECONNRESET); /* it has hung up */
+        else
+            assert_true(n < 0 && errno == EAGAIN); /* until then it has understood, and waits */
+        close(fd);
+    }
+    ps_socket_close(server);
+    ps_net_free(net);
+}
+
 static void taken_port_is_told(void **state)
 {
     struct ps_net *net = ps_net_new(1);
@@ -284,6 +328,7 @@ int main(void)
         cmocka_unit_test(broken_headers_are_refused), cmocka_unit_test(keys_come_back),
         cmocka_unit_test(values_come_back),         cmocka_unit_test(half_precision_rounds_to_even),
         cmocka_unit_test(sockets_carry_messages),   cmocka_unit_test(taken_port_is_told),
+        cmocka_unit_test(endless_frames_are_refused),
         cmocka_unit_test(permutation_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
