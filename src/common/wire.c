@@ -10,6 +10,7 @@ enum { HEADER_LIMIT = 4 << 20 };
 
 static const char *const kind_names[] = {
     [PS_PULL] = "PULL", [PS_ROWS] = "ROWS", [PS_PUSH] = "PUSH", [PS_ACK] = "ACK", [PS_REFUSE] = "REFUSE",
+    [PS_SLOTS_PART] = "SLOTS", [PS_SLOTS_ACK] = "SLOTS_ACK",
     [PS_HELLO] = "HELLO", [PS_WELCOME] = "WELCOME", [PS_BEAT] = "BEAT", [PS_BEAT_ACK] = "BEAT_ACK",
     [PS_FENCE] = "FENCE", [PS_FENCE_ACK] = "FENCE_ACK", [PS_GRANT] = "GRANT", [PS_GRANT_ACK] = "GRANT_ACK",
     [PS_REVOKE] = "REVOKE", [PS_RETURN] = "RETURN", [PS_LANE_DONE] = "LANE_DONE",
@@ -17,7 +18,8 @@ static const char *const kind_names[] = {
     [PS_ACCOUNT] = "ACCOUNT", [PS_ACCOUNT_ACK] = "ACCOUNT_ACK",
     [PS_CUT_PREPARE] = "CUT_PREPARE", [PS_CUT_LIMIT] = "CUT_LIMIT", [PS_CUT_AT] = "CUT_AT",
     [PS_CUT_REACHED] = "CUT_REACHED", [PS_CUT_DONE] = "CUT_DONE", [PS_CUT_ABORT] = "CUT_ABORT",
-    [PS_RELEASE] = "RELEASE", [PS_LOAD] = "LOAD", [PS_READY] = "READY", [PS_MAP] = "MAP",
+    [PS_RELEASE] = "RELEASE", [PS_LOAD] = "LOAD", [PS_READY] = "READY", [PS_MOVE] = "MOVE",
+    [PS_MOVED] = "MOVED", [PS_MAP] = "MAP",
     [PS_MAP_ACK] = "MAP_ACK", [PS_EVAL] = "EVAL", [PS_EVAL_DONE] = "EVAL_DONE", [PS_STOP] = "STOP",
     [PS_BYE] = "BYE", [PS_LEAVE] = "LEAVE", [PS_ASK] = "ASK", [PS_ANSWER] = "ANSWER",
 };
@@ -80,7 +82,7 @@ int ps_data_unpack(const struct ps_message *message, struct ps_data *data, struc
     if (m->version != PS_WIRE_VERSION)
         status = ps_fail(err, PS_EXIT_NET, "a peer speaks version %u of the protocol, this program version %d",
                          m->version, PS_WIRE_VERSION);
-    else if (m->kind < PS_PULL || m->kind > PS_REFUSE)
+    else if (m->kind < PS_PULL || m->kind > PS_SLOTS_ACK)
         status = ps_fail(err, PS_EXIT_NET, "a data message of unknown kind %u", m->kind);
     else if (m->n_section > PS_MAX_TABLES || message->count != (int)(1 + 2 * m->n_section))
         status = ps_fail(err, PS_EXIT_NET, "a data message with %zu sections and %d frames", m->n_section,

@@ -19,6 +19,8 @@ enum ps_message_kind {
     PS_PUSH = 3,
     PS_ACK = 4,
     PS_REFUSE = 5,
+    PS_SLOTS_PART = 6, /* server -> server: rows with optimiser state that are to be the other's; part `request` of move `lease` */
+    PS_SLOTS_ACK = 7, /* back */
 
     PS_CONTROL = 32,
     PS_HELLO,        /* member -> coordinator: role, host, endpoint; to one of a higher term also what it holds: era, map, epoch, lanes */
@@ -42,14 +44,17 @@ enum ps_message_kind {
                         files), `count` = bytes of rows that may be kept, `since` = cut whose rows are not written again */
     PS_CUT_LIMIT,    /* back: lanes with limits */
     PS_CUT_AT,       /* coordinator -> server: lanes with the cut's positions */
-    PS_CUT_REACHED,  /* back */
+    PS_CUT_REACHED,  /* back: lanes that have ended before the cut, `count` = optimiser steps since the run began */
     PS_CUT_DONE,     /* back: files written, with sizes and checksums; lanes that have ended before the cut */
     PS_CUT_ABORT,    /* either way: the cut is over, with `code` and `text` where it has failed */
     PS_RELEASE,
     PS_LOAD,         /* coordinator -> server: a new era and its map, rows from the files in folder `text` (empty: initial values) */
     PS_READY,        /* back: `count` = steps that this shard has given up */
-    PS_MAP,          /* coordinator -> worker: the era and the slot map in force; what is under way under older ones is void */
-    PS_MAP_ACK,
+    PS_MOVE,         /* coordinator -> server at hold `first`: `shards` is the next map; send others what will be theirs. For a server that is
+                      * new: all lanes as they stand (`lease` = 1 where it has ended), `count` as in CUT_REACHED */
+    PS_MOVED,        /* back: the others have it */
+    PS_MAP,          /* coordinator -> member: the era and the slot map in force; what is under way under older ones is void */
+    PS_MAP_ACK,      /* back; `first` = the map's version */
     PS_EVAL,         /* coordinator -> worker: rank targets [first, first+count) of `split` with model `text` */
     PS_EVAL_DONE,    /* back: one frame of struct ps_rank */
     PS_STOP,         /* coordinator -> member: end; `code` is the exit code, `text` the reason */

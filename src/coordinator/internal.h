@@ -37,6 +37,7 @@ struct ps_member {
     int connection;     /* of its beats; -1: not known, or gone */
     double cut_off;     /* when that connection ended; 0: it has not, or another one is there */
     bool stuck;         /* taken for dead because it stood still, and still does */
+    bool takes_part;    /* a server without slots that is asked too: it is new, or leaves */
     struct ps_progress progress; /* entry is always NULL here */
     uint64_t map_known, map_sent; /* of a worker: era << 32 | map that it has acknowledged, that it was told last */
     double map_sent_at;
@@ -118,6 +119,14 @@ struct ps_cutting {
 };
 
 struct ps_stock;
+/* The move under way. */
+struct ps_moving {
+    uint64_t id;                /* of its hold; 0: none is under way */
+    struct ps_lane_entry *lane; /* owned, by lane: limits, then how they stand at the hold */
+    uint64_t steps;             /* of the optimiser, there */
+    bool failed;                /* a new server was lost, or the hold was given up */
+    double again;               /* not before */
+};
 
 struct ps_coordinator {
     struct ps_coordinator_options options;
@@ -151,6 +160,9 @@ struct ps_coordinator {
     uint64_t cut; /* number of the last one */
     struct ps_cutting cutting;
     struct ps_manifest_lane *resumed; /* owned: lanes of a cut within the epoch that is gone on with; NULL: none */
+
+    struct ps_moving moving;
+    bool lanes_live; /* an epoch's lanes are at work, and looked after while servers are asked */
 
     /* The evaluation under way, and its number. */
     uint64_t evaluation;
@@ -228,6 +240,16 @@ bool ps_map_known(const struct ps_coordinator *c, const struct ps_member *member
 void ps_map_handle(struct ps_coordinator *c, struct ps_member *worker, const struct ps_control *message);
 void ps_map_tick(struct ps_coordinator *c);
 
+/* move.c */
+/* Whether slots should move now: there are servers without any. */
+bool ps_move_wanted(const struct ps_coordinator *c);
+/* Moves them; an epoch's lanes must be at work. What fails before it is decided is logged, and tried again later. */
+int ps_move(struct ps_coordinator *c, struct ps_error *err);
+/* Tells all servers the map in force, by which a move that is under way is done or void. */
+int ps_move_settle(struct ps_coordinator *c, struct ps_error *err);
+void ps_move_handle(struct ps_coordinator *c, struct ps_member *server, const struct ps_control *message);
+void ps_move_lost(struct ps_coordinator *c, struct ps_member *server);
+
 /* recover.c */
 /* The checkpoint (NULL: initial values) that ps_recover loads from now on. */
 void ps_recover_from(struct ps_coordinator *c, const char *folder);
@@ -252,6 +274,8 @@ double ps_detect_patience(const struct ps_coordinator *c, const struct ps_member
 /* Whether the worker holds a lane that is not finished. */
 bool ps_lanes_held(const struct ps_coordinator *c, const struct ps_member *worker);
 void ps_lanes_begin(struct ps_coordinator *c);
+/* The servers are others: lanes that go on are fenced and granted anew. */
+void ps_lanes_again(struct ps_coordinator *c);
 void ps_lanes_member_lost(struct ps_coordinator *c, struct ps_member *member);
 void ps_lanes_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *message);
 /* A beat's lanes: how far the holder is. */

@@ -25,6 +25,16 @@ void ps_lanes_begin(struct ps_coordinator *c)
     c->lanes_asked = 0;
 }
 
+void ps_lanes_again(struct ps_coordinator *c)
+{
+    for (uint32_t l = 0; l < c->lanes; l++)
+        if (c->lane[l].state != PS_LANE_FINISHED) {
+            c->lane[l].state = PS_LANE_FREE;
+            c->lane[l].holder = NULL;
+        }
+    c->lanes_asked = 0;
+}
+
 uint32_t ps_lanes_finished(const struct ps_coordinator *c)
 {
     uint32_t count = 0;

@@ -51,7 +51,7 @@ bool ps_map_known(const struct ps_coordinator *c, const struct ps_member *m)
 
 void ps_map_handle(struct ps_coordinator *c, struct ps_member *worker, const struct ps_control *message)
 {
-    if (message->map == c->map.version)
+    if (worker->role == PS_ROLE_WORKER && message->map == c->map.version)
         worker->map_known = in_force(c);
 }
 

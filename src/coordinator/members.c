@@ -149,6 +149,7 @@ static void lose(struct ps_coordinator *c, struct ps_member *m, const char *why)
               ps_role_name(m->role), m->host, m->pid, why, ps_now() - m->last_beat);
     if (m->role == PS_ROLE_SERVER) {
         ps_server_lost(c, m, why);
+        ps_move_lost(c, m);
         m->shard = PS_NO_SHARD;
         return;
     }
@@ -219,7 +220,12 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
         case PS_CUT_LIMIT:
         case PS_CUT_REACHED:
         case PS_CUT_DONE:
-        case PS_CUT_ABORT: ps_cut_handle(c, m, &control); break;
+        case PS_CUT_ABORT:
+            if (c->moving.id)
+                ps_move_handle(c, m, &control);
+            else
+                ps_cut_handle(c, m, &control);
+            break;
         default: break;
         }
         if (control.kind == c->expected &&
@@ -299,7 +305,7 @@ int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum p
         struct ps_member *missing = NULL;
         for (int i = 0; i < c->members; i++) {
             struct ps_member *m = c->member[i];
-            if (m->shard == PS_NO_SHARD || m->answered)
+            if ((m->shard == PS_NO_SHARD && !m->takes_part) || m->answered)
                 continue;
             missing = m;
             if (again)
@@ -325,6 +331,10 @@ int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum p
             *c->waits = 0;
             return status;
         }
+        if (c->moving.failed && answer != PS_MAP_ACK)
+            break;
+        if (c->lanes_live)
+            ps_lanes_tick(c);
     }
     c->expected = 0;
     *c->waits = 0;

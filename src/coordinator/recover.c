@@ -129,6 +129,9 @@ int ps_recover(struct ps_coordinator *c, struct ps_error *err)
     int status;
     ps_cut_abort(c);
     c->doing = "loading";
+    c->lanes_live = false;
+    for (int i = 0; i < c->members; i++)
+        c->member[i]->takes_part = false;
     do {
         status = wait_for_servers(c, err);
         if (!status)

@@ -131,11 +131,14 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
     double start = ps_now(), moved = start, patience = PS_MAX(600, c->config->net.deadline);
     uint64_t last_samples = 0;
     uint32_t last_finished = 0;
+    c->lanes_live = true;
     while (!status && ps_lanes_finished(c) < c->lanes) {
         ps_lanes_tick(c);
         if (ps_cut_due(c))
             ps_cut_begin(c, false, false);
         status = ps_pump(c, 0.1, err);
+        if (!status && ps_move_wanted(c))
+            status = ps_move(c, err);
         double loss;
         uint64_t samples = samples_so_far(c, &loss);
         if (samples != last_samples || ps_lanes_finished(c) != last_finished || c->alone_since > 0)
@@ -152,6 +155,7 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
             ps_bar_update(&bar, samples, detail);
     }
     ps_bar_end(&bar);
+    c->lanes_live = false;
     double seconds = ps_now() - start + c->epoch_before, loss = 0;
     c->epoch_before = 0;
     if (!status)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/member.h"
+#include "server/move.h"
 #include "server/shard.h"
 
 enum { BURST = 64 };                 /* requests taken before the coordinator is listened to again */
@@ -22,6 +23,8 @@ struct server {
     struct ps_membership *member;
     struct ps_socket *data; /* owned */
     struct ps_shard shard;
+    struct ps_move *move; /* owned */
+    uint64_t told_moved;  /* the last move whose end the coordinator was told of */
     uint64_t bytes;   /* sent */
     uint64_t dropped; /* steps given up for the era that is loaded */
     struct cut {      /* the last one prepared */
@@ -69,6 +72,8 @@ static void reply(struct server *s, const struct ps_control *question, enum ps_m
         out.count = s->shard.counters.epoch_repeats;
     if (kind == PS_READY)
         out.count = s->dropped;
+    if (kind == PS_CUT_REACHED)
+        out.count = s->shard.steps;
     if (kind == PS_CUT_DONE) {
         out.file = &s->cut.file;
         out.file_count = 1;
@@ -99,6 +104,7 @@ static int load(struct server *s, const struct ps_control *m, struct ps_error *e
     int status = ps_slot_map_from_entries(&map, m->map, m->shards, m->shard_count, err);
     if (!status && m->era > s->shard.era) {
         uint64_t before = s->shard.steps;
+        ps_move_end(s->move);
         ps_shard_map(&s->shard, &map, ps_slot_map_find(&map, s->shard.incarnation));
         status = ps_shard_load(&s->shard, m->era, m->epoch, m->text, m->lane, m->lane_count, err);
         s->dropped = before > s->shard.steps ? before - s->shard.steps : 0;
@@ -130,6 +136,55 @@ static void account(struct server *s, const struct ps_control *m)
     struct ps_lane_entry lane[PS_MAX_LANES];
     if (ps_shard_account(&s->shard, m->epoch, lane))
         reply(s, m, PS_ACCOUNT_ACK, lane, s->shard.lanes);
+}
+
+static int begin_move(struct server *s, const struct ps_control *m, struct ps_error *err)
+{
+    struct ps_shard *shard = &s->shard;
+    struct ps_slot_map next;
+    int status = ps_slot_map_from_entries(&next, m->map + 1, m->shards, m->shard_count, err);
+    if (status)
+        return status;
+    if (ps_move_id(s->move) != m->first) {
+        if (m->era > shard->era || shard->number == PS_NO_SHARD)
+            ps_shard_adopt(shard, m->era, m->epoch, m->map, m->count, m->lane, m->lane_count);
+        else if (!ps_shard_cut_reached(shard) || !shard->cut.hold || shard->cut.id != m->first)
+            return 0;
+        status = ps_move_begin(s->move, m->first, &next, err);
+    } else if (ps_move_sent(s->move)) {
+        reply(s, m, PS_MOVED, NULL, 0);
+    }
+    return status;
+}
+
+/* Goes on with a move; tells of its end once by itself. */
+static double go_on_moving(struct server *s)
+{
+    double next = ps_move_progress(s->move);
+    if (ps_move_sent(s->move) && s->told_moved != ps_move_id(s->move)) {
+        struct ps_control move = {.first = s->told_moved = ps_move_id(s->move)};
+        reply(s, &move, PS_MOVED, NULL, 0);
+    }
+    return next;
+}
+
+/* The map in force: the next one, by which a move is done, or the one before it, by which it is void. */
+static void take_map(struct server *s, const struct ps_control *m)
+{
+    const struct ps_slot_map *next = ps_move_next(s->move);
+    if (m->map == s->shard.map) {
+        if (ps_move_id(s->move))
+            ps_shard_move_void(&s->shard);
+        else if (s->shard.cut.hold)
+            ps_shard_cut_end(&s->shard, s->shard.cut.id);
+    } else if (ps_move_id(s->move) && m->map == next->version) {
+        ps_shard_move(&s->shard, next, ps_slot_map_find(next, s->shard.incarnation));
+    } else {
+        return;
+    }
+    ps_move_end(s->move);
+    struct ps_control map = {.first = m->map};
+    reply(s, &map, PS_MAP_ACK, NULL, 0);
 }
 
 /* Tells how far the cut has come. */
@@ -205,7 +260,8 @@ static void agree_cut(struct server *s, const struct ps_control *m)
 
 static int take_control(struct server *s, const struct ps_control *m, struct ps_error *err)
 {
-    if (m->kind != PS_STOP && m->kind != PS_LOAD && m->era != s->shard.era)
+    bool new_here = m->kind == PS_LOAD || m->kind == PS_MOVE;
+    if (m->kind != PS_STOP && (m->era < s->shard.era || (m->era > s->shard.era && !new_here)))
         return 0; /* of a time that is over, or of one that this server has not been told of yet */
     switch (m->kind) {
     case PS_LOAD:
@@ -219,6 +275,11 @@ static int take_control(struct server *s, const struct ps_control *m, struct ps_
         return 0;
     case PS_FENCE:
         fence(s, m);
+        return 0;
+    case PS_MOVE:
+        return begin_move(s, m, err);
+    case PS_MAP:
+        take_map(s, m);
         return 0;
     case PS_CUT_PREPARE:
         prepare_cut(s, m);
@@ -250,7 +311,10 @@ static void take_requests(struct server *s)
     uint64_t from;
     for (int i = 0; i < BURST && ps_socket_receive(s->data, &from, &message); i++) {
         /* `from` in the header is where answers go: it must be the connection's own name */
-        if (!ps_data_unpack(&message, &data, NULL) && data.from == from)
+        bool sound = !ps_data_unpack(&message, &data, NULL) && data.from == from;
+        if (sound && data.kind == PS_SLOTS_PART)
+            ps_move_take(s->move, &data, &message);
+        else if (sound)
             ps_shard_take(&s->shard, &data, &message);
         else
             s->shard.counters.refused[PS_REFUSE_BAD]++;
@@ -273,15 +337,16 @@ static void report(struct server *s)
 
 static int serve(struct server *s, struct ps_error *err)
 {
-    struct ps_socket *const socket[] = {s->data, ps_membership_socket(s->member)};
+    struct ps_socket *socket[2 + PS_MAX_SHARDS] = {s->data, ps_membership_socket(s->member)};
     bool ready[PS_COUNT(socket)];
     int status = 0;
     double reported = 0, look = 0;
     while (!status && !s->stopping) {
-        double now = ps_now(), deadline = ps_shard_tick(&s->shard, now);
-        if (s->shard.snapshot) /* its end comes without a message */
-            deadline = deadline > 0 ? PS_MIN(deadline, now + SNAPSHOT_LOOK) : now + SNAPSHOT_LOOK;
-        ps_net_wait(socket, PS_COUNT(socket), deadline > 0 ? PS_MIN(deadline - now, LOOK_AROUND) : LOOK_AROUND, ready);
+        double now = ps_now(), until = now + LOOK_AROUND, deadline = ps_shard_tick(&s->shard, now), move = go_on_moving(s);
+        until = deadline > 0 ? PS_MIN(deadline, until) : until;
+        until = move > 0 ? PS_MIN(move, until) : until;
+        until = s->shard.snapshot ? PS_MIN(now + SNAPSHOT_LOOK, until) : until; /* its end comes without a message */
+        ps_net_wait(socket, 2 + ps_move_sockets(s->move, socket + 2), until - now, ready);
         if (ready[0])
             take_requests(s);
         struct ps_control message;
@@ -334,7 +399,9 @@ int ps_server_run(const struct ps_server_options *o, struct ps_error *err)
         s->shard.far = strncmp(bound, "ipc://", 6) != 0;
         ps_control_fini(&welcome);
         if (!status) {
+            s->move = ps_move_new(o->net, &s->shard);
             status = serve(s, err);
+            ps_move_free(s->move);
             ps_shard_fini(&s->shard);
         }
     }

@@ -122,11 +122,9 @@ void ps_shard_fini(struct ps_shard *s)
     memset(s, 0, sizeof *s);
 }
 
-int ps_shard_load(struct ps_shard *s, uint32_t era, uint32_t epoch, const char *folder,
-                  const struct ps_lane_entry *lane, uint32_t lanes, struct ps_error *err)
+/* No rows, no requests, no leases: the beginning of an era. */
+static void forget(struct ps_shard *s, uint32_t era, uint32_t epoch)
 {
-    if (era < s->era || (s->loaded && era == s->era))
-        return 0;
     s->loaded = false;
     s->era = era;
     ps_shard_cut_cancel(s);
@@ -143,6 +141,14 @@ int ps_shard_load(struct ps_shard *s, uint32_t era, uint32_t epoch, const char *
     memset(s->cut_of, 0, sizeof s->cut_of);
     for (uint32_t l = 0; l < s->lanes; l++)
         s->lane[l].lease = 0;
+}
+
+int ps_shard_load(struct ps_shard *s, uint32_t era, uint32_t epoch, const char *folder,
+                  const struct ps_lane_entry *lane, uint32_t lanes, struct ps_error *err)
+{
+    if (era < s->era || (s->loaded && era == s->era))
+        return 0;
+    forget(s, era, epoch);
     if (*folder) {
         struct ps_marks marks = {.seed = s->seed, .mode = s->mode, .lanes = s->lanes};
         int status = ps_checkpoint_load(folder, s->owns, s->spec, s->tables, &s->optimizer, s->rows, &marks, err);
@@ -164,6 +170,66 @@ int ps_shard_load(struct ps_shard *s, uint32_t era, uint32_t epoch, const char *
     ps_commit_begin(s);
     s->loaded = true;
     return 0;
+}
+
+void ps_shard_adopt(struct ps_shard *s, uint32_t era, uint32_t epoch, uint32_t map, uint64_t steps,
+                    const struct ps_lane_entry *lane, uint32_t lanes)
+{
+    forget(s, era, epoch);
+    s->map = map;
+    s->number = PS_NO_SHARD;
+    memset(s->owns, 0, sizeof s->owns);
+    s->steps = steps;
+    for (uint32_t i = 0; i < lanes; i++) {
+        if (lane[i].lane >= s->lanes)
+            continue;
+        struct ps_lane_state *to = &s->lane[lane[i].lane];
+        to->hwm = lane[i].position;
+        to->ended = lane[i].lease;
+        if (s->mode == PS_SYNC) /* every step that a lane contributed to is committed */
+            s->v = PS_MAX(s->v, to->hwm - to->ended);
+    }
+    ps_shard_account_begin(s);
+    s->loaded = true;
+}
+
+/* Drops the rows of slots that the shard does not own. */
+static void keep_own(struct ps_shard *s)
+{
+    float *row[1];
+    uint32_t fresh[1];
+    ps_shard_cut_cancel(s);
+    for (uint32_t t = 0; t < s->tables; t++) {
+        struct ps_rows kept;
+        ps_rows_init(&kept, s->rows[t].width);
+        kept.clock = s->rows[t].clock;
+        for (uint32_t i = 0; i < s->rows[t].count; i++) {
+            uint64_t key = ps_rows_key(&s->rows[t], i);
+            if (!s->owns[ps_slot_of(&s->spec[t], t, key)])
+                continue;
+            ps_rows_make(&kept, &key, 1, row, fresh);
+            memcpy(row[0], ps_rows_at(&s->rows[t], i), kept.width * sizeof *row[0]);
+            *ps_rows_stamp(&kept, kept.count - 1) = *ps_rows_stamp(&s->rows[t], i);
+        }
+        ps_rows_fini(&s->rows[t]);
+        s->rows[t] = kept;
+    }
+}
+
+void ps_shard_move(struct ps_shard *s, const struct ps_slot_map *map, uint32_t number)
+{
+    ps_shard_map(s, map, number);
+    for (uint32_t l = 0; l < s->lanes; l++)
+        drop_parked(s, &s->lane[l], PS_REFUSE_MAP, s->map);
+    ps_commit_reset(s); /* nothing below the hold is asked for any more */
+    keep_own(s);
+    ps_shard_cut_end(s, s->cut.id);
+}
+
+void ps_shard_move_void(struct ps_shard *s)
+{
+    keep_own(s);
+    ps_shard_cut_end(s, s->cut.id);
 }
 
 bool ps_shard_closed(const struct ps_shard *s)

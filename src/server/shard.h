@@ -97,8 +97,7 @@ int ps_shard_init(struct ps_shard *shard, const struct ps_control *welcome, uint
                   void *ctx, struct ps_error *err);
 void ps_shard_fini(struct ps_shard *shard);
 
-/* Takes a map: the shard's number in it and the slots that it owns from now on (PS_NO_SHARD: none). Rows stay; the next
- * ps_shard_load replaces them. */
+/* Takes the map of an era to be loaded: the shard's number in it and the slots that it owns from now on (PS_NO_SHARD: none). */
 void ps_shard_map(struct ps_shard *shard, const struct ps_slot_map *map, uint32_t number);
 
 /* A new era: drops all rows and requests (parked ones are refused), then takes the state of the checkpoint in `folder`,
@@ -106,6 +105,14 @@ void ps_shard_map(struct ps_shard *shard, const struct ps_slot_map *map, uint32_
  * 0). An era that is loaded already is left alone. On an error the shard is as before ps_shard_load, but not loaded. */
 int ps_shard_load(struct ps_shard *shard, uint32_t era, uint32_t epoch, const char *folder,
                   const struct ps_lane_entry *lane, uint32_t lanes, struct ps_error *err);
+
+/* A server without slots takes part in a move: state without rows, all lanes as they stand at the hold. */
+void ps_shard_adopt(struct ps_shard *shard, uint32_t era, uint32_t epoch, uint32_t map, uint64_t steps,
+                    const struct ps_lane_entry *lane, uint32_t lanes);
+/* The next map, at a hold: rows of slots that are others' now are dropped, as is what the retained set and parked requests were
+ * for; the hold is over. The map in force already: the move is void, and what has come by it is dropped. */
+void ps_shard_move(struct ps_shard *shard, const struct ps_slot_map *map, uint32_t number);
+void ps_shard_move_void(struct ps_shard *shard);
 
 /* A PULL or PUSH; the message's frames are taken over. */
 void ps_shard_take(struct ps_shard *shard, const struct ps_data *data, struct ps_message *message);

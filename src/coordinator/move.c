@@ -1,0 +1,185 @@
+/* move.c - slots move between servers at a step boundary, while training goes on (docs/protocol.md, "Moving slots").
+ *
+ * A new server is to get its share. All shards hold at one cut, send each other the rows, and the next map is the decision: before
+ * it a failure leaves everything as it was, after it the move is done. Then workers are told, and all lanes are fenced and
+ * granted anew from where they stand.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/internal.h"
+#include "coordinator/runlog.h"
+
+static const double SETTLE = 0.5; /* seconds: servers that come together are given their share together */
+static const double AGAIN = 5;    /* after a move that came to nothing */
+
+static bool stays(const struct ps_member *m)
+{
+    return m->role == PS_ROLE_SERVER && m->alive && m->shard != PS_NO_SHARD;
+}
+
+static bool is_new(const struct ps_member *m)
+{
+    return m->role == PS_ROLE_SERVER && m->alive && m->welcomed && m->shard == PS_NO_SHARD && !m->leaving && ps_now() - m->joined > SETTLE;
+}
+
+bool ps_move_wanted(const struct ps_coordinator *c)
+{
+    if (ps_now() < c->moving.again || c->cutting.phase != PS_CUT_IDLE)
+        return false;
+    for (int i = 0; i < c->members; i++)
+        if (is_new(c->member[i]))
+            return true;
+    return false;
+}
+
+/* The next map: those who stay keep their numbers' order and as many of their slots as their share allows. Returns how many move. */
+static uint32_t plan(const struct ps_coordinator *c, struct ps_slot_map *next)
+{
+    uint32_t number[PS_MAX_SHARDS], count[PS_MAX_SHARDS] = {0}, moves = 0;
+    *next = (struct ps_slot_map){.version = c->map.version + 1};
+    for (uint32_t s = 0; s < c->map.shards; s++) {
+        const struct ps_member *m = ps_member_find(c, c->map.entry[s].incarnation);
+        number[s] = m && stays(m) ? next->shards : PS_NO_SHARD;
+        if (number[s] != PS_NO_SHARD)
+            next->entry[next->shards++] = c->map.entry[s];
+    }
+    for (int i = 0; i < c->members && next->shards < PS_MAX_SHARDS; i++)
+        if (is_new(c->member[i])) {
+            struct ps_shard_entry *entry = &next->entry[next->shards++];
+            entry->incarnation = c->member[i]->incarnation;
+            snprintf(entry->endpoint, sizeof entry->endpoint, "%s", c->member[i]->endpoint);
+        }
+    uint32_t n = next->shards, taker = 0;
+    for (uint32_t s = 0; s < n; s++) {
+        next->entry[s].shard = s;
+        memset(next->entry[s].slots, 0, sizeof next->entry[s].slots);
+    }
+    for (int pass = 0; pass < 2; pass++) /* who keeps, then who takes */
+        for (uint32_t slot = 0; slot < PS_SLOTS; slot++) {
+            uint32_t owner = number[c->map.shard_of[slot]];
+            bool kept = owner != PS_NO_SHARD && next->entry[owner].slots[slot / 8] >> slot % 8 & 1;
+            if (pass && kept)
+                continue;
+            while (pass && count[taker] >= PS_SLOTS / n + (taker < PS_SLOTS % n))
+                taker++;
+            if (pass)
+                owner = taker;
+            else if (owner == PS_NO_SHARD || count[owner] >= PS_SLOTS / n + (owner < PS_SLOTS % n))
+                continue;
+            count[owner]++;
+            moves += pass;
+            next->shard_of[slot] = (uint16_t)owner;
+            next->entry[owner].slots[slot / 8] |= (uint8_t)(1u << slot % 8);
+        }
+    return moves;
+}
+
+void ps_move_handle(struct ps_coordinator *c, struct ps_member *server, const struct ps_control *message)
+{
+    struct ps_moving *m = &c->moving;
+    if (message->first != m->id)
+        return;
+    m->failed |= message->kind == PS_CUT_ABORT;
+    if (server->answered || message->kind != c->expected)
+        return;
+    for (uint32_t i = 0; i < message->lane_count; i++) {
+        const struct ps_lane_entry *entry = &message->lane[i];
+        if (entry->lane >= c->lanes)
+            continue;
+        if (message->kind == PS_CUT_LIMIT)
+            m->lane[entry->lane].position = PS_MAX(m->lane[entry->lane].position, entry->position);
+        else /* it has ended, on all shards alike */
+            m->lane[entry->lane] = (struct ps_lane_entry){entry->lane, 1, entry->position};
+    }
+    m->steps = message->count;
+}
+
+void ps_move_lost(struct ps_coordinator *c, struct ps_member *server)
+{
+    c->moving.failed |= server->takes_part;
+    server->takes_part = false;
+}
+
+/* All shards at one cut, holding. */
+static int hold(struct ps_coordinator *c, struct ps_error *err)
+{
+    struct ps_moving *m = &c->moving;
+    for (uint32_t l = 0; l < c->lanes; l++)
+        m->lane[l] = (struct ps_lane_entry){.lane = l};
+    struct ps_control prepare = {.kind = PS_CUT_PREPARE, .epoch = c->epoch, .first = m->id, .code = 1};
+    int status = ps_ask_servers(c, &prepare, PS_CUT_LIMIT, m->id, "CUT_PREPARE", err);
+    if (status || m->failed)
+        return status;
+    uint64_t step = 0;
+    for (uint32_t l = 0; l < c->lanes; l++)
+        step = PS_MAX(step, m->lane[l].position);
+    for (uint32_t l = 0; c->config->train.consistency == PS_SYNC && l < c->lanes; l++)
+        m->lane[l].position = step;
+    struct ps_control at = {.kind = PS_CUT_AT, .epoch = c->epoch, .first = m->id, .lane = m->lane, .lane_count = c->lanes};
+    return ps_ask_servers(c, &at, PS_CUT_REACHED, m->id, "CUT_AT", err);
+}
+
+static int transfer(struct ps_coordinator *c, struct ps_slot_map *next, struct ps_error *err)
+{
+    for (uint32_t s = 0; s < next->shards; s++) {
+        struct ps_member *m = ps_member_find(c, next->entry[s].incarnation);
+        m->takes_part = m->shard == PS_NO_SHARD;
+        c->moving.failed |= !m->alive;
+    }
+    struct ps_control move = {.kind = PS_MOVE, .epoch = c->epoch, .first = c->moving.id, .count = c->moving.steps,
+                              .shards = next->entry, .shard_count = next->shards, .lane = c->moving.lane, .lane_count = c->lanes};
+    return c->moving.failed ? 0 : ps_ask_servers(c, &move, PS_MOVED, c->moving.id, "MOVE", err);
+}
+
+/* The decision: from here on the next map is in force. */
+static int decide(struct ps_coordinator *c, const struct ps_slot_map *next, struct ps_error *err)
+{
+    c->map = *next;
+    for (int i = 0; i < c->members; i++) {
+        struct ps_member *m = c->member[i];
+        uint32_t shard = m->role == PS_ROLE_SERVER ? ps_slot_map_find(next, m->incarnation) : PS_NO_SHARD;
+        m->takes_part = m->alive && shard == PS_NO_SHARD && m->shard != PS_NO_SHARD; /* it leaves */
+        m->shard = shard;
+    }
+    return ps_state_write(c, err);
+}
+
+int ps_move_settle(struct ps_coordinator *c, struct ps_error *err)
+{
+    struct ps_control map = {.kind = PS_MAP, .shards = c->map.entry, .shard_count = c->map.shards};
+    c->moving.failed = false;
+    int status = ps_ask_servers(c, &map, PS_MAP_ACK, c->map.version, "MAP", err);
+    for (int i = 0; i < c->members; i++)
+        c->member[i]->takes_part = false;
+    return status;
+}
+
+int ps_move(struct ps_coordinator *c, struct ps_error *err)
+{
+    double begin = ps_now();
+    struct ps_moving *m = &c->moving;
+    struct ps_slot_map *next = ps_malloc(sizeof *next);
+    uint32_t slots = plan(c, next);
+    m->lane = ps_calloc(c->lanes, sizeof *m->lane);
+    m->id = ++c->cut;
+    m->failed = false;
+    int status = hold(c, err);
+    double held = ps_now();
+    if (!status && !m->failed)
+        status = transfer(c, next, err);
+    bool moved = !status && !m->failed;
+    if (moved)
+        status = decide(c, next, err);
+    if (!status)
+        status = ps_move_settle(c, err);
+    if (!status && moved)
+        ps_lanes_again(c);
+    free(m->lane);
+    free(next);
+    *m = (struct ps_moving){.again = moved ? 0 : ps_now() + AGAIN};
+    if (!status)
+        ps_runlog(c->options.log, "{\"event\":\"move\",\"moved\":%s,\"slots\":%u,\"servers\":%u,\"map\":%u,\"seconds\":%.3f,\"held\":%.3f}",
+                  moved ? "true" : "false", moved ? slots : 0, c->map.shards, c->map.version, ps_now() - begin, ps_now() - held);
+    return status;
+}

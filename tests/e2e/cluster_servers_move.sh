@@ -1,0 +1,82 @@
+#!/bin/bash
+# Servers join a running job and get their share of the slots at a step boundary, while training goes on: in sync mode the result is that
+# of an undisturbed run, bit for bit; in async mode every micro-batch is applied once. A new server that dies or hangs in the
+# middle of a move disturbs nothing.
+# time limit: 600
+. "$(dirname "$0")/helpers.sh"
+limit=120
+penstock 0 synth --out log.tsv --users 1500 --items 600 --interactions 60000
+penstock 0 prepare --out data --behaviours view,cart,buy log.tsv
+configure train.consistency=sync train.epochs=60 early_stop.patience=0 early_stop.every=30 eval.floors=false net.deadline=6 \
+    checkpoint.every=10 servers.wait=0
+
+log() { cat "$1/log.jsonl" 2> /dev/null; }
+pids() { # run, role
+    log "$1" | sed -n "s/.*\"event\":\"member\",\"role\":\"$2\".*\"pid\":\([0-9]*\).*/\1/p"
+}
+happened() { [ "$(log "$1" | grep -c "$2")" -ge "${3:-1}" ]; } # run, event, times
+joined() { [ "$(pids "$1" "$2" | wc -l)" -ge "$3" ]; }
+coordinate() { # run, servers, workers, arguments
+    local run=$1 servers=$2 workers=$3
+    shift 3
+    "$PENSTOCK" train run.yaml --coordinate --servers "$servers" --workers "$workers" --run "$run" "$@" > "$run.txt" 2>&1 &
+    job=$!
+}
+join() { # run, role
+    "$PENSTOCK" join "$1" --as "$2" >> "$1-members.txt" 2>&1 &
+    member=$!
+}
+ends() { # run: well, with every micro-batch applied once
+    local status=0
+    wait $job || status=$?
+    [ $status = 0 ] || { cat "$1.txt"; tail "$1-members.txt"; fail "$1 ended with $status"; }
+    refuse "$1/log.jsonl" '"event":"account".*"(lost|twice)":[1-9]'
+    refuse "$1/log.jsonl" '"event":"rollback"'
+    wait
+}
+as_undisturbed() { # run
+    ends "$1"
+    digest "$1"
+    [ "$digest" = "$want" ] || fail "$1 ended with $digest instead of $want"
+}
+
+penstock 0 train run.yaml --run calm --workers 1
+digest calm
+want=$digest
+
+# From one server to two, and on to four.
+for mode in sync async; do
+    coordinate $mode 1 2 --set train.consistency=$mode
+    join $mode server
+    join $mode worker
+    join $mode worker
+    wait_until 60 'the second epoch' happened $mode '"event":"epoch"'
+    join $mode server
+    wait_until 60 'the first move' happened $mode '"event":"move","moved":true,.*"servers":2'
+    join $mode server
+    join $mode server
+    wait_until 60 'the second move' happened $mode '"event":"move","moved":true,.*"servers":4'
+    if [ $mode = sync ]; then as_undisturbed $mode; else ends $mode; fi
+done
+expect sync/log.jsonl '"event":"move","moved":true,"slots":512,"servers":2,"map":2'
+
+# A new server that hangs before it has its share is given up, and the slots stay where they are. (On a busy machine it may have it
+# already: then it is a lost server like any other.)
+for attempt in 1 2 3 4 5; do
+    run=hangs$attempt
+    coordinate $run 2 1
+    join $run server
+    join $run server
+    join $run worker
+    wait_until 60 'the second epoch' happened $run '"event":"epoch"'
+    join $run server
+    wait_until 30 'the third server' joined $run server 3
+    kill -STOP $member
+    wait_until 60 'the end of the move' happened $run '"event":"move"'
+    kill -KILL $member
+    void=$(log $run | grep -c '"event":"move","moved":false' || true)
+    if [ "$void" -gt 0 ]; then as_undisturbed $run; break; fi
+    wait $job || fail "$run has failed"
+    wait
+    [ $attempt -lt 5 ] || fail 'no new server hung in time'
+done
