@@ -16,6 +16,7 @@ struct cluster {
     struct ps_server_options options[SERVERS_MAX];
     struct ps_error err[SERVERS_MAX];
     int status[SERVERS_MAX], servers;
+    int shards; /* the first servers, which have slots */
     char bind[SERVERS_MAX][64];
     uint64_t incarnation[SERVERS_MAX];
     struct ps_slot_map map;
@@ -87,7 +88,8 @@ static void pump(struct cluster *c, double timeout)
             if (!c->silent)
                 send_control(c, from, control.from, &ack);
         }
-        if (i >= 0 && control.kind != PS_BEAT && control.kind != PS_CUT_REACHED) {
+        bool holds = control.kind == PS_CUT_REACHED && control.lane_count; /* without hold CUT_DONE follows */
+        if (i >= 0 && control.kind != PS_BEAT && (control.kind != PS_CUT_REACHED || holds)) {
             ps_control_fini(&c->answer[i]);
             c->answer[i] = control;
         } else {
@@ -96,17 +98,17 @@ static void pump(struct cluster *c, double timeout)
     }
 }
 
-/* Asks all servers again and again until each has given this answer. */
-static void ask(struct cluster *c, struct ps_control *question, enum ps_message_kind kind)
+/* Asks servers again and again until each has given this answer. */
+static void ask_some(struct cluster *c, int servers, struct ps_control *question, enum ps_message_kind kind)
 {
     double begin = ps_now(), asked = 0;
-    for (int i = 0; i < c->servers; i++)
+    for (int i = 0; i < servers; i++)
         ps_control_fini(&c->answer[i]);
     for (bool all = false; !all;) {
         assert_true(ps_now() - begin < PATIENCE);
         bool again = ps_now() - asked > 0.2;
         all = true;
-        for (int i = 0; i < c->servers; i++) {
+        for (int i = 0; i < servers; i++) {
             if (c->answer[i].kind == kind)
                 continue;
             all = false;
@@ -119,13 +121,19 @@ static void ask(struct cluster *c, struct ps_control *question, enum ps_message_
     }
 }
 
-static void cluster_open(struct cluster *c, int servers, double coordinator_timeout)
+static void ask(struct cluster *c, struct ps_control *question, enum ps_message_kind kind)
+{
+    ask_some(c, c->shards, question, kind);
+}
+
+static void cluster_begin(struct cluster *c, int servers, int shards, double coordinator_timeout)
 {
     struct ps_error err;
     char bound[256];
     memset(c, 0, sizeof *c);
     c->net = ps_net_new(1);
     c->servers = servers;
+    c->shards = shards;
     c->era = 1;
     assert_int_equal(ps_net_bind(c->net, COORDINATOR, 1, bound, &c->control, &err), 0);
     for (int i = 0; i < servers; i++) {
@@ -149,12 +157,17 @@ static void cluster_open(struct cluster *c, int servers, double coordinator_time
     }
     for (int i = 0; i < servers; i++) {
         struct ps_control welcome;
-        fixture_welcome(&welcome, &c->map, (uint32_t)servers, (uint32_t)i, PS_SYNC, LANES, &fixture_adagrad);
+        fixture_welcome(&welcome, &c->map, (uint32_t)shards, i < shards ? (uint32_t)i : PS_NO_SHARD, PS_SYNC, LANES, &fixture_adagrad);
         send_control(c, c->incarnation[i], c->incarnation[i], &welcome);
         assert_int_equal(ps_net_connect(c->net, c->bind[i], CLIENT, &c->data[i], &err), 0);
     }
-    for (int i = 0; i < servers; i++) /* as a LOAD names them */
+    for (int i = 0; i < shards; i++) /* as a LOAD names them */
         c->map.entry[i].incarnation = c->incarnation[i];
+}
+
+static void cluster_open(struct cluster *c, int servers, double coordinator_timeout)
+{
+    cluster_begin(c, servers, servers, coordinator_timeout);
 }
 
 static void cluster_join(struct cluster *c)
@@ -182,7 +195,7 @@ static void begin(struct cluster *c, char *folder, uint32_t epoch)
     ask(c, &load, PS_READY);
     ask(c, &begins, PS_EPOCH_ACK);
     ask(c, &fence, PS_FENCE_ACK);
-    for (int i = 0; i < c->servers; i++)
+    for (int i = 0; i < c->shards; i++)
         assert_true(c->answer[i].lane_count == LANES && c->answer[i].lane[1].position == 0 &&
                     c->answer[i].lane[1].lease == 101);
 }
@@ -201,7 +214,7 @@ static void exchange(struct cluster *c, int i, struct ps_data d, struct ps_data 
                 grad[n * 5 + (uint32_t)j] = (float)k + 0.1f * (float)(d.position + d.lane);
             key[n++] = k;
         }
-    d.run = FIXTURE_RUN, d.from = CLIENT, d.to = c->incarnation[i], d.era = c->era, d.map = 1, d.request = ++c->beats;
+    d.run = FIXTURE_RUN, d.from = CLIENT, d.to = c->incarnation[i], d.era = c->era, d.map = c->map.version, d.request = ++c->beats;
     d.sections = d.flags & PS_FLAG_END ? 0 : 1;
     d.section[0] = (struct ps_section){.table = 0, .rows = n};
     for (;;) {
@@ -235,7 +248,7 @@ static void train(struct cluster *c)
     struct ps_message frames;
     for (uint64_t p = 0; p <= 3; p++)
         for (uint32_t lane = 0; lane < LANES; lane++)
-            for (int i = 0; i < c->servers; i++) {
+            for (int i = 0; i < c->shards; i++) {
                 struct ps_data d = {.kind = PS_PUSH,
                                     .epoch = 1,
                                     .lane = lane,
@@ -250,7 +263,7 @@ static void train(struct cluster *c)
 
 static void read_users(struct cluster *c, float *out)
 {
-    for (int i = 0; i < c->servers; i++) {
+    for (int i = 0; i < c->shards; i++) {
         struct ps_data answer;
         struct ps_message frames;
         exchange(c, i, (struct ps_data){.kind = PS_PULL, .flags = PS_FLAG_READ}, &answer, &frames);
@@ -301,7 +314,7 @@ static void save(struct cluster *c, char *folder, uint64_t id)
     for (uint32_t l = 0; l < LANES; l++)
         lane[l] = (struct ps_lane_entry){.lane = l, .position = c->answer[0].lane[l].position};
     ask(c, &at, PS_CUT_DONE);
-    for (int i = 0; i < c->servers; i++) {
+    for (int i = 0; i < c->shards; i++) {
         assert_int_equal(c->answer[i].file_count, 1);
         file[i] = c->answer[i].file[0];
     }
@@ -314,13 +327,13 @@ static void save(struct cluster *c, char *folder, uint64_t id)
                             .lanes = LANES,
                             .v = 3,
                             .optimizer = fixture_adagrad};
-    fixture_manifest(&like, id, file, (uint32_t)c->servers, folder);
+    fixture_manifest(&like, id, file, (uint32_t)c->shards, folder);
 }
 
 static void stop(struct cluster *c, int code)
 {
     struct ps_control control = {.kind = PS_STOP, .code = (uint32_t)code, .text = "because the test says so"};
-    ask(c, &control, PS_BYE);
+    ask_some(c, c->servers, &control, PS_BYE);
     cluster_join(c);
 }
 
@@ -374,6 +387,73 @@ static void a_run_is_saved_and_gone_on_with(void **state)
     assert_int_equal(ps_folder_remove(folder, NULL), 0);
     assert_int_equal(ps_folder_remove(again, NULL), 0);
     free(folder), free(again);
+}
+
+/* A hold with every lane at its end, and the next map, in which the second server has half of the slots. */
+static void begin_move(struct cluster *c, uint64_t id, struct ps_slot_map *next)
+{
+    struct ps_lane_entry lane[LANES];
+    struct ps_control prepare = {.kind = PS_CUT_PREPARE, .first = id, .code = 1},
+                      at = {.kind = PS_CUT_AT, .first = id, .lane = lane, .lane_count = LANES};
+    ask(c, &prepare, PS_CUT_LIMIT);
+    for (uint32_t l = 0; l < LANES; l++)
+        lane[l] = (struct ps_lane_entry){.lane = l, .position = c->answer[0].lane[l].position};
+    ask(c, &at, PS_CUT_REACHED);
+    for (uint32_t l = 0; l < LANES; l++) {
+        lane[l] = c->answer[0].lane[l];
+        assert_true(lane[l].position == 4 && lane[l].lease == 1);
+    }
+    ps_slot_map_init(next, 2);
+    for (int i = 0; i < 2; i++) {
+        next->entry[i].incarnation = c->incarnation[i];
+        snprintf(next->entry[i].endpoint, sizeof next->entry[i].endpoint, "%s", c->bind[i]);
+    }
+    next->version = c->map.version + 1;
+    struct ps_control move = {.kind = PS_MOVE, .map = c->map.version, .epoch = 1, .first = id, .shards = next->entry, .shard_count = 2,
+                              .lane = lane, .lane_count = LANES, .count = c->answer[0].count};
+    ask_some(c, 2, &move, PS_MOVED);
+}
+
+static void slots_move_to_a_new_server(void **state)
+{
+    struct cluster c;
+    char *calm = fixture_folder(), *folder = fixture_folder(), *later = fixture_folder();
+    float users[200], moved[200];
+    uint64_t digest[3];
+    struct ps_slot_map next;
+    cluster_begin(&c, 2, 1, 60);
+    begin(&c, "", 1);
+    train(&c);
+    read_users(&c, users);
+    save(&c, calm, 1);
+
+    /* The map in force makes the move void: all stays with the first server, and rows that had come are gone. */
+    begin_move(&c, 2, &next);
+    struct ps_control map = {.kind = PS_MAP, .map = c.map.version, .shards = c.map.entry, .shard_count = 1};
+    ask_some(&c, 2, &map, PS_MAP_ACK);
+    read_users(&c, moved);
+    assert_memory_equal(users, moved, sizeof users);
+    save(&c, folder, 3);
+
+    /* The next one makes it real. */
+    begin_move(&c, 4, &next);
+    c.map = next;
+    c.shards = 2;
+    map = (struct ps_control){.kind = PS_MAP, .map = next.version, .shards = c.map.entry, .shard_count = 2};
+    ask(&c, &map, PS_MAP_ACK);
+    ask(&c, &map, PS_MAP_ACK); /* asked again: answered again */
+    read_users(&c, moved);
+    assert_memory_equal(users, moved, sizeof users);
+    save(&c, later, 5);
+    stop(&c, 0);
+    assert_int_equal(ps_checkpoint_digest(calm, &digest[0], NULL), 0);
+    assert_int_equal(ps_checkpoint_digest(folder, &digest[1], NULL), 0);
+    assert_int_equal(ps_checkpoint_digest(later, &digest[2], NULL), 0);
+    assert_true(digest[0] == digest[1] && digest[0] == digest[2]);
+    assert_int_equal(ps_folder_remove(calm, NULL), 0);
+    assert_int_equal(ps_folder_remove(folder, NULL), 0);
+    assert_int_equal(ps_folder_remove(later, NULL), 0);
+    free(calm), free(folder), free(later);
 }
 
 static void a_silent_coordinator_ends_the_server(void **state)
@@ -437,6 +517,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_is_saved_and_gone_on_with),
+        cmocka_unit_test(slots_move_to_a_new_server),
         cmocka_unit_test(a_silent_coordinator_ends_the_server),
         cmocka_unit_test(a_folder_that_cannot_be_written_is_named),
         cmocka_unit_test(a_port_in_use_is_named),
