@@ -25,16 +25,6 @@ void ps_lanes_begin(struct ps_coordinator *c)
     c->lanes_asked = 0;
 }
 
-void ps_lanes_again(struct ps_coordinator *c)
-{
-    for (uint32_t l = 0; l < c->lanes; l++)
-        if (c->lane[l].state != PS_LANE_FINISHED) {
-            c->lane[l].state = PS_LANE_FREE;
-            c->lane[l].holder = NULL;
-        }
-    c->lanes_asked = 0;
-}
-
 uint32_t ps_lanes_finished(const struct ps_coordinator *c)
 {
     uint32_t count = 0;
@@ -66,6 +56,18 @@ static void set_free(struct ps_lane_record *lane)
     lane->state = PS_LANE_FREE;
     lane->holder = NULL;
     lane->revoked = 0;
+}
+
+void ps_lanes_again(struct ps_coordinator *c)
+{
+    for (uint32_t l = 0; l < c->lanes; l++) {
+        if (c->lane[l].state == PS_LANE_FINISHED)
+            continue;
+        if (c->lane[l].state == PS_LANE_GRANTED)
+            hand_over(&c->lane[l], "moved");
+        set_free(&c->lane[l]);
+    }
+    c->lanes_asked = 0;
 }
 
 void ps_lanes_member_lost(struct ps_coordinator *c, struct ps_member *member)

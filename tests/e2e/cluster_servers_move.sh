@@ -45,8 +45,9 @@ digest calm
 want=$digest
 
 # From one server to two, and on to four.
-for mode in sync async; do
-    coordinate $mode 1 2 --set train.consistency=$mode
+for mode in sync async bounded:2; do
+    consistency=$mode mode=${mode%:*}
+    coordinate $mode 1 2 --set train.consistency="$consistency"
     join $mode server
     join $mode worker
     join $mode worker

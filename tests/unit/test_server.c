@@ -400,8 +400,8 @@ static void begin_move(struct cluster *c, uint64_t id, struct ps_slot_map *next)
         lane[l] = (struct ps_lane_entry){.lane = l, .position = c->answer[0].lane[l].position};
     ask(c, &at, PS_CUT_REACHED);
     for (uint32_t l = 0; l < LANES; l++) {
-        lane[l] = c->answer[0].lane[l];
-        assert_true(lane[l].position == 4 && lane[l].lease == 1);
+        lane[l] = (struct ps_lane_entry){l, 1, c->answer[0].lane[l].position}; /* all have ended */
+        assert_true(c->answer[0].lane_count == LANES && lane[l].position == 4);
     }
     ps_slot_map_init(next, 2);
     for (int i = 0; i < 2; i++) {
