@@ -28,7 +28,8 @@ static const char doc[] =
     "file system; a copy of the dataset must be there all the same (--data). Start several with mpirun -np K penstock join RUN. "
     "Workers may join at any time and get lanes within a second or two. Servers may join at any time too, and get their "
     "share of the rows at a step boundary.\n\n"
-    "A worker leaves on SIGTERM, SIGINT or SIGUSR1: it hands its lanes back and ends with code 0. kill -USR1 MPIRUN makes a whole "
+    "A worker or server leaves on SIGTERM, SIGINT or SIGUSR1: it hands its lanes back, or its rows to the other servers, and ends "
+    "with code 0. kill -USR1 MPIRUN makes a whole "
     "mpirun of workers leave; on SIGTERM mpirun waits a second before and after telling them, then kills.\n\n"
     "Without cluster.interface a run listens on its own host only, and nobody can join from another one. With "
     "cluster.security: curve only a process with the run's keys can join; by folder it finds them itself.";
@@ -88,8 +89,7 @@ int cmd_join(int argc, char **argv)
     struct ps_error err = {0};
     struct ps_meeting meeting;
     ps_boot_die_with_parent();
-    if (a.role == PS_ROLE_WORKER)
-        ps_catch_leave();
+    ps_catch_leave();
     int status = find(&a, &meeting, &err);
     if (!status && a.role == PS_ROLE_SERVER && !a.bind && !strncmp(a.run, "tcp://", 6))
         status = ps_fail(&err, PS_EXIT_USAGE, "a server that joins by address needs --bind ADDRESS: the address of this host that "

@@ -38,7 +38,7 @@ void ps_catch_signals(void)
     sigaction(SIGUSR1, &action, NULL); /* penstock launch: mpirun hands it on and does nothing else */
 }
 
-static bool workers_leave; /* set once, before any thread */
+static bool members_leave; /* set once, before any thread */
 static volatile sig_atomic_t joined;
 
 static void leave(int signal_number)
@@ -51,7 +51,7 @@ static void leave(int signal_number)
 void ps_catch_leave(void)
 {
     struct sigaction action = {.sa_handler = leave, .sa_flags = SA_RESTART};
-    workers_leave = true;
+    members_leave = true;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
@@ -85,7 +85,9 @@ static void *play(void *arg)
                                             .meeting = *m->file ? m->file : NULL,
                                             .bind = role->bind,
                                             .start_timeout = m->start_timeout,
-                                            .coordinator_timeout = m->coordinator_timeout};
+                                            .coordinator_timeout = m->coordinator_timeout,
+                                            .leave = members_leave ? &ps_interrupted : NULL,
+                                            .joined = &joined};
         role->status = ps_server_run(&options, &role->err);
     } else {
         struct ps_worker_options options = {.net = role->crew->net,
@@ -94,7 +96,7 @@ static void *play(void *arg)
                                             .meeting = *m->file ? m->file : NULL,
                                             .start_timeout = m->start_timeout,
                                             .coordinator_timeout = m->coordinator_timeout,
-                                            .leave = workers_leave ? &ps_interrupted : NULL,
+                                            .leave = members_leave ? &ps_interrupted : NULL,
                                             .joined = &joined};
         role->status = ps_worker_run(&options, &role->err);
     }

@@ -241,7 +241,7 @@ void ps_map_handle(struct ps_coordinator *c, struct ps_member *worker, const str
 void ps_map_tick(struct ps_coordinator *c);
 
 /* move.c */
-/* Whether slots should move now: there are servers without any. */
+/* Whether slots should move now: there are servers without any, or some that want to go. */
 bool ps_move_wanted(const struct ps_coordinator *c);
 /* Moves them; an epoch's lanes must be at work. What fails before it is decided is logged, and tried again later. */
 int ps_move(struct ps_coordinator *c, struct ps_error *err);
@@ -314,8 +314,8 @@ void ps_status_beat(struct ps_member *member);
 char *ps_status_text(struct ps_coordinator *c);
 
 /* workers.c */
-/* Makes workers leave until there are `count`; a sentence about it, which also says how to start those that are missing. */
-void ps_workers_scale(struct ps_coordinator *c, int count, char *text, size_t size);
+/* Makes workers, or servers, leave until there are `count`; a sentence about it, which also says how to start those that are missing. */
+void ps_workers_scale(struct ps_coordinator *c, enum ps_role role, int count, char *text, size_t size);
 /* Workers that are here to stay. */
 int ps_workers_count(const struct ps_coordinator *c);
 void ps_workers_leave(struct ps_coordinator *c, struct ps_member *worker, const char *why);

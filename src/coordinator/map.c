@@ -7,16 +7,19 @@
 
 #include "coordinator/internal.h"
 
-static bool serves(const struct ps_member *m)
+static bool serves(const struct ps_member *m, bool stays)
 {
-    return m->role == PS_ROLE_SERVER && m->alive;
+    return m->role == PS_ROLE_SERVER && m->alive && !(stays && m->leaving);
 }
 
 void ps_map_deal(struct ps_coordinator *c)
 {
     uint32_t servers = 0, kept = 0, version = c->map.version;
+    bool others = false; /* than those that want to go */
     for (int i = 0; i < c->members; i++)
-        if (serves(c->member[i])) {
+        others |= serves(c->member[i], true);
+    for (int i = 0; i < c->members; i++)
+        if (serves(c->member[i], others)) {
             servers++;
             kept += c->member[i]->shard != PS_NO_SHARD;
         }
@@ -30,7 +33,7 @@ void ps_map_deal(struct ps_coordinator *c)
     for (int i = 0; i < c->members; i++) {
         struct ps_member *m = c->member[i];
         m->shard = PS_NO_SHARD;
-        if (!serves(m) || shard == servers)
+        if (!serves(m, others) || shard == servers)
             continue;
         struct ps_shard_entry *entry = &c->map.entry[shard];
         entry->incarnation = m->incarnation;

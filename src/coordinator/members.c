@@ -174,12 +174,13 @@ static void bye(struct ps_coordinator *c, struct ps_member *m, const struct ps_c
         m->alive = false;
         ps_fail(&c->failure, (int)message->code, "%s (%s, process %u on %s)", message->text, ps_role_name(m->role), m->pid,
                 m->host);
-    } else if (m->leaving) {
+    } else if (m->leaving && m->shard == PS_NO_SHARD) {
         m->alive = false;
+        ps_move_lost(c, m);
         ps_lanes_member_lost(c, m); /* it may have waited in vain for us */
         ps_rank_member_lost(c, m);
-        ps_runlog(c->options.log, "{\"event\":\"left\",\"role\":\"worker\",\"host\":\"%s\",\"pid\":%u,\"seconds\":%.3f}", m->host, m->pid,
-                  ps_now() - m->joined);
+        ps_runlog(c->options.log, "{\"event\":\"left\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u,\"seconds\":%.3f}", ps_role_name(m->role), m->host,
+                  m->pid, ps_now() - m->joined);
     } else {
         lose(c, m, "it said goodbye");
     }

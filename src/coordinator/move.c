@@ -1,6 +1,6 @@
 /* move.c - slots move between servers at a step boundary, while training goes on (docs/protocol.md, "Moving slots").
  *
- * A new server is to get its share. All shards hold at one cut, send each other the rows, and the next map is the decision: before
+ * A new server is to get its share, or one that leaves gives its own away. All shards hold at one cut, send each other the rows, and the next map is the decision: before
  * it a failure leaves everything as it was, after it the move is done. Then workers are told, and all lanes are fenced and
  * granted anew from where they stand.
  */
@@ -15,7 +15,7 @@ static const double AGAIN = 5;    /* after a move that came to nothing */
 
 static bool stays(const struct ps_member *m)
 {
-    return m->role == PS_ROLE_SERVER && m->alive && m->shard != PS_NO_SHARD;
+    return m->role == PS_ROLE_SERVER && m->alive && m->shard != PS_NO_SHARD && !m->leaving;
 }
 
 static bool is_new(const struct ps_member *m)
@@ -27,10 +27,14 @@ bool ps_move_wanted(const struct ps_coordinator *c)
 {
     if (ps_now() < c->moving.again || c->cutting.phase != PS_CUT_IDLE)
         return false;
-    for (int i = 0; i < c->members; i++)
-        if (is_new(c->member[i]))
-            return true;
-    return false;
+    int come = 0, go = 0, stay = 0;
+    for (int i = 0; i < c->members; i++) {
+        const struct ps_member *m = c->member[i];
+        come += is_new(m);
+        stay += stays(m);
+        go += m->role == PS_ROLE_SERVER && m->alive && m->leaving && m->shard != PS_NO_SHARD;
+    }
+    return (come && stay < PS_MAX_SHARDS) || (go && come + stay);
 }
 
 /* The next map: those who stay keep their numbers' order and as many of their slots as their share allows. Returns how many move. */

@@ -17,8 +17,9 @@ static bool knows(const char *token, const char *given)
 
 static void scale(struct ps_coordinator *c, const struct ps_control *ask, struct ps_control *answer, char *text, size_t size)
 {
-    if (ask->role == PS_ROLE_WORKER && ask->count <= PS_MAX_LANES) {
-        ps_workers_scale(c, (int)ask->count, text, size);
+    if ((ask->role == PS_ROLE_WORKER && ask->count <= PS_MAX_LANES) ||
+        (ask->role == PS_ROLE_SERVER && ask->count >= 1 && ask->count <= PS_MAX_SHARDS)) {
+        ps_workers_scale(c, (enum ps_role)ask->role, (int)ask->count, text, size);
         return;
     }
     answer->code = PS_EXIT_USAGE;

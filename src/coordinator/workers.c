@@ -1,55 +1,64 @@
 /* workers.c - workers that go, and a run that waits for the next one where none is left (docs/protocol.md, "Leases").
  *
- * A worker goes because it says LEAVE or because it is one too many (ps_workers_scale). Its lanes are revoked (lanes.c); when it holds
- * none, and ranks nothing, STOP with code 0 lets it go, until its BYE.
+ * A worker, or a server, goes because it says LEAVE or because it is one too many (ps_workers_scale). Its lanes are revoked
+ * (lanes.c), its slots moved (move.c); when it holds none, and ranks nothing, STOP with code 0 lets it go, until its BYE.
  */
 #include <string.h>
 
 #include "coordinator/internal.h"
 #include "coordinator/runlog.h"
 
-int ps_workers_count(const struct ps_coordinator *c)
+/* Members that are to stay. */
+static int count_of(const struct ps_coordinator *c, enum ps_role role)
 {
     int count = 0;
     for (int i = 0; i < c->members; i++)
-        count += c->member[i]->alive && c->member[i]->role == PS_ROLE_WORKER && !c->member[i]->leaving;
+        count += c->member[i]->alive && c->member[i]->role == role && !c->member[i]->leaving;
     return count;
+}
+
+int ps_workers_count(const struct ps_coordinator *c)
+{
+    return count_of(c, PS_ROLE_WORKER);
 }
 
 void ps_workers_leave(struct ps_coordinator *c, struct ps_member *m, const char *why)
 {
-    if (m->role != PS_ROLE_WORKER || m->leaving)
+    if (m->leaving)
         return;
     m->leaving = true;
-    ps_runlog(c->options.log, "{\"event\":\"leaving\",\"role\":\"worker\",\"host\":\"%s\",\"pid\":%u,\"why\":\"%s\"}", m->host, m->pid, why);
+    ps_runlog(c->options.log, "{\"event\":\"leaving\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u,\"why\":\"%s\"}", ps_role_name(m->role),
+              m->host, m->pid, why);
 }
 
 static void release(struct ps_coordinator *c)
 {
-    struct ps_control stop = {.kind = PS_STOP, .text = "its lanes are handed back"};
+    struct ps_control stop = {.kind = PS_STOP, .text = "what it held is in others' hands"};
     for (int i = 0; i < c->members; i++) {
         struct ps_member *m = c->member[i];
-        if (!m->alive || !m->leaving || ps_now() - m->released < PS_ASK_AGAIN || m->task || ps_lanes_held(c, m))
+        if (!m->alive || !m->leaving || ps_now() - m->released < PS_ASK_AGAIN || m->task || ps_lanes_held(c, m) || m->shard != PS_NO_SHARD)
             continue;
         ps_send_control(c, m, &stop);
         m->released = ps_now();
     }
 }
 
-void ps_workers_scale(struct ps_coordinator *c, int count, char *text, size_t size)
+void ps_workers_scale(struct ps_coordinator *c, enum ps_role role, int count, char *text, size_t size)
 {
-    int have = ps_workers_count(c), told = 0;
+    int have = count_of(c, role), told = 0;
+    const char *name = ps_role_name(role);
     for (int i = c->members - 1; i >= 0 && have - told > count; i--) { /* the last to come is the first to go */
         struct ps_member *m = c->member[i];
-        if (m->role != PS_ROLE_WORKER || !m->alive || m->leaving)
+        if (m->role != role || !m->alive || m->leaving)
             continue;
         ps_workers_leave(c, m, "scale");
         told++;
     }
     if (have < count)
-        snprintf(text, size, "%d of %d workers are there; the others are started with 'mpirun -np %d penstock join RUN'", have, count, count - have);
+        snprintf(text, size, "%d of %d %ss are there; the others are started with 'mpirun -np %d penstock join%s RUN'", have, count, name,
+                 count - have, role == PS_ROLE_SERVER ? " --as server" : "");
     else
-        snprintf(text, size, "%d of %d workers leave%s", told, have, count ? "" : "; the run then waits for others (cluster.worker_timeout)");
+        snprintf(text, size, "%d of %d %ss leave%s", told, have, name, count ? "" : "; the run then waits for others (cluster.worker_timeout)");
 }
 
 int ps_workers_check(struct ps_coordinator *c, struct ps_error *err)

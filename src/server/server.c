@@ -16,6 +16,7 @@
 enum { BURST = 64 };                 /* requests taken before the coordinator is listened to again */
 static const double LOOK_AROUND = 1; /* seconds: the longest sleep */
 static const double SNAPSHOT_LOOK = 0.02;
+static const double LEAVE_PATIENCE = 10; /* seconds that a server which wants to go waits for others to take its rows */
 static const double SILENCE_LIMIT = 60, WELCOME_LIMIT = 60;
 
 struct server {
@@ -25,6 +26,7 @@ struct server {
     struct ps_shard shard;
     struct ps_move *move; /* owned */
     uint64_t told_moved;  /* the last move whose end the coordinator was told of */
+    double leave_since, leave_at; /* it wants to go since; when to say so again */
     uint64_t bytes;   /* sent */
     uint64_t dropped; /* steps given up for the era that is loaded */
     struct cut {      /* the last one prepared */
@@ -335,7 +337,24 @@ static void report(struct server *s)
     ps_membership_progress(s->member, &progress, false);
 }
 
-static int serve(struct server *s, struct ps_error *err)
+/* Asks to go. Where nobody takes the rows in time it goes all the same, and is lost. */
+static void ask_to_leave(struct server *s)
+{
+    double now = ps_now();
+    if (!s->leave_since || ps_move_id(s->move))
+        s->leave_since = now;
+    if (now - s->leave_since > LEAVE_PATIENCE) {
+        ps_warn("nobody has taken over this server's rows for %.0f s; it goes all the same", LEAVE_PATIENCE);
+        s->stopping = true;
+    }
+    if (now < s->leave_at)
+        return;
+    struct ps_control leave = {.kind = PS_LEAVE, .era = s->shard.era, .map = s->shard.map};
+    ps_membership_send(s->member, &leave, NULL);
+    s->leave_at = now + 0.5;
+}
+
+static int serve(struct server *s, const struct ps_server_options *o, struct ps_error *err)
 {
     struct ps_socket *socket[2 + PS_MAX_SHARDS] = {s->data, ps_membership_socket(s->member)};
     bool ready[PS_COUNT(socket)];
@@ -356,6 +375,8 @@ static int serve(struct server *s, struct ps_error *err)
         }
         if (!status)
             advance_cut(s);
+        if (o->leave && *o->leave)
+            ask_to_leave(s);
         now = ps_now();
         if (now - reported > 0.2) {
             report(s);
@@ -400,7 +421,9 @@ int ps_server_run(const struct ps_server_options *o, struct ps_error *err)
         ps_control_fini(&welcome);
         if (!status) {
             s->move = ps_move_new(o->net, &s->shard);
-            status = serve(s, err);
+            if (o->joined)
+                *o->joined = 1;
+            status = serve(s, o, err);
             ps_move_free(s->move);
             ps_shard_fini(&s->shard);
         }

@@ -81,3 +81,27 @@ for attempt in 1 2 3 4 5; do
     wait
     [ $attempt -lt 5 ] || fail 'no new server hung in time'
 done
+
+# Servers leave, by a signal and by order, in an epoch: the others get their rows first, and nothing is lost.
+for mode in sync async; do
+    run=leave-$mode
+    coordinate $run 3 2 --set train.consistency=$mode
+    join $run server
+    first=$member
+    join $run server
+    join $run server
+    join $run worker
+    join $run worker
+    wait_until 60 'the second epoch' happened $run '"event":"epoch"'
+    kill -TERM "$first"
+    wait_until 60 'its leave' happened $run '"event":"left","role":"server"'
+    status=0
+    wait "$first" || status=$?
+    [ $status = 0 ] || fail "the server that left ended with $status"
+    expect $run/log.jsonl '"event":"move","moved":true,.*"servers":2'
+    penstock 0 scale "$run" --servers 1
+    expect out.txt '^1 of 2 servers leave$'
+    wait_until 60 'the second leave' happened $run '"event":"left","role":"server"' 2
+    expect $run/log.jsonl '"event":"move","moved":true,.*"servers":1'
+    if [ $mode = sync ]; then as_undisturbed $run; else ends $run; fi
+done
