@@ -168,10 +168,12 @@ void ps_cut_resume(struct ps_coordinator *c)
             k->saved_best = k->training.best;
             k->saved_best_epoch = k->training.best_epoch;
         }
+        cut = 0;
+    }
+    if (!cut) {
+        *k->parent = 0; /* the next one holds all rows */
         return;
     }
-    if (!cut)
-        return;
     c->cut = cut;
     k->phase = PS_CUT_FILES;
     k->begun = k->since = ps_now();

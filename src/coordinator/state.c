@@ -72,8 +72,11 @@ static void print_record(FILE *out, const struct ps_coordinator *c)
     print_training(out, "saved", &c->saved);
     const struct ps_cutting *k = &c->cutting;
     bool pending = k->phase == PS_CUT_FILES && k->manifest.complete;
-    fprintf(out, "cut: {id: %" PRIu64 ", best: %d, saved_best: %.17g, saved_best_epoch: %u}\n", pending ? c->cut : k->pending, k->best,
-            k->saved_best, k->saved_best_epoch);
+    fprintf(out, "cut: {id: %" PRIu64 ", best: %d, since: %" PRIu64 ", chain: %d, saved_best: %.17g, saved_best_epoch: %u, parent: ",
+            pending ? c->cut : k->pending, k->best, pending ? k->manifest.since : k->parent_cut, k->chain, k->saved_best,
+            k->saved_best_epoch);
+    ps_sealed_text(out, pending ? k->manifest.parent : k->pending ? k->parent : "");
+    fputs("}\n", out);
     print_training(out, "cut_training", &k->training);
     fprintf(out, "value: %.17g\nstale: %u\nepoch_begun: %.3f", c->last_value, c->stale, c->epoch_begun);
     fprintf(out, "\ncode: %d\nreason: ", c->end.code);
@@ -162,6 +165,9 @@ static void read_record(struct ps_reading *r, const struct ps_yaml *root, struct
     const struct ps_yaml *cut = ps_read_child(r, root, "cut", PS_YAML_MAP);
     c->cutting.pending = ps_read_whole(r, cut, "id", UINT64_MAX);
     c->cutting.best = ps_read_whole(r, cut, "best", 1);
+    c->cutting.parent_cut = ps_read_whole(r, cut, "since", UINT64_MAX); /* the pending one's; the next one after it begins a chain */
+    c->cutting.chain = (int)ps_read_whole(r, cut, "chain", INT32_MAX);
+    ps_read_text(r, cut, "parent", c->cutting.parent, sizeof c->cutting.parent);
     c->cutting.saved_best = ps_read_real(r, cut, "saved_best");
     c->cutting.saved_best_epoch = (uint32_t)ps_read_whole(r, cut, "saved_best_epoch", UINT32_MAX);
     read_training(r, root, "cut_training", &c->cutting.training);
