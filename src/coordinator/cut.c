@@ -106,6 +106,7 @@ static void tell_cut(struct ps_coordinator *c)
 void ps_cut_prepare(struct ps_coordinator *c)
 {
     c->cutting.begun = ps_now();
+    c->cutting.last_steps = UINT64_MAX;
     if (ps_coordinator_begun(c))
         return; /* the record tells */
     if (c->training.best_epoch != c->epoch || c->stage == PS_STAGE_BETWEEN) {
@@ -194,10 +195,11 @@ void ps_cut_resume(struct ps_coordinator *c)
     k->folder = ps_format("%s/%s", c->options.checkpoints, k->name);
 }
 
-bool ps_cut_due(const struct ps_coordinator *c)
+bool ps_cut_due(struct ps_coordinator *c)
 {
-    const struct ps_cutting *k = &c->cutting;
+    struct ps_cutting *k = &c->cutting;
     uint64_t steps = c->config->checkpoint.steps;
+    k->last_steps = PS_MIN(k->last_steps, steps_so_far(c)); /* servers that hold an older state have made fewer */
     double minutes = c->config->checkpoint.minutes;
     return c->options.checkpoints && k->phase == PS_CUT_IDLE &&
            ((steps && steps_so_far(c) >= k->last_steps + steps) || (minutes > 0 && ps_now() >= k->begun + 60 * minutes));

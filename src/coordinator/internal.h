@@ -338,7 +338,7 @@ void ps_cut_prepare(struct ps_coordinator *c);
 /* Begins a checkpoint of the present state: of an epoch that is over, or of within one. No other may be under way. */
 void ps_cut_begin(struct ps_coordinator *c, bool complete, bool best);
 /* Whether checkpoint.steps or checkpoint.minutes ask for one, and none is under way. */
-bool ps_cut_due(const struct ps_coordinator *c);
+bool ps_cut_due(struct ps_coordinator *c);
 void ps_cut_tick(struct ps_coordinator *c);
 void ps_cut_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *message);
 /* Waits until none is under way; or, `reached`, until what it holds cannot change any more. How it ended is in last_failure. */
