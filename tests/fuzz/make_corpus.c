@@ -11,6 +11,7 @@
 #include "coordinator/internal.h"
 #undef ps_lane_state
 #include "dataset_files.h"
+#include "server/checkpoint_format.h"
 
 static const char *root;
 
@@ -225,6 +226,24 @@ static void config_seeds(void)
     write_seed("config", "keys", keys, strlen(keys));
 }
 
+/* Found by fuzzing: a mark that no training could have made; a shard that loaded it counted for ever. */
+static void far_mark(const char *folder)
+{
+    struct ps_error err;
+    struct seed s;
+    char *path = ps_format("%s/shard-000.rows", folder), *bytes;
+    size_t size;
+    if (ps_file_read(path, FUZZ_FILE_BYTES, &bytes, &size, &err))
+        ps_die(err.code, "%s", err.text);
+    struct ps_lane_mark mark = {.lease = 1, .hwm = UINT64_MAX};
+    memcpy(bytes + sizeof(struct ps_file_header), &mark, sizeof mark);
+    begin(&s);
+    put_file(&s, folder, PS_MANIFEST_NAME);
+    put_part(&s, bytes, size);
+    finish(&s, "checkpoint", "mark-beyond-all-batches");
+    free(bytes), free(path);
+}
+
 static void checkpoint_seeds(void)
 {
     for (uint32_t shards = 1; shards <= 2; shards++) {
@@ -265,6 +284,8 @@ static void checkpoint_seeds(void)
         }
         snprintf(name, sizeof name, "shards-%u", shards);
         finish(&s, "checkpoint", name);
+        if (shards == 1)
+            far_mark(folder);
         free(folder);
     }
 }
