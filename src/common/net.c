@@ -13,7 +13,7 @@
 
 _Static_assert(sizeof(struct ps_frame) == sizeof(zmq_msg_t), "a frame holds one zmq_msg_t");
 
-enum { REFUSED_FOR_GOOD = 3, UNHEARD_MS = 1500 };
+enum { REFUSED_FOR_GOOD = 3, UNHEARD_MS = 1500, KEEPALIVE_S = 1 };
 
 struct ps_net {
     void *context;
@@ -161,6 +161,7 @@ static int socket_new(struct ps_net *net, bool router, uint64_t incarnation, str
     set_int(s, ZMQ_RECONNECT_IVL_MAX, 1000);
     if (router) {
         set_int(s, ZMQ_ROUTER_MANDATORY, 1);
+        set_int(s, ZMQ_ROUTER_HANDOVER, 1); /* a process that connects anew is heard at once; nobody else has its name */
         set_int(s, ZMQ_TCP_MAXRT, UNHEARD_MS); /* what the other host's kernel does not acknowledge for so long ends the connection */
         /* A peer that connects anew before its old connection is seen to be dead is heard on the new one. */
         set_int(s, ZMQ_ROUTER_HANDOVER, 1);
@@ -172,6 +173,12 @@ static int socket_new(struct ps_net *net, bool router, uint64_t incarnation, str
         set_int(s, ZMQ_TCP_KEEPALIVE_INTVL, 1);
         set_int(s, ZMQ_TCP_KEEPALIVE_CNT, 10);
     }
+    /* A cut may have let one side end a connection on which the other only listens: its kernel asks whether the first is still there,
+     * and it is made anew. */
+    set_int(s, ZMQ_TCP_KEEPALIVE, 1);
+    set_int(s, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_S);
+    set_int(s, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_S);
+    set_int(s, ZMQ_TCP_KEEPALIVE_CNT, 3);
     if (net->guard)
         ps_guard_socket(net->guard, s->zmq, router);
     *out = s;

@@ -12,5 +12,6 @@ event '"event":"lost","role":"worker","host":"w1"'
 fired 1
 lab_link w1 hole 0
 event '"event":"back","role":"worker","host":"w1"'
+lab_crash w2 # the one that is back has to do everything now: it must hear of it
 release 1
 survived
