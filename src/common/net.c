@@ -163,8 +163,6 @@ static int socket_new(struct ps_net *net, bool router, uint64_t incarnation, str
         set_int(s, ZMQ_ROUTER_MANDATORY, 1);
         set_int(s, ZMQ_ROUTER_HANDOVER, 1); /* a process that connects anew is heard at once; nobody else has its name */
         set_int(s, ZMQ_TCP_MAXRT, UNHEARD_MS); /* what the other host's kernel does not acknowledge for so long ends the connection */
-        /* A peer that connects anew before its old connection is seen to be dead is heard on the new one. */
-        set_int(s, ZMQ_ROUTER_HANDOVER, 1);
     } else {
         set_int(s, ZMQ_IMMEDIATE, 1);
         /* A connection that the other side has given up is noticed without a word to say: asked after 2 s, and every second then. */
