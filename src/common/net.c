@@ -165,11 +165,6 @@ static int socket_new(struct ps_net *net, bool router, uint64_t incarnation, str
         set_int(s, ZMQ_TCP_MAXRT, UNHEARD_MS); /* what the other host's kernel does not acknowledge for so long ends the connection */
     } else {
         set_int(s, ZMQ_IMMEDIATE, 1);
-        /* A connection that the other side has given up is noticed without a word to say: asked after 2 s, and every second then. */
-        set_int(s, ZMQ_TCP_KEEPALIVE, 1);
-        set_int(s, ZMQ_TCP_KEEPALIVE_IDLE, 2);
-        set_int(s, ZMQ_TCP_KEEPALIVE_INTVL, 1);
-        set_int(s, ZMQ_TCP_KEEPALIVE_CNT, 10);
     }
     /* A cut may have let one side end a connection on which the other only listens: its kernel asks whether the first is still there,
      * and it is made anew. */

@@ -17,7 +17,8 @@ draw 1 4 && faults=$n
 spare=$workers # workers, of which one must be left
 later=()       # "TENTHS-OF-A-SECOND COMMAND ...": what happens from outside
 while [ ${#rules[@]} -lt "$faults" ] && [ ${#later[@]} -lt "$faults" ]; do
-    pick 'worker KILL' 'worker KILL' 'worker STOP' 'worker joins' 'worker leaves' 'server KILL' 'server KILL' 'server STOP' 'server joins'
+    pick 'worker KILL' 'worker KILL' 'worker STOP' 'worker joins' 'worker leaves' 'server KILL' 'server KILL' 'server STOP' 'server joins' \
+        'coordinator KILL' 'coordinator KILL' 'coordinator STOP'
     what=$word
     case $what in
     'worker '[KSl]*) [ $((--spare)) -gt 0 ] || what='worker joins' ;;
