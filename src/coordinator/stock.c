@@ -44,6 +44,8 @@ void ps_stock_take(struct ps_coordinator *c, struct ps_member *m, const struct p
         c->stock->old_eras += hello->era != c->era;
     if (hello->era != c->era || hello->epoch != c->epoch)
         return;
+    if (m->role == PS_ROLE_WORKER && hello->map != c->map.version)
+        return; /* slots have moved since: it drops what it holds when it is told, and all lanes are granted anew */
     for (uint32_t i = 0; i < hello->held_count; i++) {
         const struct ps_held *held = &hello->held[i];
         struct known *lane = held->lane < c->lanes ? &c->stock->lane[held->lane] : NULL;
@@ -158,6 +160,8 @@ int ps_stock_open(struct ps_coordinator *c, struct ps_error *err)
     /* A server may not have loaded the era's rows yet: then nobody has trained in it, and those that have loaded say so. */
     if (!status && c->stock->old_eras)
         status = ps_era_begin(c, err);
+    if (!status) /* a move of slots that was under way is done or void */
+        status = ps_move_settle(c, err);
     if (!status)
         ps_cut_resume(c);
     if (!status)

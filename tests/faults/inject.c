@@ -66,7 +66,8 @@ static const struct {
              {"ACCOUNT_ACK", PS_ACCOUNT_ACK}, {"CUT_PREPARE", PS_CUT_PREPARE}, {"CUT_LIMIT", PS_CUT_LIMIT},
              {"CUT_AT", PS_CUT_AT}, {"CUT_REACHED", PS_CUT_REACHED}, {"CUT_DONE", PS_CUT_DONE}, {"RELEASE", PS_RELEASE},
              {"LOAD", PS_LOAD}, {"READY", PS_READY}, {"MAP", PS_MAP}, {"MAP_ACK", PS_MAP_ACK}, {"EVAL", PS_EVAL},
-             {"EVAL_DONE", PS_EVAL_DONE}, {"STOP", PS_STOP}, {"BYE", PS_BYE}};
+             {"EVAL_DONE", PS_EVAL_DONE}, {"STOP", PS_STOP}, {"BYE", PS_BYE},
+             {"MOVE", PS_MOVE}, {"MOVED", PS_MOVED}, {"SLOTS", PS_SLOTS_PART}, {"LEAVE", PS_LEAVE}};
 
 static int kind_of(const char *name)
 {
