@@ -1,7 +1,6 @@
 #!/bin/bash
 # With security: curve, a worker dies in a step and another one joins.
 . "$(dirname "$0")/helpers.sh"
-needs_key cluster.security 'curve'
 fault worker send:PUSH 42 KILL
 fault server recv:PUSH 300 HOLD
 start --set cluster.security=curve

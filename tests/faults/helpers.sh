@@ -141,7 +141,3 @@ survived() {
     whole
     same
 }
-# pending WHAT: the program cannot do that yet.
-pending() { skip "not built yet: $1"; }
-# needs_key KEY WHAT: skips while the program's configuration has no such key.
-needs_key() { "$PENSTOCK" config | awk -v key="$1" '/^[a-z]/ {group = $1} /^  [a-z]/ {print group $1}' | grep -qx "${1/./:}:" || pending "$2"; }

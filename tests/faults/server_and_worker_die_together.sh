@@ -1,7 +1,6 @@
 #!/bin/bash
 # A server and a worker die in the same moment.
 . "$(dirname "$0")/helpers.sh"
-needs_key servers.wait 'taking over a lost server'
 fault server recv:PUSH 600 KILL
 fault worker recv:ACK 300 KILL
 start

@@ -1,7 +1,6 @@
 #!/bin/bash
 # A server dies as it hands out rows, between two steps.
 . "$(dirname "$0")/helpers.sh"
-needs_key servers.wait 'taking over a lost server'
 fault server send:ROWS 600 KILL
 start
 fired 0

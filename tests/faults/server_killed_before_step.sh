@@ -1,7 +1,6 @@
 #!/bin/bash
 # A server dies as it takes in a push, before the push has any effect. All go back to the last checkpoint and on from there.
 . "$(dirname "$0")/helpers.sh"
-needs_key servers.wait 'taking over a lost server'
 fault server recv:PUSH 600 KILL # in the second epoch
 start
 fired 0

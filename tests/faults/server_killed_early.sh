@@ -1,7 +1,6 @@
 #!/bin/bash
 # A server dies before there is any checkpoint: the run begins again from its initial values.
 . "$(dirname "$0")/helpers.sh"
-needs_key servers.wait 'taking over a lost server'
 fault server recv:PUSH 100 KILL
 start
 fired 0

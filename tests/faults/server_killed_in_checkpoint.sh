@@ -1,7 +1,6 @@
 #!/bin/bash
 # A server dies when its part of a checkpoint is written, before it can tell.
 . "$(dirname "$0")/helpers.sh"
-needs_key servers.wait 'taking over a lost server'
 fault server send:CUT_DONE 2 KILL
 start
 fired 0

@@ -1,7 +1,6 @@
 #!/bin/bash
 # A server dies between the two halves of a cut: it has named its limits, the positions are not agreed on.
 . "$(dirname "$0")/helpers.sh"
-needs_key servers.wait 'taking over a lost server'
 fault server recv:CUT_AT 2 KILL
 start
 fired 0

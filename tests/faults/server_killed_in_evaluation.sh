@@ -1,7 +1,6 @@
 #!/bin/bash
 # A server dies while the workers rank.
 . "$(dirname "$0")/helpers.sh"
-needs_key servers.wait 'taking over a lost server'
 fault worker send:EVAL_DONE 1 HOLD
 start
 fired 0

@@ -1,7 +1,6 @@
 #!/bin/bash
 # A server dies as it acknowledges a push: the other server may have it, the worker does not know.
 . "$(dirname "$0")/helpers.sh"
-needs_key servers.wait 'taking over a lost server'
 fault server send:ACK 601 KILL # in the second epoch
 start
 fired 0

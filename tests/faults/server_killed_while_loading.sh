@@ -1,7 +1,6 @@
 #!/bin/bash
 # A server dies in a step, and another one while it loads the checkpoint that all go back to.
 . "$(dirname "$0")/helpers.sh"
-needs_key servers.wait 'taking over a lost server'
 servers=3
 fault server recv:PUSH 600 KILL
 fault server recv:LOAD 2 KILL

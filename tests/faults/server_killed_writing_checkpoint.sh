@@ -1,7 +1,6 @@
 #!/bin/bash
 # A server dies while it writes its part of a checkpoint.
 . "$(dirname "$0")/helpers.sh"
-needs_key servers.wait 'taking over a lost server'
 fault server fsync 3 KILL # the second checkpoint's
 start
 fired 0

@@ -1,7 +1,6 @@
 #!/bin/bash
 # A server is frozen, replaced by the others, and thaws: what it still says of the old era is void.
 . "$(dirname "$0")/helpers.sh"
-needs_key servers.wait 'taking over a lost server'
 fault server recv:PUSH 600 STOP
 fault server recv:PUSH 1000 HOLD # so that the run is not over too soon
 start

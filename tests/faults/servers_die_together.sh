@@ -1,7 +1,6 @@
 #!/bin/bash
 # All servers die at once: the launching process brings new ones, and they go on from the last checkpoint.
 . "$(dirname "$0")/helpers.sh"
-needs_key servers.wait 'taking over a lost server'
 fault server recv:PUSH 600 HOLD
 start
 fired 0

@@ -1,7 +1,6 @@
 #!/bin/bash
 # A worker is told to leave (SIGTERM) in the middle of an epoch: it hands its lanes back and ends well.
 . "$(dirname "$0")/helpers.sh"
-needs_key cluster.worker_timeout 'workers that leave'
 fault server recv:PUSH 200 HOLD
 start
 fired 0

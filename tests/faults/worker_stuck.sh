@@ -1,7 +1,6 @@
 #!/bin/bash
 # A worker's own thread is stuck, while its beats go on: its lanes are taken from it.
 . "$(dirname "$0")/helpers.sh"
-needs_key cluster.worker_timeout 'a progress deadline'
 fault worker send:PUSH 42 HOLD
 start
 fired 0

@@ -1,7 +1,6 @@
 #!/bin/bash
 # The only worker dies, and another one joins: the run waits for it.
 . "$(dirname "$0")/helpers.sh"
-needs_key cluster.worker_timeout 'waiting for a worker'
 workers=1
 fault worker send:PUSH 101 KILL
 start

@@ -1,7 +1,6 @@
 #!/bin/bash
 # penstock scale makes two of three workers leave while they work.
 . "$(dirname "$0")/helpers.sh"
-needs_key cluster.worker_timeout 'workers that leave'
 workers=3
 fault server recv:PUSH 200 HOLD
 start
