@@ -85,7 +85,9 @@ static double work(struct ps_net *net, const char *endpoint, const struct ps_con
     struct ps_client client;
     struct ps_batcher batcher = {.capacity = config->train.batch, .behaviours = 1};
     uint64_t incarnation = ps_net_incarnation();
-    if (ps_membership_join(&member, net, endpoint, PS_ROLE_WORKER, incarnation, "", 30, 60, &welcome, &err) ||
+    struct ps_membership_options options = {.net = net, .coordinator = endpoint, .role = PS_ROLE_WORKER, .incarnation = incarnation,
+                                            .endpoint = "", .start_timeout = 30, .coordinator_timeout = 60};
+    if (ps_membership_join(&member, &options, &welcome, &err) ||
         ps_client_init(&client, net, incarnation, &welcome, config, &batcher, &err))
         ps_die(PS_EXIT_NET, "%s", err.text);
     uint64_t *list[LISTS];
@@ -101,16 +103,22 @@ static double work(struct ps_net *net, const char *endpoint, const struct ps_con
     struct ps_socket *socket[2] = {client.socket[0], ps_membership_socket(member)};
     while (finished < LANES) {
         while (ps_membership_receive(member, &message)) {
-            if (message.kind == PS_GRANT) {
+            if (message.kind == PS_MAP) {
+                if (ps_client_map(&client, message.map, message.shards, message.shard_count, &err))
+                    ps_die(PS_EXIT_NET, "%s", err.text);
                 client.era = message.era;
+                struct ps_control ack = {.kind = PS_MAP_ACK, .era = client.era, .map = message.map};
+                ps_membership_send(member, &ack, NULL);
+            } else if (message.kind == PS_GRANT) {
                 for (uint32_t i = 0; i < message.lane_count; i++)
                     lane[message.lane[i].lane].lease = message.lane[i].lease;
-                struct ps_control ack = {.kind = PS_GRANT_ACK, .epoch = message.epoch, .lane = message.lane,
+                struct ps_control ack = {.kind = PS_GRANT_ACK, .era = client.era, .epoch = message.epoch, .lane = message.lane,
                                          .lane_count = message.lane_count};
                 ps_membership_send(member, &ack, NULL);
             }
             ps_control_fini(&message);
         }
+        ps_membership_turn(member); /* a worker that does not turn gets no lanes */
         uint32_t fenced;
         if (ps_client_progress(&client, &fenced, &err))
             ps_die(PS_EXIT_NET, "%s", err.text);
@@ -122,7 +130,7 @@ static double work(struct ps_net *net, const char *endpoint, const struct ps_con
                 if (lane[l].end) {
                     finished++;
                     struct ps_lane_entry entry = {(uint32_t)l, lane[l].lease, lane[l].position};
-                    struct ps_control over = {.kind = PS_LANE_DONE, .epoch = 1, .lane = &entry, .lane_count = 1};
+                    struct ps_control over = {.kind = PS_LANE_DONE, .era = client.era, .epoch = 1, .lane = &entry, .lane_count = 1};
                     ps_membership_send(member, &over, NULL);
                 }
             } else if (step && step->state == PS_STEP_READY) {
@@ -163,6 +171,7 @@ static double work(struct ps_net *net, const char *endpoint, const struct ps_con
             }
         }
         bool ready[2];
+        socket[0] = client.socket[0];
         if (idle)
             ps_net_wait(socket, 2, 0.05, ready);
     }
