@@ -157,6 +157,7 @@ static void send_hello(struct ps_membership *m, struct ps_control *hello)
     hello->endpoint = (char *)(uintptr_t)m->options.endpoint;
     hello->pid = (uint32_t)getpid();
     send_on(m->control, hello, NULL);
+    hello->host = NULL;
     m->hello_at = ps_now() + BEAT_EVERY;
 }
 

@@ -197,7 +197,7 @@ static bool owes_return(const struct ps_lane_record *lane, const struct ps_membe
     return lane->state == PS_LANE_GRANTED && lane->holder == member && lane->revoked > 0;
 }
 
-static void revoke(struct ps_lane_record *lane, const char *why)
+static void take_back(struct ps_lane_record *lane, const char *why)
 {
     hand_over(lane, why);
     lane->revoked = ps_now();
@@ -225,7 +225,7 @@ void ps_lanes_tick(struct ps_coordinator *c)
             lane->granted = false;
             news = true;
         } else if (lane->state == PS_LANE_GRANTED && lane->holder->leaving && !lane->revoked) {
-            revoke(lane, "left");
+            take_back(lane, "left");
             news = true;
         } else if (lane->state == PS_LANE_GRANTED && lane->revoked > 0 && ps_now() - lane->revoked > PS_RETURN_WITHIN) {
             set_free(lane);
@@ -235,7 +235,7 @@ void ps_lanes_tick(struct ps_coordinator *c)
     }
     struct ps_lane_record *taken = moving ? NULL : ps_balance_take(c, ps_now());
     if (taken)
-        revoke(taken, "balance");
+        take_back(taken, "balance");
     if (!news && !taken)
         return;
     send_lanes(c, PS_FENCE, owes_fence);

@@ -55,6 +55,7 @@ static uint32_t plan(const struct ps_coordinator *c, struct ps_slot_map *next)
             snprintf(entry->endpoint, sizeof entry->endpoint, "%s", c->member[i]->endpoint);
         }
     uint32_t n = next->shards, taker = 0;
+    PS_ASSERT(n > 0); /* ps_move_wanted sees to it */
     for (uint32_t s = 0; s < n; s++) {
         next->entry[s].shard = s;
         memset(next->entry[s].slots, 0, sizeof next->entry[s].slots);

@@ -204,7 +204,7 @@ uint32_t ps_rows_make(struct ps_rows *r, const uint64_t *key, uint32_t n, float 
 
 uint32_t ps_rows_change(struct ps_rows *r, const uint64_t *key, uint32_t n, float **row, uint32_t *fresh)
 {
-    uint32_t number[PS_ROWS_BATCH], first[PS_ROWS_BATCH], count = 0;
+    uint32_t number[PS_ROWS_BATCH] = {0}, first[PS_ROWS_BATCH], count = 0;
     uint32_t made = make(r, key, n, row, number, fresh);
     for (uint32_t i = 0; i < n; i++)
         if (*ps_rows_stamp(r, number[i]) != r->clock)

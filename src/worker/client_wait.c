@@ -18,7 +18,7 @@ void ps_client_waits(const struct ps_client *c, char *text, size_t size)
             }
     }
     double since = oldest ? ps_now() - oldest->part[shard].first_sent : 0;
-    if (since < WORTH_TELLING)
+    if (!oldest || since < WORTH_TELLING)
         *text = 0;
     else
         snprintf(text, size, "server %u to answer the %s of epoch %u, lane %u, position %llu, since %.0f s", shard,

@@ -192,7 +192,7 @@ static void last_stranger_is_found(void **state)
     for (uint32_t user = 1; user <= USERS; user++)
         offset[user] = ITEMS - 1; /* all of them are user 0's */
     for (uint32_t b = 0; b < 3; b++)
-        s.p.d.train[b].offset = offset, s.p.d.train[b].item = item;
+        s.p.d.train[b].offset = offset, s.p.d.train[b].item = item, s.p.d.train[b].interactions = ITEMS - 1;
     s.entry[0] = (struct ps_entry){0, 3, 1};
     s.count = 1;
     for (uint64_t position = 0; position < 20; position++) {
