@@ -72,7 +72,7 @@ penstock 0 evaluate chain
 expect sync/log.jsonl '"event":"checkpoint".*"pause":[0-9.]+,"memory":[0-9]+,"copies":[0-9]+,"waits":[0-9]+'
 
 # By the clock.
-penstock 0 train run.yaml --run clock --set checkpoint.steps=0 --set checkpoint.minutes=0.005 --set checkpoint.keep=1000 --workers 1
+penstock 0 train run.yaml --run clock --set checkpoint.steps=0 --set checkpoint.minutes=0.0002 --set checkpoint.keep=1000 --workers 1
 within clock > /dev/null || fail 'checkpoint.minutes has made no checkpoint within an epoch'
 digest clock
 [ "$digest" = "$want" ] || fail "with checkpoints by the clock the run ended with $digest instead of $want"
