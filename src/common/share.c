@@ -30,7 +30,7 @@ struct ps_share {
     int fd;
 };
 
-struct ps_mapping {
+struct ps_view {
     struct header *header;
     size_t bytes;
     uint64_t cookie;
@@ -39,7 +39,7 @@ struct ps_mapping {
 };
 
 struct ps_shares {
-    struct ps_mapping **mapping; /* owned */
+    struct ps_view **view; /* owned */
     size_t count, capacity;
 };
 
@@ -119,7 +119,7 @@ struct ps_shares *ps_shares_new(void)
     return ps_calloc(1, sizeof(struct ps_shares));
 }
 
-static void mapping_free(struct ps_mapping *m)
+static void view_free(struct ps_view *m)
 {
     munmap(m->header, m->bytes);
     free(m);
@@ -128,9 +128,9 @@ static void mapping_free(struct ps_mapping *m)
 void ps_shares_free(struct ps_shares *shares)
 {
     for (size_t i = 0; shares && i < shares->count; i++)
-        mapping_free(shares->mapping[i]);
+        view_free(shares->view[i]);
     if (shares)
-        free(shares->mapping);
+        free(shares->view);
     free(shares);
 }
 
@@ -147,19 +147,19 @@ static void sweep(struct ps_shares *shares)
 {
     size_t kept = 0;
     for (size_t i = 0; i < shares->count; i++) {
-        struct ps_mapping *m = shares->mapping[i];
+        struct ps_view *m = shares->view[i];
         int file = m->users ? -1 : open_file(m->pid, m->fd);
         if (m->users || file >= 0)
-            shares->mapping[kept++] = m;
+            shares->view[kept++] = m;
         else
-            mapping_free(m);
+            view_free(m);
         if (file >= 0)
             close(file);
     }
     shares->count = kept;
 }
 
-static struct ps_mapping *map_share(const struct ps_ticket *ticket)
+static struct ps_view *map_share(const struct ps_ticket *ticket)
 {
     struct stat info;
     int fd = open_file(ticket->pid, ticket->fd);
@@ -176,50 +176,50 @@ static struct ps_mapping *map_share(const struct ps_ticket *ticket)
         munmap(at, (size_t)info.st_size);
         return NULL;
     }
-    struct ps_mapping *m = ps_malloc(sizeof *m);
-    *m = (struct ps_mapping){.header = header, .bytes = (size_t)info.st_size, .cookie = ticket->cookie, .pid = ticket->pid,
-                             .fd = ticket->fd};
+    struct ps_view *m = ps_malloc(sizeof *m);
+    *m = (struct ps_view){.header = header, .bytes = (size_t)info.st_size, .cookie = ticket->cookie, .pid = ticket->pid,
+                          .fd = ticket->fd};
     return m;
 }
 
-void *ps_shares_find(struct ps_shares *shares, const struct ps_ticket *ticket, struct ps_mapping **mapping)
+void *ps_shares_find(struct ps_shares *shares, const struct ps_ticket *ticket, struct ps_view **view)
 {
-    struct ps_mapping *m = NULL;
-    *mapping = NULL;
+    struct ps_view *m = NULL;
+    *view = NULL;
     for (size_t i = 0; !m && i < shares->count; i++)
-        if (shares->mapping[i]->cookie == ticket->cookie)
-            m = shares->mapping[i];
+        if (shares->view[i]->cookie == ticket->cookie)
+            m = shares->view[i];
     if (!m) {
         m = map_share(ticket);
         if (!m)
             return NULL;
         sweep(shares);
-        PS_GROW(shares->mapping, shares->capacity, shares->count + 1);
-        shares->mapping[shares->count++] = m;
+        PS_GROW(shares->view, shares->capacity, shares->count + 1);
+        shares->view[shares->count++] = m;
     }
     if (ticket->offset < HEADER_BYTES || ticket->offset % sizeof(float) || ticket->offset > m->bytes ||
         ticket->bytes > m->bytes - ticket->offset)
         return NULL;
     m->users++;
-    *mapping = m;
+    *view = m;
     return (char *)m->header + ticket->offset;
 }
 
-void ps_mapping_release(struct ps_mapping *mapping)
+void ps_view_release(struct ps_view *view)
 {
-    if (mapping)
-        mapping->users--;
+    if (view)
+        view->users--;
 }
 
-enum ps_claim ps_mapping_claim(struct ps_mapping *mapping, uint32_t number, uint64_t request)
+enum ps_claim ps_view_claim(struct ps_view *view, uint32_t number, uint64_t request)
 {
     uint64_t offer = request << 2 | OFFERED;
-    if (atomic_compare_exchange_strong(&mapping->header->offer[number], &offer, request << 2 | FILLING))
+    if (atomic_compare_exchange_strong(&view->header->offer[number], &offer, request << 2 | FILLING))
         return PS_CLAIM_FILL;
     return offer == (request << 2 | FILLED) ? PS_CLAIM_DONE : PS_CLAIM_VOID;
 }
 
-void ps_mapping_filled(struct ps_mapping *mapping, uint32_t number, uint64_t request)
+void ps_view_filled(struct ps_view *view, uint32_t number, uint64_t request)
 {
-    atomic_store(&mapping->header->offer[number], request << 2 | FILLED);
+    atomic_store(&view->header->offer[number], request << 2 | FILLED);
 }

@@ -41,21 +41,21 @@ bool ps_share_withdraw(struct ps_share *share);
 /* ---- the peer ---- */
 
 struct ps_shares;
-struct ps_mapping;
+struct ps_view;
 
 struct ps_shares *ps_shares_new(void);
 void ps_shares_free(struct ps_shares *shares);
-/* The bytes that a ticket names, and the mapping that they lie in, which is held until ps_mapping_release. NULL where the
+/* The bytes that a ticket names, and the view that they lie in, which is held until ps_view_release. NULL where the
  * share cannot be mapped or the ticket is wrong. Owners that are gone are let go of when a new one comes. */
-void *ps_shares_find(struct ps_shares *shares, const struct ps_ticket *ticket, struct ps_mapping **mapping);
-void ps_mapping_release(struct ps_mapping *mapping); /* NULL is fine */
+void *ps_shares_find(struct ps_shares *shares, const struct ps_ticket *ticket, struct ps_view **view);
+void ps_view_release(struct ps_view *view); /* NULL is fine */
 
 enum ps_claim {
-    PS_CLAIM_FILL,  /* fill it, then call ps_mapping_filled */
+    PS_CLAIM_FILL,  /* fill it, then call ps_view_filled */
     PS_CLAIM_DONE,  /* it has been filled for this request: only the answer was lost */
     PS_CLAIM_VOID   /* nobody wants it any more */
 };
-enum ps_claim ps_mapping_claim(struct ps_mapping *mapping, uint32_t number, uint64_t request);
-void ps_mapping_filled(struct ps_mapping *mapping, uint32_t number, uint64_t request);
+enum ps_claim ps_view_claim(struct ps_view *view, uint32_t number, uint64_t request);
+void ps_view_filled(struct ps_view *view, uint32_t number, uint64_t request);
 
 #endif

@@ -75,7 +75,7 @@ static void send_rows(struct ps_shard *s, struct ps_request *pull, bool previous
     out.flags = data->flags;
     out.state = s->mode == PS_SYNC ? s->v - previous : ps_shard_low(s);
     out.sections = data->sections;
-    enum ps_claim claim = pull->shared ? ps_mapping_claim(pull->shared, s->number, data->request) : PS_CLAIM_FILL;
+    enum ps_claim claim = pull->shared ? ps_view_claim(pull->shared, s->number, data->request) : PS_CLAIM_FILL;
     if (claim == PS_CLAIM_VOID) { /* a late copy: the worker is past it */
         ps_request_drop(s, pull);
         return;
@@ -98,7 +98,7 @@ static void send_rows(struct ps_shard *s, struct ps_request *pull, bool previous
         s->counters.pulled += section->rows;
     }
     if (pull->shared)
-        ps_mapping_filled(pull->shared, s->number, data->request);
+        ps_view_filled(pull->shared, s->number, data->request);
     s->send(s->ctx, data->from, &out, &message);
     ps_request_drop(s, pull);
 }

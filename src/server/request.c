@@ -28,7 +28,7 @@ void ps_request_drop(struct ps_shard *shard, struct ps_request *request)
     if (!request)
         return;
     ps_message_fini(&request->message);
-    ps_mapping_release(request->shared);
+    ps_view_release(request->shared);
     request->shared = NULL;
     request->next = shard->free_requests;
     shard->free_requests = request;
@@ -64,7 +64,7 @@ static bool all_finite(const float *value, size_t count)
 static float *follow(struct ps_shard *shard, struct ps_request *r, const struct ps_frame *frame, size_t values)
 {
     struct ps_ticket ticket;
-    struct ps_mapping *mapping;
+    struct ps_view *view;
     if (shard->far || ps_frame_size(frame) != sizeof ticket)
         return NULL;
     memcpy(&ticket, ps_frame_data(frame), sizeof ticket);
@@ -72,12 +72,12 @@ static float *follow(struct ps_shard *shard, struct ps_request *r, const struct 
         return NULL;
     if (!shard->shares)
         shard->shares = ps_shares_new();
-    float *at = ps_shares_find(shard->shares, &ticket, &mapping);
+    float *at = ps_shares_find(shard->shares, &ticket, &view);
     if (r->shared)
-        ps_mapping_release(mapping);
-    if (r->shared && mapping != r->shared)
+        ps_view_release(view);
+    if (r->shared && view != r->shared)
         return NULL;
-    r->shared = mapping;
+    r->shared = view;
     return at;
 }
 
@@ -91,7 +91,7 @@ void ps_request_own(struct ps_shard *shard, struct ps_request *r)
         memcpy(copy, r->value[i], bytes);
         r->value[i] = copy;
     }
-    ps_mapping_release(r->shared);
+    ps_view_release(r->shared);
     r->shared = NULL;
 }
 

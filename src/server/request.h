@@ -18,7 +18,7 @@ struct ps_request {
     const uint64_t *key[PS_MAX_TABLES]; /* by section: in the frames or in the scratch below */
     const float *value[PS_MAX_TABLES];  /* NULL in a PULL */
     float *target[PS_MAX_TABLES];       /* of a PULL: where in the worker's memory the rows are wanted; NULL: in a frame */
-    struct ps_mapping *shared;          /* held: that memory */
+    struct ps_view *shared;             /* held: that memory */
     struct ps_buffer key_scratch[PS_MAX_TABLES], value_scratch[PS_MAX_TABLES];
     struct ps_request *next; /* in the shard's list of free ones */
 };

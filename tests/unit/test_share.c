@@ -15,17 +15,17 @@ static void a_peer_sees_what_the_owner_writes_and_the_other_way_round(void **sta
 {
     struct ps_share *share = ps_share_new(1 << 16);
     struct ps_shares *shares = ps_shares_new();
-    struct ps_mapping *mapping;
+    struct ps_view *view;
     assert_non_null(share);
     float *mine = (float *)ps_share_data(share) + 100;
     struct ps_ticket ticket = ps_share_ticket(share, mine, 40);
-    float *theirs = ps_shares_find(shares, &ticket, &mapping);
+    float *theirs = ps_shares_find(shares, &ticket, &view);
     assert_non_null(theirs);
     assert_ptr_not_equal(mine, theirs);
     mine[3] = 1.5f;
     theirs[4] = 2.5f;
     assert_true(theirs[3] == 1.5f && mine[4] == 2.5f);
-    ps_mapping_release(mapping);
+    ps_view_release(view);
     ps_shares_free(shares);
     ps_share_free(share);
 }
@@ -34,16 +34,16 @@ static void wrong_tickets_lead_nowhere(void **state)
 {
     struct ps_share *share = ps_share_new(1 << 12);
     struct ps_shares *shares = ps_shares_new();
-    struct ps_mapping *mapping;
+    struct ps_view *view;
     struct ps_ticket good = ps_share_ticket(share, ps_share_data(share), 1 << 12), bad;
-    assert_non_null(ps_shares_find(shares, &good, &mapping));
-    ps_mapping_release(mapping);
+    assert_non_null(ps_shares_find(shares, &good, &view));
+    ps_view_release(view);
 #define REFUSED(change)                                                                                                \
     do {                                                                                                               \
         bad = good;                                                                                                    \
         change;                                                                                                        \
-        assert_null(ps_shares_find(shares, &bad, &mapping));                                                           \
-        assert_null(mapping);                                                                                          \
+        assert_null(ps_shares_find(shares, &bad, &view));                                                           \
+        assert_null(view);                                                                                          \
     } while (0)
     REFUSED(bad.bytes++);
     REFUSED(bad.offset += 4);
@@ -62,26 +62,26 @@ static void an_offer_is_filled_once_and_only_for_its_request(void **state)
 {
     struct ps_share *share = ps_share_new(64);
     struct ps_shares *shares = ps_shares_new();
-    struct ps_mapping *mapping;
+    struct ps_view *view;
     struct ps_ticket ticket = ps_share_ticket(share, ps_share_data(share), 64);
-    assert_non_null(ps_shares_find(shares, &ticket, &mapping));
-    assert_int_equal(ps_mapping_claim(mapping, 2, 7), PS_CLAIM_VOID); /* nothing is offered */
+    assert_non_null(ps_shares_find(shares, &ticket, &view));
+    assert_int_equal(ps_view_claim(view, 2, 7), PS_CLAIM_VOID); /* nothing is offered */
     ps_share_offer(share, 2, 7);
-    assert_int_equal(ps_mapping_claim(mapping, 1, 7), PS_CLAIM_VOID); /* another shard's */
-    assert_int_equal(ps_mapping_claim(mapping, 2, 6), PS_CLAIM_VOID); /* a late copy */
-    assert_int_equal(ps_mapping_claim(mapping, 2, 7), PS_CLAIM_FILL);
-    assert_int_equal(ps_mapping_claim(mapping, 2, 7), PS_CLAIM_VOID); /* somebody is at it */
+    assert_int_equal(ps_view_claim(view, 1, 7), PS_CLAIM_VOID); /* another shard's */
+    assert_int_equal(ps_view_claim(view, 2, 6), PS_CLAIM_VOID); /* a late copy */
+    assert_int_equal(ps_view_claim(view, 2, 7), PS_CLAIM_FILL);
+    assert_int_equal(ps_view_claim(view, 2, 7), PS_CLAIM_VOID); /* somebody is at it */
     assert_false(ps_share_filled(share, 2, 7));
     assert_false(ps_share_withdraw(share));
-    ps_mapping_filled(mapping, 2, 7);
+    ps_view_filled(view, 2, 7);
     assert_true(ps_share_filled(share, 2, 7));
-    assert_int_equal(ps_mapping_claim(mapping, 2, 7), PS_CLAIM_DONE); /* its answer was lost */
+    assert_int_equal(ps_view_claim(view, 2, 7), PS_CLAIM_DONE); /* its answer was lost */
     assert_true(ps_share_withdraw(share));
-    assert_int_equal(ps_mapping_claim(mapping, 2, 7), PS_CLAIM_VOID);
+    assert_int_equal(ps_view_claim(view, 2, 7), PS_CLAIM_VOID);
     ps_share_offer(share, 2, 8);
     assert_true(ps_share_withdraw(share)); /* nobody has begun */
-    assert_int_equal(ps_mapping_claim(mapping, 2, 8), PS_CLAIM_VOID);
-    ps_mapping_release(mapping);
+    assert_int_equal(ps_view_claim(view, 2, 8), PS_CLAIM_VOID);
+    ps_view_release(view);
     ps_shares_free(shares);
     ps_share_free(share);
 }
@@ -106,21 +106,21 @@ static void an_owner_that_dies_takes_nothing_with_it(void **state)
         _exit(0);
     }
     struct ps_shares *shares = ps_shares_new();
-    struct ps_mapping *mapping, *again;
+    struct ps_view *view, *again;
     assert_int_equal(read(pipes[0], &ticket, sizeof ticket), sizeof ticket);
-    unsigned char *data = ps_shares_find(shares, &ticket, &mapping);
+    unsigned char *data = ps_shares_find(shares, &ticket, &view);
     assert_non_null(data);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     assert_int_equal(data[4095], 42);
     assert_non_null(ps_shares_find(shares, &ticket, &again)); /* held: it is still there */
-    ps_mapping_release(again);
-    ps_mapping_release(mapping);
+    ps_view_release(again);
+    ps_view_release(view);
     struct ps_share *next = ps_share_new(64);
     struct ps_ticket other = ps_share_ticket(next, ps_share_data(next), 64);
-    assert_non_null(ps_shares_find(shares, &other, &mapping));
+    assert_non_null(ps_shares_find(shares, &other, &view));
     assert_null(ps_shares_find(shares, &ticket, &again)); /* nobody held it: let go of */
-    ps_mapping_release(mapping);
+    ps_view_release(view);
     ps_shares_free(shares);
     ps_share_free(next);
     close(pipes[0]), close(pipes[1]), close(done[0]), close(done[1]);
