@@ -6,7 +6,7 @@
 
 #include "common/vector.h"
 
-enum { REJECTIONS = 64, RADIX_BITS = 11, DRAWN = 4, BLOCK = 16, SCAN_LONGEST = 512 };
+enum { REJECTIONS = 64, RADIX_BITS = 11, DRAWN = 4, BLOCK = 8, SCAN_LONGEST = 512 };
 
 /* Scratch for making ids unique: a small open-addressing table, so that memory does not grow with the number of ids. */
 struct ps_unique {
@@ -194,6 +194,7 @@ static bool draw_negative(const struct ps_dataset *dataset, struct ps_random *ra
     return false;
 }
 
+/* One register on most processors: where a block is more, GCC 12 keeps it in memory. */
 typedef uint32_t block __attribute__((vector_size(BLOCK * sizeof(uint32_t)), aligned(sizeof(uint32_t))));
 
 /* Whether one of the items is among n (a multiple of BLOCK) others. A list is compared as a whole, since every step of a search
@@ -251,7 +252,7 @@ static int draw_negatives(const struct ps_dataset *dataset, struct ps_random *ra
 }
 
 /* The user's lists are somewhere in the mapped columns: asked for some positives ahead, first where they are, then they. */
-enum { OFFSETS_AHEAD = 16, LISTS_AHEAD = 8, LONGEST_AHEAD = 128 };
+enum { OFFSETS_AHEAD = 16, LISTS_AHEAD = 8, LONGEST_AHEAD = 128, LINE = 16 /* items in a cache line */ };
 
 static void prefetch_lists(const struct ps_dataset *dataset, const struct ps_entry *entry, int i, int count)
 {
@@ -262,7 +263,7 @@ static void prefetch_lists(const struct ps_dataset *dataset, const struct ps_ent
         if (i + LISTS_AHEAD < count) {
             const uint64_t *offset = h->offset + entry[i + LISTS_AHEAD].user;
             const uint32_t *list = h->item + offset[0], *end = h->item + PS_MIN(offset[1], offset[0] + LONGEST_AHEAD);
-            for (; list < end; list += BLOCK)
+            for (; list < end; list += LINE)
                 __builtin_prefetch(list);
         }
     }

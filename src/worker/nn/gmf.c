@@ -12,6 +12,7 @@ struct gmf {
     struct nn_node node;
     struct nn_lookup p, q;
     int width, heads;
+    real *sink; /* 4 x width */
     const struct nn_tensor *h[NN_MAX_HEADS], *out[NN_MAX_HEADS];
 };
 
@@ -24,79 +25,109 @@ PS_INLINE void prefetch_row(const real *row, int width)
         __builtin_prefetch((const char *)row + byte, 1);
 }
 
-PS_VECTOR static void gmf_forward(const struct gmf *g)
-{
-    const struct nn_rows *users = g->p.rows, *items = g->q.rows;
-    int samples = g->out[0]->rows, width = g->width;
-    for (int b = 0; b < samples; b++) {
-        if (b + AHEAD < samples) {
-            prefetch_row(users->value[g->p.index[b + AHEAD]] + g->p.first, width);
-            prefetch_row(items->value[g->q.index[b + AHEAD]] + g->q.first, width);
-        }
-        const real *p = users->value[g->p.index[b]] + g->p.first, *q = items->value[g->q.index[b]] + g->q.first;
-        for (int r = 0; r < g->heads && b < g->out[r]->rows; r++)
-            nn_fill(g->out[r])[b] = nn_dot3(g->h[r]->value, p, q, width);
-    }
-}
-
-/* Backward for one sample's columns [j, j + NN_BLOCK), with c = sum over r of d_r h_r: p's gradient += c * q, q's += c * p,
- * h_r's += d_r p * q. Everything is read once and the sums over heads stay in registers. */
-PS_INLINE void gmf_block(const struct gmf *g, int heads, const real *d, int j, const real *p, const real *q,
-                             real *p_grad, real *q_grad)
-{
-    nn_block x = *nn_block_at(p + j), y = *nn_block_at(q + j), xy = x * y, c = {0};
-    for (int r = 0; r < heads; r++) {
-        c += d[r] * *nn_block_at(g->h[r]->value + j);
-        if (g->h[r]->grad)
-            *(nn_block *)(g->h[r]->grad + j) += d[r] * xy;
-    }
-    if (p_grad)
-        *(nn_block *)(p_grad + j) += c * y;
-    if (q_grad)
-        *(nn_block *)(q_grad + j) += c * x;
-}
-
-/* The same for a single column: the rest of a width that is no multiple of NN_BLOCK. */
-PS_INLINE void gmf_column(const struct gmf *g, int heads, const real *d, int j, const real *p, const real *q,
-                              real *p_grad, real *q_grad)
-{
-    real x = p[j], y = q[j], c = 0;
-    for (int r = 0; r < heads; r++) {
-        c += d[r] * g->h[r]->value[j];
-        if (g->h[r]->grad)
-            g->h[r]->grad[j] += d[r] * (x * y);
-    }
-    if (p_grad)
-        p_grad[j] += c * y;
-    if (q_grad)
-        q_grad[j] += c * x;
-}
-
 PS_INLINE real *grad_of(const struct nn_rows *rows, size_t row, int first)
 {
     return rows->grad ? rows->grad + row * (size_t)rows->width + first : NULL;
 }
 
-PS_VECTOR static void gmf_sweep(const struct gmf *g)
+/* Heads r and, where `two` says so, r + 1 of samples [first, end). Two at a time, since a row is read once for both, and since
+ * the compiler keeps the sums of a known number of heads in registers. */
+PS_INLINE void forward_heads(const struct gmf *g, int r, bool two, int first, int end)
 {
     const struct nn_rows *users = g->p.rows, *items = g->q.rows;
-    int samples = g->out[0]->rows, width = g->width;
-    for (int b = 0; b < samples; b++) {
-        if (b + AHEAD < samples && users->grad && items->grad) {
+    const real *h0 = g->h[r]->value, *h1 = two ? g->h[r + 1]->value : NULL;
+    int width = g->width, whole = width - width % NN_SUMS;
+    for (int b = first; b < end; b++) {
+        if (b + AHEAD < end) {
+            prefetch_row(users->value[g->p.index[b + AHEAD]] + g->p.first, width);
+            prefetch_row(items->value[g->q.index[b + AHEAD]] + g->q.first, width);
+        }
+        const real *p = users->value[g->p.index[b]] + g->p.first, *q = items->value[g->q.index[b]] + g->q.first;
+        struct nn_sums s0 = {0}, s1 = {0};
+        for (int j = 0; j < whole; j += NN_SUMS) {
+            nn_sums_dot3(&s0, h0 + j, p + j, q + j);
+            if (two)
+                nn_sums_dot3(&s1, h1 + j, p + j, q + j);
+        }
+        if (whole < width) {
+            real rest[3][NN_SUMS];
+            nn_padded(p + whole, width - whole, rest[0]);
+            nn_padded(q + whole, width - whole, rest[1]);
+            nn_sums_dot3(&s0, nn_padded(h0 + whole, width - whole, rest[2]), rest[0], rest[1]);
+            if (two)
+                nn_sums_dot3(&s1, nn_padded(h1 + whole, width - whole, rest[2]), rest[0], rest[1]);
+        }
+        nn_fill(g->out[r])[b] = nn_total(&s0);
+        if (two)
+            nn_fill(g->out[r + 1])[b] = nn_total(&s1);
+    }
+}
+
+/* Backward for one sample: c = sum over the heads of d_r h_r, p_grad += c * q, q_grad += c * p, h_r's gradient += d_r p * q. */
+PS_INLINE void backward_row(int width, bool two, real d0, real d1, const real *restrict h0, const real *restrict h1,
+                            real *restrict h0_grad, real *restrict h1_grad, const real *restrict p,
+                            const real *restrict q, real *restrict p_grad, real *restrict q_grad)
+{
+    for (int j = 0; j < width; j++) {
+        real x = p[j], y = q[j], xy = x * y, c = d0 * h0[j];
+        h0_grad[j] += d0 * xy;
+        if (two) {
+            c += d1 * h1[j];
+            h1_grad[j] += d1 * xy;
+        }
+        p_grad[j] += c * y;
+        q_grad[j] += c * x;
+    }
+}
+
+/* Backward for the same heads and samples. What nobody wants goes to a sink; where p and q are of one table, they may be one row. */
+PS_INLINE void backward_heads(const struct gmf *g, int r, bool two, int first, int end, bool one_table)
+{
+    const struct nn_rows *users = g->p.rows, *items = g->q.rows;
+    int width = g->width;
+    const real *h0 = g->h[r]->value, *h1 = two ? g->h[r + 1]->value : NULL;
+    const real *d0 = g->out[r]->grad, *d1 = two ? g->out[r + 1]->grad : d0;
+    real *sink[4] = {g->sink, g->sink + width, g->sink + 2 * width, g->sink + 3 * width};
+    real *h0_grad = g->h[r]->grad ? g->h[r]->grad : sink[0];
+    real *h1_grad = two && g->h[r + 1]->grad ? g->h[r + 1]->grad : sink[1];
+    for (int b = first; b < end; b++) {
+        if (b + AHEAD < end && users->grad && items->grad) {
             prefetch_row(grad_of(users, g->p.index[b + AHEAD], g->p.first), width);
             prefetch_row(grad_of(items, g->q.index[b + AHEAD], g->q.first), width);
         }
         size_t u = g->p.index[b], i = g->q.index[b];
-        const real *p = users->value[u] + g->p.first, *q = items->value[i] + g->q.first;
-        real *p_grad = grad_of(users, u, g->p.first), *q_grad = grad_of(items, i, g->q.first), d[NN_MAX_HEADS];
-        int heads = 0, j = 0;
-        for (; heads < g->heads && b < g->out[heads]->rows; heads++)
-            d[heads] = g->out[heads]->grad[b];
-        for (; j + NN_BLOCK <= width; j += NN_BLOCK)
-            gmf_block(g, heads, d, j, p, q, p_grad, q_grad);
-        for (; j < width; j++)
-            gmf_column(g, heads, d, j, p, q, p_grad, q_grad);
+        real *p_grad = users->grad ? grad_of(users, u, g->p.first) : sink[2];
+        real *q_grad = items->grad ? grad_of(items, i, g->q.first) : sink[3];
+        bool same = one_table && p_grad == q_grad;
+        if (same)
+            memset(q_grad = sink[3], 0, (size_t)width * sizeof *q_grad);
+        backward_row(width, two, d0[b], d1[b], h0, h1, h0_grad, h1_grad, users->value[u] + g->p.first,
+                     items->value[i] + g->q.first, p_grad, q_grad);
+        for (int j = 0; same && j < width; j++)
+            p_grad[j] += q_grad[j];
     }
+}
+
+/* All heads, two at a time: the samples that want both, then those that want the first only. */
+#define GMF_HEADS(g, over, ...)                                                                                        \
+    for (int r = 0; r < (g)->heads; r += 2) {                                                                          \
+        int both = r + 1 < (g)->heads ? (g)->out[r + 1]->rows : 0;                                                     \
+        if (both)                                                                                                      \
+            over(g, r, true, 0, both, ##__VA_ARGS__);                                                                  \
+        over(g, r, false, both, (g)->out[r]->rows, ##__VA_ARGS__);                                                     \
+    }
+
+PS_VECTOR static void gmf_forward(const struct gmf *g)
+{
+    GMF_HEADS(g, forward_heads)
+}
+
+PS_VECTOR static void gmf_sweep(const struct gmf *g)
+{
+    if (g->p.rows == g->q.rows)
+        GMF_HEADS(g, backward_heads, true)
+    else
+        GMF_HEADS(g, backward_heads, false)
 }
 
 static void gmf_backward(struct nn_tape *tape, struct nn_node *node)
@@ -110,7 +141,8 @@ void nn_gmf(struct nn_tape *tape, struct nn_lookup p, struct nn_lookup q, int wi
     PS_ASSERT(p.first + width <= p.rows->width && q.first + width <= q.rows->width);
     PS_ASSERT(heads >= 1 && heads <= NN_MAX_HEADS);
     struct gmf *g = nn_tape_alloc(tape, sizeof *g);
-    *g = (struct gmf){.p = p, .q = q, .width = width, .heads = heads};
+    *g = (struct gmf){.p = p, .q = q, .width = width, .heads = heads,
+                       .sink = nn_tape_alloc(tape, 4 * (size_t)width * sizeof(real))};
     bool differentiable = p.rows->grad || q.rows->grad;
     for (int r = 0; r < heads; r++)
         differentiable |= h[r]->grad != NULL;

@@ -75,57 +75,66 @@ PS_INLINE real nn_abs(real x)
     return x < 0 ? -x : x;
 }
 
-/* Sixteen numbers, wherever they lie: the compiler makes of them whatever registers the clone has, with the same result. */
-enum { NN_BLOCK = 16 };
-typedef real nn_block __attribute__((vector_size(NN_BLOCK * sizeof(real)), aligned(sizeof(real)), may_alias));
+/* Eight numbers, wherever they lie: one register on most processors, the half of one or two on others, with the same result.
+ * (Where sixteen are not one register, GCC 12 keeps them in memory.) Passed by address: by value, how would depend on the clone. */
+enum { NN_EIGHT = 8, NN_SUMS = 2 * NN_EIGHT };
+typedef real nn_eight __attribute__((vector_size(NN_EIGHT * sizeof(real)), aligned(sizeof(real)), may_alias));
 
-PS_INLINE const nn_block *nn_block_at(const real *x)
+PS_INLINE const nn_eight *nn_eight_at(const real *x)
 {
-    return (const nn_block *)x;
+    return (const nn_eight *)x;
 }
 
-/* The sum of a block, pairwise: the same for any width of vector registers. */
-PS_INLINE real nn_block_sum(const nn_block *x)
+/* Sixteen partial sums of a dot product. */
+struct nn_sums {
+    nn_eight low, high;
+};
+
+/* Their sum, pairwise: the same for any width of vector registers. */
+PS_INLINE real nn_total(const struct nn_sums *s)
 {
-    real sum[NN_BLOCK];
-    memcpy(sum, x, sizeof sum);
-    for (int half = NN_BLOCK / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; k++)
-            sum[k] += sum[k + half];
-    return sum[0];
+    typedef real four __attribute__((vector_size(4 * sizeof(real))));
+    nn_eight eight = s->low + s->high;
+    four a, b;
+    memcpy(&a, &eight, sizeof a);
+    memcpy(&b, (const char *)&eight + sizeof a, sizeof b);
+    a += b;
+    return (a[0] + a[2]) + (a[1] + a[3]);
 }
 
-/* The first n < NN_BLOCK numbers of x, then zeros. (Blocks are passed by address: by value, how would depend on the clone.) */
-PS_INLINE const nn_block *nn_block_part(const real *x, int n, nn_block *part)
+/* The first n < 16 numbers of x, then zeros. */
+PS_INLINE const real *nn_padded(const real *x, int n, real *padded)
 {
-    *part = (nn_block){0};
-    memcpy(part, x, (size_t)n * sizeof *x);
-    return part;
+    memset(padded, 0, NN_SUMS * sizeof *padded);
+    memcpy(padded, x, (size_t)n * sizeof *x);
+    return padded;
 }
 
-/* a . b with 16 partial sums. */
+/* s += a * b, sixteen products. */
+PS_INLINE void nn_sums_dot(struct nn_sums *s, const real *a, const real *b)
+{
+    s->low += *nn_eight_at(a) * *nn_eight_at(b);
+    s->high += *nn_eight_at(a + NN_EIGHT) * *nn_eight_at(b + NN_EIGHT);
+}
+
+/* s += a * (p * q), sixteen products. */
+PS_INLINE void nn_sums_dot3(struct nn_sums *s, const real *a, const real *p, const real *q)
+{
+    s->low += *nn_eight_at(a) * (*nn_eight_at(p) * *nn_eight_at(q));
+    s->high += *nn_eight_at(a + NN_EIGHT) * (*nn_eight_at(p + NN_EIGHT) * *nn_eight_at(q + NN_EIGHT));
+}
+
+/* a . b */
 PS_INLINE real nn_dot(const real *a, const real *b, int n)
 {
-    nn_block sum = {0}, rest[2];
+    struct nn_sums s = {0};
+    real rest[2][NN_SUMS];
     int i = 0;
-    for (; i + NN_BLOCK <= n; i += NN_BLOCK)
-        sum += *nn_block_at(a + i) * *nn_block_at(b + i);
+    for (; i + NN_SUMS <= n; i += NN_SUMS)
+        nn_sums_dot(&s, a + i, b + i);
     if (i < n)
-        sum += *nn_block_part(a + i, n - i, &rest[0]) * *nn_block_part(b + i, n - i, &rest[1]);
-    return nn_block_sum(&sum);
-}
-
-/* a . (p * q), in the same way. */
-PS_INLINE real nn_dot3(const real *a, const real *p, const real *q, int n)
-{
-    nn_block sum = {0}, rest[3];
-    int i = 0;
-    for (; i + NN_BLOCK <= n; i += NN_BLOCK)
-        sum += *nn_block_at(a + i) * (*nn_block_at(p + i) * *nn_block_at(q + i));
-    if (i < n)
-        sum += *nn_block_part(a + i, n - i, &rest[0]) *
-               (*nn_block_part(p + i, n - i, &rest[1]) * *nn_block_part(q + i, n - i, &rest[2]));
-    return nn_block_sum(&sum);
+        nn_sums_dot(&s, nn_padded(a + i, n - i, rest[0]), nn_padded(b + i, n - i, rest[1]));
+    return nn_total(&s);
 }
 
 #endif
