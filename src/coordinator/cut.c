@@ -16,7 +16,6 @@
 #include "coordinator/runlog.h"
 
 enum { ATTEMPTS = 5 };
-static const double PATIENCE = 600; /* seconds for a server that sends beats but does not answer */
 
 /* Optimiser steps, as the servers' last beats have told them. */
 static uint64_t steps_so_far(const struct ps_coordinator *c)
@@ -369,7 +368,7 @@ void ps_cut_tick(struct ps_coordinator *c)
     if (k->dropped && !k->failure.code && k->attempts == ATTEMPTS)
         ps_fail(&k->failure, PS_EXIT_NET, "servers did not hear of the cut's positions in time, %d times; is the machine overloaded?",
                 k->attempts);
-    else if (waited && ps_now() - k->since > PS_MAX(PATIENCE, c->config->net.deadline))
+    else if (waited && ps_now() - k->since > ps_patience(c))
         ps_fail(&k->failure, PS_EXIT_NET, "server %u (process %u on %s) has not answered %s for %.0f s", waited->shard, waited->pid,
                 waited->host, k->phase == PS_CUT_LIMITS ? "CUT_PREPARE" : "CUT_AT", ps_now() - k->since);
     if (k->failure.code) {

@@ -217,6 +217,8 @@ void ps_stock_close(struct ps_coordinator *c);
 void ps_cut_resume(struct ps_coordinator *c);
 
 /* members.c */
+/* Seconds to wait for members that send beats but do not what they are waited for: loading and writing take their time. */
+double ps_patience(const struct ps_coordinator *c);
 int ps_members_wait(struct ps_coordinator *c, struct ps_error *err);
 struct ps_member *ps_member_find(const struct ps_coordinator *c, uint64_t incarnation);
 int ps_members_count(const struct ps_coordinator *c, enum ps_role role);

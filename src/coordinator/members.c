@@ -292,6 +292,11 @@ int ps_members_wait(struct ps_coordinator *c, struct ps_error *err)
     return 0;
 }
 
+double ps_patience(const struct ps_coordinator *c)
+{
+    return PS_MAX(600, c->config->net.deadline);
+}
+
 int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum ps_message_kind answer, uint64_t number,
                    const char *what, struct ps_error *err)
 {
@@ -324,7 +329,7 @@ int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum p
             warned = true;
         }
         /* A server that is loading or writing sends beats all the while: only its silence ends the wait early. */
-        if (ps_now() - begin > PS_MAX(c->config->net.deadline, 600))
+        if (ps_now() - begin > ps_patience(c))
             return ps_fail(err, PS_EXIT_NET, "server %u (process %u on %s) has not answered %s for %.0f s", missing->shard,
                            missing->pid, missing->host, what, ps_now() - begin);
         int status = ps_pump(c, 0.1, err);

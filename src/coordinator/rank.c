@@ -105,7 +105,7 @@ int ps_rank_run(struct ps_coordinator *c, const char *model, uint32_t split, enu
             seen_done = c->tasks_done;
             last_done = ps_now();
         }
-        if (!status && ps_now() - last_done > PS_MAX(600, c->config->net.deadline))
+        if (!status && ps_now() - last_done > ps_patience(c))
             status = ps_fail(err, PS_EXIT_NET, "ranking with '%s' has made no progress for %.0f s (%llu of %llu parts)", model,
                              ps_now() - last_done, (unsigned long long)c->tasks_done, (unsigned long long)c->tasks);
         if (!c->options.quiet)

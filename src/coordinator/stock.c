@@ -103,10 +103,10 @@ static const struct ps_member *awaited(const struct ps_coordinator *c)
 /* A server that loads or writes speaks when it is done, and sends beats all the while; a dead one is found like any other. */
 static int wait_for_servers(struct ps_coordinator *c, struct ps_error *err)
 {
-    double begin = ps_now(), patience = PS_MAX(c->config->net.deadline, 600);
+    double begin = ps_now();
     const struct ps_member *m;
     while ((m = awaited(c))) {
-        if (ps_now() - begin > patience)
+        if (ps_now() - begin > ps_patience(c))
             return ps_fail(err, PS_EXIT_NET, "server %u (process %u on %s) has not said what it holds for %.0f s after the coordinator was "
                            "replaced", m->shard, m->pid, m->host, ps_now() - begin);
         int status = ps_pump(c, 0.1, err);

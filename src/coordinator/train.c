@@ -128,7 +128,7 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
     struct ps_bar bar;
     snprintf(label, sizeof label, "epoch %u/%d", c->epoch, c->config->train.epochs);
     ps_bar_begin(&bar, label, c->options.epoch_samples);
-    double start = ps_now(), moved = start, patience = PS_MAX(600, c->config->net.deadline);
+    double start = ps_now(), moved = start;
     uint64_t last_samples = 0;
     uint32_t last_finished = 0;
     c->lanes_live = true;
@@ -145,7 +145,7 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
             moved = ps_now();
         last_samples = samples;
         last_finished = ps_lanes_finished(c);
-        if (!status && ps_now() - moved > patience)
+        if (!status && ps_now() - moved > ps_patience(c))
             status = ps_fail(err, PS_EXIT_NET, "epoch %u has made no progress for %.0f s: %u of %u lanes are done, and %d workers and %d "
                              "servers send beats but nothing else; their logs say what they wait for", c->epoch, ps_now() - moved,
                              last_finished, c->lanes, ps_members_count(c, PS_ROLE_WORKER), ps_members_count(c, PS_ROLE_SERVER));
