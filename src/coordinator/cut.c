@@ -33,7 +33,7 @@ static struct ps_manifest draft(const struct ps_coordinator *c, bool complete)
                             .seed = c->config->train.seed,
                             .era = c->era,
                             .term = c->term,
-                            .epoch = c->epoch,
+                            .epoch = complete ? c->cutting.training.epoch : c->epoch,
                             .complete = complete,
                             .mode = (uint32_t)c->config->train.consistency,
                             .slots = PS_SLOTS,
@@ -68,12 +68,27 @@ static void become_idle(struct ps_coordinator *c)
     k->limit = NULL;
 }
 
-/* Asks for limits: the first question of an attempt. */
-static void ask_limits(struct ps_coordinator *c)
+/* What is asked of the servers: its training, whether it is the best and `attempts` are set already. */
+static void set_up(struct ps_coordinator *c, bool complete)
 {
     struct ps_cutting *k = &c->cutting;
-    c->cut++;
-    k->phase = PS_CUT_LIMITS;
+    k->begun = ps_now();
+    k->failure = (struct ps_error){0};
+    k->manifest = draft(c, complete);
+    k->limit = ps_calloc(c->lanes, sizeof *k->limit);
+    if (complete)
+        snprintf(k->name, sizeof k->name, "epoch-%04u", k->manifest.epoch);
+    else
+        snprintf(k->name, sizeof k->name, "epoch-%04u-cut-%u.%06u", k->manifest.epoch, (uint32_t)(c->cut >> 32), (uint32_t)c->cut + 1);
+    k->folder = ps_format("%s/%s", c->options.checkpoints, k->name);
+}
+
+/* The first question of an attempt: nobody has answered anything. */
+static void begin_attempt(struct ps_coordinator *c, uint64_t cut, enum ps_cut_phase phase)
+{
+    struct ps_cutting *k = &c->cutting;
+    c->cut = cut;
+    k->phase = phase;
     k->dropped = false;
     k->since = ps_now();
     k->asked = 0;
@@ -87,15 +102,29 @@ static void ask_limits(struct ps_coordinator *c)
         k->limit[l] = (struct ps_lane_entry){.lane = l};
 }
 
-/* All limits are here: their maximum is the cut, in sync one step for all lanes. */
+void ps_cut_raise(const struct ps_coordinator *c, struct ps_lane_entry *limit, const struct ps_control *answer)
+{
+    for (uint32_t i = 0; i < answer->lane_count; i++) {
+        const struct ps_lane_entry *entry = &answer->lane[i];
+        if (entry->lane < c->lanes)
+            limit[entry->lane].position = PS_MAX(limit[entry->lane].position, entry->position);
+    }
+}
+
+void ps_cut_agree(const struct ps_coordinator *c, struct ps_lane_entry *limit)
+{
+    uint64_t step = 0;
+    for (uint32_t l = 0; l < c->lanes; l++)
+        step = PS_MAX(step, limit[l].position);
+    for (uint32_t l = 0; l < c->lanes && c->config->train.consistency == PS_SYNC; l++)
+        limit[l].position = step;
+}
+
+/* All limits are here. */
 static void tell_cut(struct ps_coordinator *c)
 {
     struct ps_cutting *k = &c->cutting;
-    uint64_t step = 0;
-    for (uint32_t l = 0; l < c->lanes; l++)
-        step = PS_MAX(step, k->limit[l].position);
-    for (uint32_t l = 0; l < c->lanes && c->config->train.consistency == PS_SYNC; l++)
-        k->limit[l].position = step;
+    ps_cut_agree(c, k->limit);
     k->phase = PS_CUT_FILES;
     k->since = ps_now();
     k->asked = 0;
@@ -119,20 +148,12 @@ void ps_cut_begin(struct ps_coordinator *c, bool complete, bool best)
     struct ps_cutting *k = &c->cutting;
     PS_ASSERT(k->phase == PS_CUT_IDLE);
     c->cut = PS_MAX(c->cut, (uint64_t)c->term << 32); /* higher than any of an older term */
-    k->begun = ps_now();
     k->last_steps = steps_so_far(c);
     k->best = best;
     k->training = c->training;
     k->attempts = 1;
-    k->failure = (struct ps_error){0};
-    k->manifest = draft(c, complete);
-    k->limit = ps_calloc(c->lanes, sizeof *k->limit);
-    if (complete)
-        snprintf(k->name, sizeof k->name, "epoch-%04u", c->epoch);
-    else
-        snprintf(k->name, sizeof k->name, "epoch-%04u-cut-%u.%06u", c->epoch, (uint32_t)(c->cut >> 32), (uint32_t)c->cut + 1);
-    k->folder = ps_format("%s/%s", c->options.checkpoints, k->name);
-    ask_limits(c);
+    set_up(c, complete);
+    begin_attempt(c, c->cut + 1, PS_CUT_LIMITS);
     /* What an earlier life of the run left under this name (it was resumed from before it) is not trusted. */
     if (!ps_folder_remove(k->folder, &k->failure))
         ps_folder_make(k->folder, &k->failure);
@@ -174,24 +195,9 @@ void ps_cut_resume(struct ps_coordinator *c)
         *k->parent = 0; /* the next one holds all rows */
         return;
     }
-    c->cut = cut;
-    k->phase = PS_CUT_FILES;
-    k->begun = k->since = ps_now();
-    k->asked = 0;
     k->attempts = ATTEMPTS; /* another one would be of another state */
-    k->dropped = false;
-    k->cost = (struct ps_cost){0};
-    k->failure = (struct ps_error){0};
-    k->manifest = draft(c, true);
-    k->manifest.epoch = k->training.epoch;
-    k->manifest.cut = cut;
-    k->limit = ps_calloc(c->lanes, sizeof *k->limit);
-    for (uint32_t l = 0; l < c->lanes; l++) /* all have ended: the servers say where */
-        k->limit[l] = (struct ps_lane_entry){.lane = l};
-    memset(k->answered, 0, sizeof k->answered);
-    memset(k->reached, 0, sizeof k->reached);
-    snprintf(k->name, sizeof k->name, "epoch-%04u", k->training.epoch);
-    k->folder = ps_format("%s/%s", c->options.checkpoints, k->name);
+    set_up(c, true);
+    begin_attempt(c, cut, PS_CUT_FILES); /* all lanes have ended: the servers say where */
 }
 
 bool ps_cut_due(struct ps_coordinator *c)
@@ -317,11 +323,7 @@ void ps_cut_handle(struct ps_coordinator *c, struct ps_member *member, const str
         if (message->code && !k->failure.code)
             ps_fail(&k->failure, (int)message->code, "%s", message->text);
     } else if (message->kind == PS_CUT_LIMIT && k->phase == PS_CUT_LIMITS) {
-        for (uint32_t i = 0; i < message->lane_count; i++) {
-            const struct ps_lane_entry *entry = &message->lane[i];
-            if (entry->lane < c->lanes)
-                k->limit[entry->lane].position = PS_MAX(k->limit[entry->lane].position, entry->position);
-        }
+        ps_cut_raise(c, k->limit, message);
         k->answered[shard] = 1;
     } else if (k->phase == PS_CUT_FILES && (message->kind == PS_CUT_REACHED || message->kind == PS_CUT_DONE)) {
         for (uint32_t i = 0; i < message->lane_count; i++)
@@ -377,7 +379,7 @@ void ps_cut_tick(struct ps_coordinator *c)
     }
     if (k->dropped) {
         k->attempts++;
-        ask_limits(c);
+        begin_attempt(c, c->cut + 1, PS_CUT_LIMITS);
     } else if (!waited && k->phase == PS_CUT_LIMITS) {
         tell_cut(c);
     } else if (!waited) {

@@ -335,6 +335,10 @@ void ps_rank_handle(struct ps_coordinator *c, struct ps_member *member, const st
 void ps_rank_member_lost(struct ps_coordinator *c, struct ps_member *member);
 
 /* cut.c */
+/* Takes a server's limits in: nobody will go beyond the highest. `limit` is by lane. */
+void ps_cut_raise(const struct ps_coordinator *c, struct ps_lane_entry *limit, const struct ps_control *answer);
+/* The cut that all limits come to: their maximum, in sync one step for all lanes. */
+void ps_cut_agree(const struct ps_coordinator *c, struct ps_lane_entry *limit);
 /* Before training: takes what is known as what is saved. */
 void ps_cut_prepare(struct ps_coordinator *c);
 /* Begins a checkpoint of the present state: of an epoch that is over, or of within one. No other may be under way. */

@@ -88,16 +88,14 @@ void ps_move_handle(struct ps_coordinator *c, struct ps_member *server, const st
     m->failed |= message->kind == PS_CUT_ABORT;
     if (server->answered || message->kind != c->expected)
         return;
-    for (uint32_t i = 0; i < message->lane_count; i++) {
-        const struct ps_lane_entry *entry = &message->lane[i];
-        if (entry->lane >= c->lanes)
-            continue;
-        if (message->kind == PS_CUT_LIMIT)
-            m->lane[entry->lane].position = PS_MAX(m->lane[entry->lane].position, entry->position);
-        else /* it has ended, on all shards alike */
-            m->lane[entry->lane] = (struct ps_lane_entry){entry->lane, 1, entry->position};
-    }
     m->steps = message->count;
+    if (message->kind == PS_CUT_LIMIT) {
+        ps_cut_raise(c, m->lane, message);
+        return;
+    }
+    for (uint32_t i = 0; i < message->lane_count; i++) /* they have ended, on all shards alike */
+        if (message->lane[i].lane < c->lanes)
+            m->lane[message->lane[i].lane] = (struct ps_lane_entry){message->lane[i].lane, 1, message->lane[i].position};
 }
 
 void ps_move_lost(struct ps_coordinator *c, struct ps_member *server)
@@ -116,11 +114,7 @@ static int hold(struct ps_coordinator *c, struct ps_error *err)
     int status = ps_ask_servers(c, &prepare, PS_CUT_LIMIT, m->id, "CUT_PREPARE", err);
     if (status || m->failed)
         return status;
-    uint64_t step = 0;
-    for (uint32_t l = 0; l < c->lanes; l++)
-        step = PS_MAX(step, m->lane[l].position);
-    for (uint32_t l = 0; c->config->train.consistency == PS_SYNC && l < c->lanes; l++)
-        m->lane[l].position = step;
+    ps_cut_agree(c, m->lane);
     struct ps_control at = {.kind = PS_CUT_AT, .epoch = c->epoch, .first = m->id, .lane = m->lane, .lane_count = c->lanes};
     return ps_ask_servers(c, &at, PS_CUT_REACHED, m->id, "CUT_AT", err);
 }
