@@ -284,6 +284,8 @@ void ps_lanes_handle(struct ps_coordinator *c, struct ps_member *member, const s
 void ps_lanes_beat(struct ps_coordinator *c, struct ps_member *worker, const struct ps_progress *progress);
 void ps_lanes_tick(struct ps_coordinator *c);
 uint32_t ps_lanes_finished(const struct ps_coordinator *c);
+/* Samples of the epoch so far: of finished lanes exactly, of the others about, by their positions. */
+uint64_t ps_lanes_samples(const struct ps_coordinator *c);
 
 /* account.c */
 /* Checks that every server has applied every micro-batch of the epoch that is over exactly once, and logs it. */

@@ -33,6 +33,14 @@ uint32_t ps_lanes_finished(const struct ps_coordinator *c)
     return count;
 }
 
+uint64_t ps_lanes_samples(const struct ps_coordinator *c)
+{
+    uint64_t samples = 0;
+    for (uint32_t l = 0; l < c->lanes; l++)
+        samples += c->lane[l].state == PS_LANE_FINISHED ? c->lane[l].samples : c->lane[l].reached * (uint64_t)c->config->train.batch;
+    return samples;
+}
+
 bool ps_lanes_held(const struct ps_coordinator *c, const struct ps_member *worker)
 {
     for (uint32_t l = 0; l < c->lanes; l++)

@@ -109,13 +109,10 @@ char *ps_status_text(struct ps_coordinator *c)
     if (!to)
         ps_die(PS_EXIT_FAIL, "out of memory for the status");
     ps_balance_measure(c);
-    double rate = 0, done = 0;
+    double rate = 0, done = (double)ps_lanes_samples(c);
     for (int i = 0; i < c->members; i++)
         if (c->member[i]->alive && c->member[i]->role == PS_ROLE_WORKER)
             rate += c->member[i]->rate;
-    for (uint32_t l = 0; l < c->lanes; l++)
-        done += c->lane[l].state == PS_LANE_FINISHED ? (double)c->lane[l].samples
-                                                     : (double)c->lane[l].reached * c->config->train.batch;
     fprintf(to, "{\"phase\":\"%s\",\"epoch\":%u,\"epochs\":%d,\"done\":%.4f,\"samples_per_second\":%.0f,\"lanes\":%u,\"lanes_finished\":%u,"
             "\"servers\":%d,\"workers\":%d,\"term\":%u,\"era\":%u,\"waits\":\"%s\",\n \"members\":[", phase(c), c->epoch, c->config->train.epochs,
             PS_MIN(done / (double)PS_MAX(c->options.epoch_samples, 1), 1), rate, c->lanes, ps_lanes_finished(c),

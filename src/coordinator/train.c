@@ -97,20 +97,17 @@ int ps_coordinator_start(struct ps_coordinator *c, const char *from, struct ps_e
     return status;
 }
 
-/* Samples of the epoch: of finished lanes exactly, of the others about, by their positions; and the mean loss by the last beats. */
-static uint64_t samples_so_far(const struct ps_coordinator *c, double *loss)
+/* The mean loss by the workers' last beats. */
+static double loss_so_far(const struct ps_coordinator *c)
 {
-    uint64_t samples = 0, measured = 0;
-    *loss = 0;
-    for (uint32_t l = 0; l < c->lanes; l++)
-        samples += c->lane[l].state == PS_LANE_FINISHED ? c->lane[l].samples : c->lane[l].reached * (uint64_t)c->config->train.batch;
+    uint64_t measured = 0;
+    double loss = 0;
     for (int i = 0; i < c->members; i++)
         if (c->member[i]->alive && c->member[i]->role == PS_ROLE_WORKER) {
             measured += c->member[i]->progress.samples;
-            *loss += c->member[i]->progress.loss;
+            loss += c->member[i]->progress.loss;
         }
-    *loss /= (double)PS_MAX(measured, 1);
-    return samples;
+    return loss / (double)PS_MAX(measured, 1);
 }
 
 static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
@@ -139,8 +136,7 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
         status = ps_pump(c, 0.1, err);
         if (!status && ps_move_wanted(c))
             status = ps_move(c, err);
-        double loss;
-        uint64_t samples = samples_so_far(c, &loss);
+        uint64_t samples = ps_lanes_samples(c);
         if (samples != last_samples || ps_lanes_finished(c) != last_finished || c->alone_since > 0)
             moved = ps_now();
         last_samples = samples;
@@ -149,7 +145,7 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
             status = ps_fail(err, PS_EXIT_NET, "epoch %u has made no progress for %.0f s: %u of %u lanes are done, and %d workers and %d "
                              "servers send beats but nothing else; their logs say what they wait for", c->epoch, ps_now() - moved,
                              last_finished, c->lanes, ps_members_count(c, PS_ROLE_WORKER), ps_members_count(c, PS_ROLE_SERVER));
-        snprintf(detail, sizeof detail, "loss %.5f  %.0f k samples/s", loss,
+        snprintf(detail, sizeof detail, "loss %.5f  %.0f k samples/s", loss_so_far(c),
                  1e-3 * (double)samples / PS_MAX(ps_now() - start, 1e-9));
         if (!c->options.quiet)
             ps_bar_update(&bar, samples, detail);
