@@ -20,18 +20,6 @@ static int fetch(void *ctx, int table, const uint32_t *ids, int n, float *out, s
     return 0;
 }
 
-static int check_tables(const struct ps_offline *offline, struct ps_error *err)
-{
-    const struct ps_manifest *m = &offline->checkpoint.manifest;
-    bool same = (int)m->tables == offline->model.tables;
-    for (int t = 0; same && t < offline->model.tables; t++)
-        same = !strcmp(m->table[t].name, offline->model.table[t].name) &&
-               m->table[t].rows == offline->model.table[t].rows && m->table[t].width == offline->model.table[t].width;
-    return same ? 0 : ps_fail(err, PS_EXIT_DATA, "the checkpoint in %s holds other tables than model '%s' on dataset %s has; "
-                              "do not override the model's options or the dataset", offline->checkpoint.folder,
-                              offline->config.model.name, offline->dataset.path);
-}
-
 int ps_offline_open(struct ps_offline *offline, const char *run, const char *checkpoint, const char *const *override,
                     int overrides, struct ps_error *err)
 {
@@ -50,7 +38,8 @@ int ps_offline_open(struct ps_offline *offline, const char *run, const char *che
         if (!status)
             status = ps_checkpoint_verify(&offline->checkpoint, err);
         if (!status)
-            status = check_tables(offline, err);
+            status = ps_manifest_check_tables(&offline->checkpoint.manifest, offline->checkpoint.folder, offline->model.table,
+                                              offline->model.tables, err);
     }
     if (status)
         ps_offline_close(offline);

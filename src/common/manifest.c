@@ -266,6 +266,20 @@ int ps_manifest_check_files(const struct ps_manifest *m, const char *folder, str
     return 0;
 }
 
+int ps_manifest_check_tables(const struct ps_manifest *m, const char *folder, const struct ps_table_spec *table, int tables,
+                             struct ps_error *err)
+{
+    if (m->tables != (uint32_t)tables)
+        return ps_fail(err, PS_EXIT_DATA, "checkpoint %s has %u tables, the model has %d: it is another model's", folder, m->tables, tables);
+    for (uint32_t t = 0; t < m->tables; t++) {
+        const struct ps_table_spec *a = &m->table[t], *b = &table[t];
+        if (strcmp(a->name, b->name) || a->kind != b->kind || a->rows != b->rows || a->width != b->width)
+            return ps_fail(err, PS_EXIT_DATA, "checkpoint %s has table '%s' of %" PRIu64 " x %u, the model wants '%s' of %" PRIu64 " x %u: "
+                           "the model's options or the dataset differ", folder, a->name, a->rows, a->width, b->name, b->rows, b->width);
+    }
+    return 0;
+}
+
 int ps_manifest_parent(const struct ps_manifest *m, const char *folder, struct ps_manifest *parent, char **parent_folder,
                        struct ps_error *err)
 {

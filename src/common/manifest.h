@@ -51,6 +51,9 @@ int ps_manifest_write(const struct ps_manifest *manifest, const char *folder, st
  * checked by ps_manifest_check_files, as to existence and size; their content by those who read them. */
 int ps_manifest_read(struct ps_manifest *manifest, const char *folder, struct ps_error *err);
 int ps_manifest_check_files(const struct ps_manifest *manifest, const char *folder, struct ps_error *err);
+/* Whether its tables are those of a model. */
+int ps_manifest_check_tables(const struct ps_manifest *manifest, const char *folder, const struct ps_table_spec *table, int tables,
+                             struct ps_error *err);
 /* The manifest of the parent, which must be the checkpoint that it was, and its folder, which the caller frees. */
 int ps_manifest_parent(const struct ps_manifest *manifest, const char *folder, struct ps_manifest *parent,
                        char **parent_folder, struct ps_error *err);

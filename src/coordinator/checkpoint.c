@@ -177,22 +177,6 @@ int ps_cut_choose(const char *checkpoints, const char *name, struct ps_runlog *l
     return status;
 }
 
-static int check_tables(const struct ps_coordinator *c, const struct ps_manifest *m, const char *from,
-                        struct ps_error *err)
-{
-    if (m->tables != (uint32_t)c->options.tables)
-        return ps_fail(err, PS_EXIT_DATA, "checkpoint %s has %u tables, the model has %d: it is another model's", from,
-                       m->tables, c->options.tables);
-    for (uint32_t t = 0; t < m->tables; t++) {
-        const struct ps_table_spec *a = &m->table[t], *b = &c->options.table[t];
-        if (strcmp(a->name, b->name) || a->kind != b->kind || a->rows != b->rows || a->width != b->width)
-            return ps_fail(err, PS_EXIT_DATA, "checkpoint %s has table '%s' of %llu x %u, the model wants '%s' of %llu x %u: "
-                           "the model's options or the dataset differ", from, a->name, (unsigned long long)a->rows,
-                           a->width, b->name, (unsigned long long)b->rows, b->width);
-    }
-    return 0;
-}
-
 /* Eras and cuts go on behind all that are in the folder, also those that were passed over: the latest is the highest. */
 static int go_beyond(struct ps_coordinator *c, struct ps_error *err)
 {
@@ -283,7 +267,7 @@ int ps_cut_load(struct ps_coordinator *c, const char *from, struct ps_error *err
         return status;
     status = ps_manifest_check_files(&m, from, err);
     if (!status)
-        status = check_tables(c, &m, from, err);
+        status = ps_manifest_check_tables(&m, from, c->options.table, c->options.tables, err);
     if (!status && m.dataset != c->options.fingerprint)
         ps_warn("checkpoint %s was trained on another preparation of the dataset; ids must be the same ones", from);
     if (!status) {

@@ -51,6 +51,9 @@ penstock 3 launch --resume empty
 penstock 3 train --resume straight --set model.embedding=32
 expect_one_line err.txt
 expect err.txt 'checkpoint .* has table .* the model wants'
+penstock 3 evaluate straight --set model.embedding=32
+expect_one_line err.txt
+expect err.txt 'checkpoint .* has table .* the model wants'
 penstock 0 train --resume straight
 same halves straight
 diff <(facts straight) <(facts halves) || fail 'resuming a finished run trains on'
