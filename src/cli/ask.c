@@ -38,9 +38,7 @@ int ps_token_make(const char *run, char **token, struct ps_error *err)
 void ps_token_remove(const char *run)
 {
     char *path = token_path(run);
-    unlink(path);
-    *strrchr(path, '/') = 0;
-    rmdir(path); /* unless there are other keys */
+    ps_file_remove_secret(path);
     free(path);
 }
 

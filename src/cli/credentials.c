@@ -63,12 +63,3 @@ int ps_credentials_provide(const char *path, struct ps_credentials *c, struct ps
     free(text);
     return status;
 }
-
-void ps_credentials_forget(const char *path)
-{
-    char *folder = ps_strdup(path);
-    *strrchr(folder, '/') = 0;
-    unlink(path);
-    rmdir(folder);
-    free(folder);
-}

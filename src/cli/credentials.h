@@ -12,8 +12,6 @@
 char *ps_credentials_path(const char *run);
 /* The keys of the file, or new ones that are written to it where there is none. */
 int ps_credentials_provide(const char *path, struct ps_credentials *credentials, struct ps_error *err);
-/* Removes the file, and its folder. */
-void ps_credentials_forget(const char *path);
 /* PS_EXIT_USAGE for a file that is no key file, or that others than its owner may read or write. */
 int ps_credentials_read(const char *path, struct ps_credentials *credentials, struct ps_error *err);
 

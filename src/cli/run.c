@@ -318,7 +318,7 @@ void ps_run_close(struct ps_run *run, int code, const char *reason)
         unlink(meeting);
         free(meeting);
         if (*run->meeting.keys)
-            ps_credentials_forget(run->meeting.keys);
+            ps_file_remove_secret(run->meeting.keys);
         ps_token_remove(run->folder);
         close(run->lock);
     }

@@ -168,6 +168,14 @@ int ps_file_write_secret(const char *path, const void *data, size_t size, struct
     return status ? status : file_write(path, 0600, data, size, err);
 }
 
+void ps_file_remove_secret(const char *path)
+{
+    char *folder = folder_of(path);
+    unlink(path);
+    rmdir(folder);
+    free(folder);
+}
+
 /* Opens for reading and tells the size; only regular files have one that means something. */
 static int open_regular(const char *path, int *fd, size_t *size, struct ps_error *err)
 {

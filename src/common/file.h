@@ -36,6 +36,8 @@ void ps_writer_abandon(struct ps_writer *writer);
 int ps_file_write(const char *path, const void *data, size_t size, struct ps_error *err);
 /* The same for a secret: with mode 0600 in a folder of mode 0700, which is made where it is absent. */
 int ps_file_write_secret(const char *path, const void *data, size_t size, struct ps_error *err);
+/* Removes it and, unless there are others in it, its folder. */
+void ps_file_remove_secret(const char *path);
 /* The whole file, with a NUL behind it that *size does not count; the caller frees it. A file larger than `limit` is an
  * error, and so is one that cannot be read (PS_EXIT_DATA). */
 int ps_file_read(const char *path, size_t limit, char **data, size_t *size, struct ps_error *err);

@@ -170,7 +170,7 @@ static void the_file_is_its_owners(void **state)
     assert_int_equal(chmod(path, 0600), 0);
     assert_int_equal(truncate(path, 100), 0);
     assert_int_equal(ps_credentials_read(path, &read, &err), -PS_EXIT_USAGE);
-    ps_credentials_forget(path);
+    ps_file_remove_secret(path);
     assert_int_equal(access("run/keys", F_OK), -1);
     assert_int_equal(ps_credentials_read(path, &read, &err), -PS_EXIT_DATA);
     /* A folder that is there, with a mode of its own, is closed first. */
@@ -178,7 +178,7 @@ static void the_file_is_its_owners(void **state)
     assert_int_equal(ps_credentials_provide(path, &read, &err), 0);
     assert_int_equal(mode_of("run/keys"), 0700);
     assert_memory_not_equal(&made, &read, sizeof made);
-    ps_credentials_forget(path);
+    ps_file_remove_secret(path);
     rmdir("run");
     free(path);
 }
