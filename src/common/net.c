@@ -246,17 +246,28 @@ int ps_net_connect(struct ps_net *net, const char *endpoint, uint64_t incarnatio
     return 0;
 }
 
+/* A PAIR socket that tells the events of a socket of ours. */
+static int open_monitor(struct ps_net *net, void *watched, int events, void **monitor, struct ps_error *err)
+{
+    static const int unbounded = 0; /* a full monitor would stop the I/O thread */
+    char endpoint[64];
+    snprintf(endpoint, sizeof endpoint, "inproc://monitor-%p", watched);
+    void *m = zmq_socket(net->context, ZMQ_PAIR);
+    if (m && !zmq_setsockopt(m, ZMQ_RCVHWM, &unbounded, sizeof unbounded) && !zmq_socket_monitor(watched, endpoint, events) &&
+        !zmq_connect(m, endpoint)) {
+        *monitor = m;
+        return 0;
+    }
+    int status = ps_fail(err, PS_EXIT_NET, "ZeroMQ cannot watch a socket: %s; check 'ulimit -n'", zmq_strerror(errno));
+    zmq_socket_monitor(watched, NULL, 0);
+    if (m)
+        zmq_close(m);
+    return status;
+}
+
 int ps_socket_watch(struct ps_net *net, struct ps_socket *s, struct ps_error *err)
 {
-    char endpoint[64];
-    snprintf(endpoint, sizeof endpoint, "inproc://watch-%p", (void *)s);
-    s->monitor = zmq_socket(net->context, ZMQ_PAIR);
-    if (s->monitor && !zmq_socket_monitor(s->zmq, endpoint, ZMQ_EVENT_CONNECTED | PS_GUARD_REFUSALS) &&
-        !zmq_connect(s->monitor, endpoint))
-        return 0;
-    int status = ps_fail(err, PS_EXIT_NET, "ZeroMQ cannot watch a socket: %s; check 'ulimit -n'", zmq_strerror(errno));
-    ps_socket_unwatch(s);
-    return status;
+    return open_monitor(net, s->zmq, ZMQ_EVENT_CONNECTED | PS_GUARD_REFUSALS, &s->monitor, err);
 }
 
 void ps_socket_contact(struct ps_socket *s, struct ps_contact *contact)
@@ -281,24 +292,13 @@ void ps_socket_unwatch(struct ps_socket *s)
 
 int ps_monitor_open(struct ps_net *net, struct ps_socket *router, struct ps_socket **monitor, struct ps_error *err)
 {
-    static const int unbounded = 0; /* a full monitor would stop the I/O thread */
-    char endpoint[64];
-    struct ps_socket *m = ps_calloc(1, sizeof *m);
-    snprintf(endpoint, sizeof endpoint, "inproc://monitor-%p", (void *)router);
-    m->zmq = zmq_socket(net->context, ZMQ_PAIR);
-    m->guard = net->guard;
-    if (m->zmq && !zmq_setsockopt(m->zmq, ZMQ_RCVHWM, &unbounded, sizeof unbounded) &&
-        !zmq_socket_monitor(router->zmq, endpoint, ZMQ_EVENT_DISCONNECTED | (net->guard ? PS_GUARD_REFUSALS : 0)) &&
-        !zmq_connect(m->zmq, endpoint)) {
-        m->watched = router->zmq;
-        *monitor = m;
-        return 0;
-    }
-    int status = ps_fail(err, PS_EXIT_NET, "ZeroMQ cannot watch a socket: %s; check 'ulimit -n'", zmq_strerror(errno));
-    if (m->zmq)
-        zmq_close(m->zmq);
-    free(m);
-    return status;
+    void *zmq;
+    int status = open_monitor(net, router->zmq, ZMQ_EVENT_DISCONNECTED | (net->guard ? PS_GUARD_REFUSALS : 0), &zmq, err);
+    if (status)
+        return status;
+    *monitor = ps_calloc(1, sizeof **monitor);
+    **monitor = (struct ps_socket){.zmq = zmq, .watched = router->zmq, .guard = net->guard};
+    return 0;
 }
 
 int ps_monitor_lost(struct ps_socket *monitor)
