@@ -1,26 +1,16 @@
-/* arguments.h - what the commands' argument parsers share. Both end the program with a usage error where an argument is wrong. */
+/* arguments.h - what the commands' argument parsers share. All end the program with a usage error where an argument is wrong. */
 #ifndef PS_CLI_ARGUMENTS_H
 #define PS_CLI_ARGUMENTS_H
 
 #include <argp.h>
-#include <stdlib.h>
+#include <stdint.h>
 
-/* A whole number from `least` to `most`. */
-static inline int ps_argument_number(const char *arg, int least, int most, struct argp_state *state)
-{
-    char *end;
-    long value = strtol(arg, &end, 10);
-    if (end == arg || *end || value < least || value > most)
-        argp_error(state, "'%s' is no number from %d to %d", arg, least, most);
-    return (int)value;
-}
-
+/* A whole number from `least` to `most`; `option` is what messages call it. */
+uint64_t ps_argument_count(const char *option, const char *arg, uint64_t least, uint64_t most, struct argp_state *state);
+/* The same, for an int. */
+int ps_argument_number(const char *option, const char *arg, int least, int most, struct argp_state *state);
+double ps_argument_probability(const char *option, const char *arg, struct argp_state *state);
 /* The only positional argument, called `what` in messages; NULL at first. */
-static inline void ps_argument_only(const char **place, const char *arg, const char *what, struct argp_state *state)
-{
-    if (*place)
-        argp_error(state, "one %s only; '%s' is too many", what, arg);
-    *place = arg;
-}
+void ps_argument_only(const char **place, const char *arg, const char *what, struct argp_state *state);
 
 #endif

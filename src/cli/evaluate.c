@@ -72,7 +72,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "too many options");
         a->override[a->overrides++] = arg;
         return 0;
-    case KEY_WORKERS: a->workers = ps_argument_number(arg, 1, 256, state); return 0;
+    case KEY_WORKERS: a->workers = ps_argument_number("--workers", arg, 1, 256, state); return 0;
     case KEY_JSON: a->json = arg; return 0;
     case ARGP_KEY_ARG:
         ps_argument_only(&a->run, arg, "RUN", state);

@@ -69,8 +69,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
     switch (key) {
-    case KEY_SERVERS: a->servers = ps_argument_number(arg, 1, 256, state); return 0;
-    case KEY_WORKERS: a->workers = ps_argument_number(arg, 1, 256, state); return 0;
+    case KEY_SERVERS: a->servers = ps_argument_number("--servers", arg, 1, 256, state); return 0;
+    case KEY_WORKERS: a->workers = ps_argument_number("--workers", arg, 1, 256, state); return 0;
     case KEY_HOSTS: a->hosts = arg; return 0;
     case KEY_AGENT: a->agent = arg; return 0;
     case KEY_SET:

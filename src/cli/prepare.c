@@ -1,10 +1,10 @@
 /* prepare.c - penstock prepare: the command line of src/data/prepare.h. */
 #include "data/prepare.h"
+#include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/run.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,16 +83,6 @@ struct arguments {
     bool valid_set, id_seed_set;
 };
 
-static uint64_t parse_number(struct argp_state *state, const char *option, const char *text, uint64_t limit)
-{
-    char *end;
-    errno = 0;
-    uint64_t value = strtoull(text, &end, 10);
-    if (errno || end == text || *end || text[0] == '-' || value > limit)
-        argp_error(state, "%s takes a whole number up to %llu, not '%s'", option, (unsigned long long)limit, text);
-    return value;
-}
-
 static uint64_t parse_memory(struct argp_state *state, const char *text)
 {
     static const char units[] = "KMGT";
@@ -104,15 +94,6 @@ static uint64_t parse_memory(struct argp_state *state, const char *text)
     if (end == text || (*end && (!unit || end[1])) || !(value >= 1 << 20 && value < 0x1p60))
         argp_error(state, "--memory takes a size from 1M on, as in 512M or 4G, not '%s'", text);
     return (uint64_t)value;
-}
-
-static double parse_probability(struct argp_state *state, const char *text)
-{
-    char *end;
-    double value = strtod(text, &end);
-    if (end == text || *end || !(value >= 0 && value <= 1))
-        argp_error(state, "--hide-weaker takes a probability from 0 to 1, not '%s'", text);
-    return value;
 }
 
 /* Names of behaviours become names of files and keys: letters, digits, '-' and '_'. */
@@ -212,13 +193,13 @@ static error_t parse(int key, char *value, struct argp_state *state)
         a->valid_set = true;
         return 0;
     case KEY_KEEP_TARGETS:
-        o->rules.keep_targets = (uint32_t)parse_number(state, "--keep-targets", value, 1000000);
+        o->rules.keep_targets = (uint32_t)ps_argument_count("--keep-targets", value, 0, 1000000, state);
         return 0;
     case KEY_KEEP_FUTURE:
         o->rules.keep_future = true;
         return 0;
     case KEY_HIDE:
-        o->rules.hide_weaker = parse_probability(state, value);
+        o->rules.hide_weaker = ps_argument_probability("--hide-weaker", value, state);
         return 0;
     case KEY_DUPLICATES:
         if (strcmp(value, "first") != 0 && strcmp(value, "last") != 0)
@@ -226,10 +207,10 @@ static error_t parse(int key, char *value, struct argp_state *state)
         o->rules.last_duplicate = value[0] == 'l';
         return 0;
     case KEY_SEED:
-        o->rules.seed = parse_number(state, "--seed", value, UINT64_MAX);
+        o->rules.seed = ps_argument_count("--seed", value, 0, UINT64_MAX, state);
         return 0;
     case KEY_ID_SEED:
-        o->id_seed = parse_number(state, "--id-seed", value, UINT64_MAX);
+        o->id_seed = ps_argument_count("--id-seed", value, 0, UINT64_MAX, state);
         a->id_seed_set = true;
         return 0;
     case KEY_USER:
@@ -247,7 +228,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
         o->format.milliseconds = value[0] == 'm';
         return 0;
     case KEY_MAX_BAD:
-        o->max_bad = parse_number(state, "--max-bad", value, UINT64_MAX);
+        o->max_bad = ps_argument_count("--max-bad", value, 0, UINT64_MAX, state);
         return 0;
     case KEY_STRICT:
         o->strict = true;

@@ -37,7 +37,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
     switch (key) {
-    case 'k': a->k = ps_argument_number(arg, 1, PS_TOP_MAX, state); return 0;
+    case 'k': a->k = ps_argument_number("--topk", arg, 1, PS_TOP_MAX, state); return 0;
     case 'm': a->mask = arg; return 0;
     case 'u':
         if (a->named_count == MAX_NAMED)

@@ -27,8 +27,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
     switch (key) {
-    case KEY_WORKERS: a->workers = ps_argument_number(arg, 0, PS_MAX_LANES, state); return 0;
-    case KEY_SERVERS: a->servers = ps_argument_number(arg, 1, PS_MAX_SHARDS, state); return 0;
+    case KEY_WORKERS: a->workers = ps_argument_number("--workers", arg, 0, PS_MAX_LANES, state); return 0;
+    case KEY_SERVERS: a->servers = ps_argument_number("--servers", arg, 1, PS_MAX_SHARDS, state); return 0;
     case ARGP_KEY_ARG:
         ps_argument_only(&a->run, arg, "RUN", state);
         return 0;

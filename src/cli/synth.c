@@ -1,12 +1,10 @@
 /* synth.c - penstock synth: the command line of src/data/synth.h. */
 #include "data/synth.h"
+#include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/run.h"
 
 #include <argp.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 static const char doc[] =
     "Writes a made log of views, carts and purchases with a known structure: tastes of users and items, popularity, "
@@ -39,45 +37,30 @@ struct arguments {
     const char *out;
 };
 
-static uint64_t parse_count(struct argp_state *state, const char *option, const char *text, uint64_t least,
-                            uint64_t most)
-{
-    char *end;
-    errno = 0;
-    uint64_t value = strtoull(text, &end, 10);
-    if (errno || end == text || *end || text[0] == '-' || value < least || value > most)
-        argp_error(state, "%s takes a whole number from %llu to %llu, not '%s'", option, (unsigned long long)least,
-                   (unsigned long long)most, text);
-    return value;
-}
-
 static error_t parse(int key, char *value, struct argp_state *state)
 {
     struct arguments *a = state->input;
-    char *end;
     switch (key) {
     case KEY_OUT:
         a->out = value;
         return 0;
     case KEY_USERS:
-        a->o.users = parse_count(state, "--users", value, 1, UINT32_MAX - 1);
+        a->o.users = ps_argument_count("--users", value, 1, UINT32_MAX - 1, state);
         return 0;
     case KEY_ITEMS:
-        a->o.items = parse_count(state, "--items", value, 1, UINT32_MAX - 1);
+        a->o.items = ps_argument_count("--items", value, 1, UINT32_MAX - 1, state);
         return 0;
     case KEY_INTERACTIONS:
-        a->o.interactions = parse_count(state, "--interactions", value, 1, UINT64_C(1) << 48);
+        a->o.interactions = ps_argument_count("--interactions", value, 1, UINT64_C(1) << 48, state);
         return 0;
     case KEY_TASTES:
-        a->o.tastes = parse_count(state, "--tastes", value, 1, UINT32_MAX - 1);
+        a->o.tastes = ps_argument_count("--tastes", value, 1, UINT32_MAX - 1, state);
         return 0;
     case KEY_NOISE:
-        a->o.noise = strtod(value, &end);
-        if (end == value || *end || !(a->o.noise >= 0 && a->o.noise <= 1))
-            argp_error(state, "--noise takes a probability from 0 to 1, not '%s'", value);
+        a->o.noise = ps_argument_probability("--noise", value, state);
         return 0;
     case KEY_SEED:
-        a->o.seed = parse_count(state, "--seed", value, 0, UINT64_MAX);
+        a->o.seed = ps_argument_count("--seed", value, 0, UINT64_MAX, state);
         return 0;
     case ARGP_KEY_END:
         if (!a->out)

@@ -61,8 +61,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_RUN: a->run = arg; return 0;
     case KEY_RESUME: a->resume = arg; return 0;
     case KEY_FROM: a->from = arg; return 0;
-    case KEY_SERVERS: a->servers = ps_argument_number(arg, 1, 256, state); return 0;
-    case KEY_WORKERS: a->workers = ps_argument_number(arg, 1, 256, state); return 0;
+    case KEY_SERVERS: a->servers = ps_argument_number("--servers", arg, 1, 256, state); return 0;
+    case KEY_WORKERS: a->workers = ps_argument_number("--workers", arg, 1, 256, state); return 0;
     case KEY_COORDINATE: a->coordinate = true; return 0;
     case KEY_TAKEOVER: a->takeover = a->coordinate = true; return 0;
     case KEY_QUIET: a->quiet = true; return 0;

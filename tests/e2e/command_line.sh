@@ -27,6 +27,13 @@ penstock 2 frobnicate
 expect_one_line err.txt
 penstock 2 config --no-such-option
 
+penstock 2 synth --out log.tsv --users -1
+expect err.txt "^penstock synth: --users takes a whole number from 1 to 4294967294, not '-1'$"
+penstock 2 synth --out log.tsv --noise 1.5
+expect err.txt "^penstock synth: --noise takes a probability from 0 to 1, not '1.5'$"
+penstock 2 recommend --topk 10x run
+expect err.txt "^penstock recommend: --topk takes a whole number from 1 to 1000, not '10x'$"
+
 printf 'data:\n  path: prepared\ntrain:\n  epocs: 3\n' > typo.yaml
 penstock 2 config typo.yaml
 expect_one_line err.txt
