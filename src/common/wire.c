@@ -8,28 +8,6 @@
 
 enum { HEADER_LIMIT = 4 << 20 };
 
-static const char *const kind_names[] = {
-    [PS_PULL] = "PULL", [PS_ROWS] = "ROWS", [PS_PUSH] = "PUSH", [PS_ACK] = "ACK", [PS_REFUSE] = "REFUSE",
-    [PS_SLOTS_PART] = "SLOTS", [PS_SLOTS_ACK] = "SLOTS_ACK",
-    [PS_HELLO] = "HELLO", [PS_WELCOME] = "WELCOME", [PS_BEAT] = "BEAT", [PS_BEAT_ACK] = "BEAT_ACK",
-    [PS_FENCE] = "FENCE", [PS_FENCE_ACK] = "FENCE_ACK", [PS_GRANT] = "GRANT", [PS_GRANT_ACK] = "GRANT_ACK",
-    [PS_REVOKE] = "REVOKE", [PS_RETURN] = "RETURN", [PS_LANE_DONE] = "LANE_DONE",
-    [PS_LANE_DONE_ACK] = "LANE_DONE_ACK", [PS_EPOCH] = "EPOCH", [PS_EPOCH_ACK] = "EPOCH_ACK",
-    [PS_ACCOUNT] = "ACCOUNT", [PS_ACCOUNT_ACK] = "ACCOUNT_ACK",
-    [PS_CUT_PREPARE] = "CUT_PREPARE", [PS_CUT_LIMIT] = "CUT_LIMIT", [PS_CUT_AT] = "CUT_AT",
-    [PS_CUT_REACHED] = "CUT_REACHED", [PS_CUT_DONE] = "CUT_DONE", [PS_CUT_ABORT] = "CUT_ABORT",
-    [PS_RELEASE] = "RELEASE", [PS_LOAD] = "LOAD", [PS_READY] = "READY", [PS_MOVE] = "MOVE",
-    [PS_MOVED] = "MOVED", [PS_MAP] = "MAP",
-    [PS_MAP_ACK] = "MAP_ACK", [PS_EVAL] = "EVAL", [PS_EVAL_DONE] = "EVAL_DONE", [PS_STOP] = "STOP",
-    [PS_BYE] = "BYE", [PS_LEAVE] = "LEAVE", [PS_ASK] = "ASK", [PS_ANSWER] = "ANSWER",
-};
-
-const char *ps_kind_name(enum ps_message_kind kind)
-{
-    const char *name = (unsigned)kind < PS_COUNT(kind_names) ? kind_names[kind] : NULL;
-    return name ? name : "unknown";
-}
-
 static void pack(const ProtobufCMessage *message, struct ps_frame *frame)
 {
     ps_frame_alloc(frame, protobuf_c_message_get_packed_size(message));

@@ -198,7 +198,6 @@ void ps_control_pack(const struct ps_control *control, struct ps_frame *frame);
 int ps_data_unpack(const struct ps_message *message, struct ps_data *data, struct ps_error *err);
 int ps_control_unpack(const struct ps_message *message, struct ps_control *control, struct ps_error *err);
 void ps_control_fini(struct ps_control *control);
-const char *ps_kind_name(enum ps_message_kind kind);
 
 /* Bulk frames. Encoding returns the codec really used: LZ4 is dropped where it does not shrink the frame by an eighth.
  * Decoding checks sizes; keys must be strictly ascending. Plain frames are not copied: *keys (or *values) points into the
