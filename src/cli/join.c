@@ -6,6 +6,8 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/run.h"
+#include "cli/signals.h"
+#include "common/boot.h"
 
 struct arguments {
     const char *run, *bind, *key, *data;

@@ -18,6 +18,7 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/run.h"
+#include "cli/signals.h"
 #include "common/file.h"
 
 static const double RESTART_AFTER = 1; /* seconds */

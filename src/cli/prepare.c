@@ -2,7 +2,7 @@
 #include "data/prepare.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
-#include "cli/run.h"
+#include "cli/signals.h"
 
 #include <argp.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* run.h - a run as a command sees it: who plays which role, where they meet, and the threads of roles in this process.
+/* run.h - a run as a command sees it: who plays which role, where they meet, its folder.
  *
  *   embedded            one process: coordinator, servers and workers as threads
  *   mpirun -np N train  rank 0 coordinates, then servers, then workers; with two ranks rank 0 also serves
@@ -7,22 +7,16 @@
 #ifndef PS_CLI_RUN_H
 #define PS_CLI_RUN_H
 
-#include <pthread.h>
+#include <signal.h>
 
+#include "cli/crew.h"
 #include "cli/meeting.h"
-#include "common/boot.h"
 #include "common/config.h"
 #include "common/net.h"
 #include "coordinator/coordinator.h"
 #include "data/dataset.h"
 #include "worker/model.h"
 #include "worker/order.h"
-
-/* Servers and workers as threads of this process. The first failure of one is kept. */
-struct ps_crew;
-struct ps_crew *ps_crew_start(struct ps_net *net, const struct ps_meeting *meeting, int servers, int workers);
-/* Waits for all of them; 0, or the first failure. Frees the crew. */
-int ps_crew_join(struct ps_crew *crew, struct ps_error *err);
 
 /* What all roles of this process share, and the plan of a coordinating process. */
 struct ps_run {
@@ -74,12 +68,5 @@ char *ps_run_default_folder(const char *name);
 
 /* The transport that `auto` stands for. */
 enum ps_transport ps_run_transport(enum ps_transport wanted, bool embedded, bool one_host);
-
-/* SIGINT and SIGTERM set a flag; a second one ends the process. */
-extern volatile sig_atomic_t ps_interrupted;
-void ps_catch_signals(void);
-/* For a process that is a worker and nothing else: SIGTERM, SIGINT and SIGUSR1 (which mpirun hands on at once) make it leave the run,
- * or end it at once, with code 0, where it has not joined yet. Before ps_crew_start. */
-void ps_catch_leave(void);
 
 #endif

@@ -2,7 +2,7 @@
 #include "data/synth.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
-#include "cli/run.h"
+#include "cli/signals.h"
 
 #include <argp.h>
 

@@ -9,6 +9,8 @@
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "cli/run.h"
+#include "cli/signals.h"
+#include "common/boot.h"
 #include "common/file.h"
 #include "coordinator/runlog.h"
 
