@@ -17,35 +17,17 @@
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/launch.h"
 #include "cli/run.h"
 #include "cli/signals.h"
 #include "common/file.h"
 
 static const double RESTART_AFTER = 1; /* seconds */
-enum { KEY_SET = 1000, KEY_RUN, KEY_SERVERS, KEY_WORKERS, KEY_HOSTS, KEY_AGENT, KEY_RESUME, KEY_FROM, MAX_PASSED = 512,
-       MAX_GROUPS = 256, MAX_RESTARTS = 5 };
+enum { KEY_SET = 1000, KEY_RUN, KEY_SERVERS, KEY_WORKERS, KEY_HOSTS, KEY_AGENT, KEY_RESUME, KEY_FROM, MAX_RESTARTS = 5 };
 
 /* A coordinator that was killed is started again after this many seconds, twice as many each time; one that lived for LONG_LIFE begins
  * anew with both counts. */
 static const double FIRST_BACKOFF = 0.25, NEW_LIFE = 5, LONG_LIFE = 60;
-
-struct arguments {
-    const char *conf, *run, *resume, *from, *hosts, *agent;
-    const char *passed[MAX_PASSED]; /* --set options, handed on to the coordinator */
-    int passed_count, servers, workers;
-};
-
-/* One mpirun. */
-struct group {
-    char host[128]; /* "" is this machine */
-    enum ps_role role;
-    int count;
-    char bind[128];
-    char session[128]; /* on this machine: a folder for mpirun's own files, or "" */
-    char *command;     /* owned: its shell text */
-    pid_t pid;
-    double ended; /* when */
-};
 
 static const struct argp_option options[] = {
     {"servers", KEY_SERVERS, "S", 0, "Number of servers on this machine (default 1)", 0},
@@ -68,14 +50,14 @@ static const char doc[] =
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-    struct arguments *a = state->input;
+    struct ps_launch *a = state->input;
     switch (key) {
     case KEY_SERVERS: a->servers = ps_argument_number("--servers", arg, 1, 256, state); return 0;
     case KEY_WORKERS: a->workers = ps_argument_number("--workers", arg, 1, 256, state); return 0;
     case KEY_HOSTS: a->hosts = arg; return 0;
     case KEY_AGENT: a->agent = arg; return 0;
     case KEY_SET:
-        if (a->passed_count + 2 > MAX_PASSED)
+        if (a->passed_count + 2 > PS_MAX_PASSED)
             argp_error(state, "too many --set");
         a->passed[a->passed_count++] = "--set";
         a->passed[a->passed_count++] = arg;
@@ -96,212 +78,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- groups ---- */
-
-/* One line of a hosts file, which is cut up; false where it makes no sense. */
-static bool read_host(char *line, struct group *g)
-{
-    char *rest = NULL, *end;
-    const char *host = strtok_r(line, " \t\r", &rest), *role = strtok_r(NULL, " \t\r", &rest);
-    const char *count = strtok_r(NULL, " \t\r", &rest), *bind = strtok_r(NULL, " \t\r", &rest);
-    if (!count || strtok_r(NULL, " \t\r", &rest) || strlen(host) >= sizeof g->host ||
-        (bind && strlen(bind) >= sizeof g->bind))
-        return false;
-    *g = (struct group){.role = !strcmp(role, "coordinator") ? PS_ROLE_COORDINATOR : !strcmp(role, "server") ? PS_ROLE_SERVER
-                                : !strcmp(role, "worker")    ? PS_ROLE_WORKER : 0};
-    snprintf(g->host, sizeof g->host, "%s", host);
-    snprintf(g->bind, sizeof g->bind, "%s", bind ? bind : "");
-    long number = strtol(count, &end, 10);
-    g->count = (int)number;
-    return !*end && g->role && number >= 1 && number <= (g->role == PS_ROLE_COORDINATOR ? 1 : 256);
-}
-
-static int read_hosts(const char *path, struct group *group, int *groups, struct ps_error *err)
-{
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return ps_fail_errno(err, PS_EXIT_USAGE, "cannot read the hosts file %s", path);
-    char line[512];
-    int number = 0, status = 0, coordinators = 0, servers = 0, workers = 0;
-    while (!status && fgets(line, sizeof line, file)) {
-        number++;
-        line[strcspn(line, "#\n")] = 0;
-        if (line[strspn(line, " \t")] == 0)
-            continue;
-        if (*groups == MAX_GROUPS) {
-            status = ps_fail(err, PS_EXIT_USAGE, "%s:%d: more than %d lines", path, number, MAX_GROUPS);
-            break;
-        }
-        struct group *g = &group[(*groups)++];
-        if (!read_host(line, g))
-            status = ps_fail(err, PS_EXIT_USAGE, "%s:%d: a line is 'HOST ROLE COUNT [ADDRESS]' with ROLE one of coordinator (COUNT "
-                             "1), server, worker", path, number);
-        coordinators += g->role == PS_ROLE_COORDINATOR;
-        servers += g->role == PS_ROLE_SERVER;
-        workers += g->role == PS_ROLE_WORKER;
-    }
-    fclose(file);
-    if (!status && (coordinators != 1 || !servers || !workers))
-        status = ps_fail(err, PS_EXIT_USAGE, "%s names %d coordinators, %d lines of servers and %d of workers; there must be one "
-                         "coordinator and at least one of each other", path, coordinators, servers, workers);
-    return status;
-}
-
-/* Servers and the coordinator must be reachable from the other hosts: by the line's ADDRESS, or by cluster.interface. */
-static int check_addresses(const struct ps_config *config, const struct group *group, int groups, struct ps_error *err)
-{
-    bool several = false;
-    for (int i = 1; i < groups; i++)
-        several |= strcmp(group[i].host, group[0].host) != 0;
-    for (int i = 0; several && i < groups; i++) {
-        const struct group *g = &group[i];
-        if (g->role != PS_ROLE_WORKER && !*g->bind && ps_net_stays_on_host(config->cluster.interface))
-            return ps_fail(err, PS_EXIT_USAGE, "the %s on %s would listen on %s, where no other host can reach it; add an ADDRESS of %s to "
-                           "its line of the hosts file, or name the interface of the cluster's network for all, as in --set "
-                           "cluster.interface=eth0", g->role == PS_ROLE_SERVER ? "server" : "coordinator", g->host,
-                           config->cluster.interface, g->host);
-    }
-    return 0;
-}
-
-static int total(const struct group *group, int groups, enum ps_role role)
-{
-    int count = 0;
-    for (int i = 0; i < groups; i++)
-        count += group[i].role == role ? group[i].count : 0;
-    return count;
-}
-
-/* Appends a word to a shell text, quoted. */
-static void add_word(FILE *to, const char *word)
-{
-    fputs(" '", to);
-    for (; *word; word++)
-        if (*word == '\'')
-            fputs("'\\''", to);
-        else
-            fputc(*word, to);
-    fputc('\'', to);
-}
-
-/* The group's command as shell text: mpirun with what launch facts recommend, around this same program. `again`: a coordinator for
- * the members of one that died. */
-static char *command_of(const struct arguments *a, const struct group *g, const char *program, const char *run,
-                        int servers, int workers, bool again)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *to = open_memstream(&text, &size);
-    if (!to)
-        ps_die(PS_EXIT_FAIL, "out of memory for a command line");
-    if (*g->host) { /* the other host's shell begins elsewhere */
-        char *here = getcwd(NULL, 0);
-        fputs("cd", to);
-        add_word(to, here ? here : "/");
-        fputs(" && ", to);
-        free(here);
-    }
-    fprintf(to, "exec env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 "
-            "OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader "
-            "OMPI_MCA_orte_default_hostfile=none OMPI_MCA_mpi_yield_when_idle=1 "
-            "OPENBLAS_NUM_THREADS=1 %s mpirun -q -np %d",
-            /* mpirun ends at once with a coordinator that was killed: there is nobody else in its job to be given time */
-            g->role == PS_ROLE_COORDINATOR ? "OMPI_MCA_odls_base_sigkill_timeout=0" : "OMPI_MCA_orte_enable_recovery=1", g->count);
-    add_word(to, program);
-    if (g->role == PS_ROLE_COORDINATOR) {
-        fprintf(to, " train --coordinate --servers %d --workers %d%s", servers, workers, again ? " --takeover" : "");
-        char *settled = ps_format("%s/config.yaml", run);
-        bool resume = a->resume || (again && access(settled, F_OK) == 0);
-        free(settled);
-        if (resume) {
-            if (a->from) {
-                fputs(" --from", to);
-                add_word(to, a->from);
-            }
-            fputs(" --resume", to);
-        } else {
-            add_word(to, a->conf);
-            fputs(" --run", to);
-        }
-        add_word(to, run);
-        for (int i = 0; i < a->passed_count; i++)
-            add_word(to, a->passed[i]);
-        if (*g->bind) {
-            char *bind = ps_format("cluster.interface=%s", g->bind);
-            fputs(" --set", to);
-            add_word(to, bind);
-            free(bind);
-        }
-        if (a->hosts)
-            fputs(" --set cluster.transport=tcp", to);
-    } else {
-        fprintf(to, " join --as %s", g->role == PS_ROLE_SERVER ? "server" : "worker");
-        if (*g->bind) {
-            fputs(" --bind", to);
-            add_word(to, g->bind);
-        }
-        add_word(to, run);
-    }
-    fclose(to);
-    return text;
-}
-
-static void start(struct group *g, const char *agent)
-{
-    /* Several mpiruns that start or end at once disturb each other in a folder that they share. */
-    const char *base = getenv("TMPDIR");
-    snprintf(g->session, sizeof g->session, "%s/ompi-XXXXXX", base && strlen(base) < 60 ? base : "/tmp");
-    if (*g->host || !mkdtemp(g->session))
-        *g->session = 0;
-    g->pid = fork();
-    if (g->pid < 0)
-        ps_die(PS_EXIT_FAIL, "cannot start a process: %s", strerror(errno));
-    if (g->pid)
-        return;
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (*g->session)
-        setenv("OMPI_MCA_orte_tmpdir_base", g->session, 1);
-    if (*g->host)
-        execlp(agent, agent, g->host, g->command, NULL);
-    else
-        execl("/bin/sh", "sh", "-c", g->command, NULL);
-    fprintf(stderr, "penstock: cannot run '%s': %s\n", *g->host ? agent : "/bin/sh", strerror(errno));
-    _exit(PS_EXIT_FAIL);
-}
-
-static void end_group(struct group *g, double patience)
-{
-    double begin = ps_now();
-    bool told = false;
-    while (g->pid > 0 && waitpid(g->pid, NULL, WNOHANG) == 0) {
-        double waited = ps_now() - begin;
-        if (waited > patience && !told) {
-            kill(-g->pid, SIGTERM);
-            told = true;
-        }
-        if (waited > patience + 3) { /* its ranks get SIGTERM by the death of their parent */
-            kill(-g->pid, SIGKILL);
-            waitpid(g->pid, NULL, 0);
-            break;
-        }
-        ps_net_wait(NULL, 0, 0.02, NULL);
-    }
-    g->pid = 0;
-    struct ps_error ignored;
-    if (*g->session)
-        ps_folder_remove(g->session, &ignored);
-}
-
 /* Asks the coordinator to end after the epoch: by mpirun, which hands SIGUSR1 on to its rank (SIGTERM it would follow by SIGKILL),
  * or on its host. */
-static void ask_to_end(const struct group *coordinator, const char *agent, const char *run)
+static void ask_to_end(const struct ps_group *coordinator, const struct ps_launch *launch)
 {
     if (!*coordinator->host) {
         kill(-coordinator->pid, SIGUSR1);
         return;
     }
-    char *path = ps_format("%s/state/coordinator", run), *text;
+    char *path = ps_format("%s/state/coordinator", launch->run), *text;
     size_t size;
     struct ps_meeting meeting;
     struct ps_error err;
@@ -316,7 +101,7 @@ static void ask_to_end(const struct group *coordinator, const char *agent, const
         char *command = ps_format("kill -USR1 %d", meeting.pid);
         pid_t child = fork();
         if (child == 0) {
-            execlp(agent, agent, coordinator->host, command, NULL);
+            execlp(launch->agent, launch->agent, coordinator->host, command, NULL);
             _exit(PS_EXIT_FAIL);
         }
         if (child > 0)
@@ -328,26 +113,25 @@ static void ask_to_end(const struct group *coordinator, const char *agent, const
 
 /* Starts a group of servers again whose processes are all gone while the run goes on: its coordinator waits for them. They are gone
  * at the end of the run too, but then it is only a moment to the coordinator's own end. */
-static void replace(struct group *g, const char *agent)
+static void replace(struct ps_group *g, const char *agent)
 {
     if (g->role != PS_ROLE_SERVER)
         return;
     if (g->pid > 0 && waitpid(g->pid, NULL, WNOHANG) == g->pid) {
         g->pid = 0;
-        end_group(g, 0);
+        ps_group_end(g, 0);
         g->ended = ps_now();
     }
     if (g->pid > 0 || ps_now() - g->ended < RESTART_AFTER)
         return;
     ps_warn("the %d servers on %s have ended; starting others", g->count, *g->host ? g->host : "this machine");
-    start(g, agent);
+    ps_group_start(g, agent);
 }
 
 struct supervisor {
-    const struct arguments *arguments;
-    struct group *group, *coordinator; /* coordinator: one of the groups */
+    const struct ps_launch *launch;
+    struct ps_group *group, *coordinator; /* coordinator: one of the groups */
     int groups, restarts;
-    const char *program, *run;
     double begin, start_at; /* of the coordinator's life; of the next one */
     bool told;              /* Ctrl-C has been handed on */
 };
@@ -372,12 +156,10 @@ static bool coordinator_ended(struct supervisor *s, int *code)
 
 static void start_again(struct supervisor *s)
 {
-    end_group(s->coordinator, 0); /* what its mpirun has left */
-    free(s->coordinator->command);
-    s->coordinator->command = command_of(s->arguments, s->coordinator, s->program, s->run, total(s->group, s->groups, PS_ROLE_SERVER),
-                                         total(s->group, s->groups, PS_ROLE_WORKER), true);
+    ps_group_end(s->coordinator, 0); /* what its mpirun has left */
+    ps_group_prepare(s->coordinator, s->launch, true);
     s->begin = ps_now();
-    start(s->coordinator, s->arguments->agent);
+    ps_group_start(s->coordinator, s->launch->agent);
 }
 
 /* A coordinator that has just been started again may only have to say that the run has ended. */
@@ -414,87 +196,96 @@ static int watch(struct supervisor *s)
             start_again(s);
         if (ps_interrupted && !s->told) {
             fprintf(stderr, "penstock: ending after this epoch; once more to end at once\n");
-            ask_to_end(s->coordinator, s->arguments->agent, s->run);
+            ask_to_end(s->coordinator, s->launch);
             s->told = true;
         }
         for (int i = 0; i < s->groups && !s->told && may_replace(s); i++)
-            replace(&s->group[i], s->arguments->agent);
+            replace(&s->group[i], s->launch->agent);
         ps_net_wait(NULL, 0, 0.05, NULL);
     }
     if (code == PS_EXIT_SUPERSEDED)
         wait_for_others(s);
     for (int i = 0; i < s->groups; i++) /* they have been told by the coordinator, unless it died */
-        end_group(&s->group[i], code ? 1 : 5);
+        ps_group_end(&s->group[i], code ? 1 : 5);
     return code;
+}
+
+/* What every member would refuse is refused once, here. */
+static int check(const struct ps_launch *a, const struct ps_group *group, int groups, struct ps_error *err)
+{
+    struct ps_config config;
+    struct ps_dataset dataset;
+    const char *override[PS_MAX_PASSED / 2];
+    int overrides = 0;
+    for (int i = 1; i < a->passed_count; i += 2)
+        override[overrides++] = a->passed[i];
+    char *conf = a->resume ? ps_format("%s/config.yaml", a->resume) : ps_strdup(a->conf);
+    int status = ps_config_load(&config, conf, override, overrides, err);
+    free(conf);
+    if (!status)
+        status = ps_hosts_check(&config, group, groups, err);
+    if (!status && !a->hosts) {
+        status = ps_dataset_open(config.data.path, &dataset, err);
+        if (!status)
+            ps_dataset_close(&dataset);
+    }
+    return status;
+}
+
+/* A dead job's meeting point must not be found by this one's members, and a living one's must stay. */
+static int clear(const struct ps_launch *a, struct ps_error *err)
+{
+    int lock;
+    if (access(a->run, F_OK))
+        return 0;
+    int status = ps_run_claim(a->run, a->resume ? PS_CLAIM_RESUME : PS_CLAIM_NEW, &lock, err);
+    if (!status)
+        close(lock);
+    return status;
+}
+
+/* All groups, as the command line names them. */
+static int read_groups(struct ps_launch *a, struct ps_group *group, int *groups, struct ps_error *err)
+{
+    if (!a->hosts) {
+        group[(*groups)++] = (struct ps_group){.role = PS_ROLE_COORDINATOR, .count = 1};
+        group[(*groups)++] = (struct ps_group){.role = PS_ROLE_SERVER, .count = a->servers};
+        group[(*groups)++] = (struct ps_group){.role = PS_ROLE_WORKER, .count = a->workers};
+        return 0;
+    }
+    int status = ps_hosts_read(a->hosts, group, groups, err);
+    a->servers = a->workers = 0;
+    for (int i = 0; i < *groups; i++) {
+        a->servers += group[i].role == PS_ROLE_SERVER ? group[i].count : 0;
+        a->workers += group[i].role == PS_ROLE_WORKER ? group[i].count : 0;
+    }
+    return status;
 }
 
 int cmd_launch(int argc, char **argv)
 {
-    struct arguments a = {.agent = "ssh"};
-    const struct argp argp = {options, parse, "CONF\n--resume RUN", doc, NULL, NULL, NULL};
-    argp_parse(&argp, argc, argv, 0, NULL, &a);
-
-    static struct group group[MAX_GROUPS];
-    int groups = 0;
+    static struct ps_group group[PS_MAX_GROUPS];
+    struct ps_launch a = {.agent = "ssh", .servers = 1, .workers = 1};
     struct ps_error err;
-    if (a.hosts) {
-        if (read_hosts(a.hosts, group, &groups, &err))
-            ps_die(err.code, "%s", err.text);
-    } else {
-        group[groups++] = (struct group){.role = PS_ROLE_COORDINATOR, .count = 1};
-        group[groups++] = (struct group){.role = PS_ROLE_SERVER, .count = PS_MAX(a.servers, 1)};
-        group[groups++] = (struct group){.role = PS_ROLE_WORKER, .count = PS_MAX(a.workers, 1)};
-    }
-    /* What every member would refuse is refused once, here. */
-    struct ps_config config;
-    const char *override[MAX_PASSED / 2];
-    int overrides = 0;
-    for (int i = 1; i < a.passed_count; i += 2)
-        override[overrides++] = a.passed[i];
-    char *conf = a.resume ? ps_format("%s/config.yaml", a.resume) : ps_strdup(a.conf);
-    int status = ps_config_load(&config, conf, override, overrides, &err);
-    free(conf);
-    if (status)
-        ps_die(err.code, "%s", err.text);
-    if (check_addresses(&config, group, groups, &err))
-        ps_die(err.code, "%s", err.text);
-    struct ps_dataset dataset;
-    if (!a.hosts) {
-        if (ps_dataset_open(config.data.path, &dataset, &err))
-            ps_die(err.code, "%s", err.text);
-        ps_dataset_close(&dataset);
-    }
-    char program[4096];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    int groups = 0;
+    argp_parse(&(struct argp){options, parse, "CONF\n--resume RUN", doc, NULL, NULL, NULL}, argc, argv, 0, NULL, &a);
+    char *folder = a.resume || a.run ? ps_strdup(a.resume ? a.resume : a.run) : ps_run_default_folder("job");
+    a.run = folder;
+    ssize_t length = readlink("/proc/self/exe", a.program, sizeof a.program - 1);
     if (length < 0)
         ps_die(PS_EXIT_FAIL, "cannot find this program's own file: %s", strerror(errno));
-    program[length] = 0;
-    char *folder;
-    if (a.resume || a.run) {
-        folder = ps_strdup(a.resume ? a.resume : a.run);
-    } else {
-        folder = ps_run_default_folder("job");
-    }
-    /* A dead job's meeting point must not be found by this one's members, and a living one's must stay. */
-    int lock;
-    if (access(folder, F_OK) == 0) {
-        if (ps_run_claim(folder, a.resume ? PS_CLAIM_RESUME : PS_CLAIM_NEW, &lock, &err))
-            ps_die(err.code, "%s", err.text);
-        close(lock);
-    }
+    if (read_groups(&a, group, &groups, &err) || check(&a, group, groups, &err) || clear(&a, &err))
+        ps_die(err.code, "%s", err.text);
 
     ps_catch_signals();
-    int servers = total(group, groups, PS_ROLE_SERVER), workers = total(group, groups, PS_ROLE_WORKER);
-    struct group *coordinator = NULL;
+    struct supervisor supervisor = {.launch = &a, .group = group, .groups = groups};
     for (int i = 0; i < groups; i++) {
-        group[i].command = command_of(&a, &group[i], program, folder, servers, workers, false);
-        start(&group[i], a.agent);
+        ps_group_prepare(&group[i], &a, false);
+        ps_group_start(&group[i], a.agent);
         if (group[i].role == PS_ROLE_COORDINATOR)
-            coordinator = &group[i];
+            supervisor.coordinator = &group[i];
     }
-    PS_ASSERT(coordinator); /* there is one in every list of groups */
-    struct supervisor supervisor = {.arguments = &a, .group = group, .coordinator = coordinator, .groups = groups, .program = program,
-                                    .run = folder};
+    PS_ASSERT(supervisor.coordinator); /* there is one in every list of groups */
     int code = watch(&supervisor);
     for (int i = 0; i < groups; i++)
         free(group[i].command);

@@ -1,0 +1,141 @@
+/* group.c - one mpirun of penstock launch: its command line, its beginning and its end; see launch.h. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/launch.h"
+#include "common/file.h"
+#include "common/net.h"
+
+/* Appends a word to a shell text, quoted. */
+static void add_word(FILE *to, const char *word)
+{
+    fputs(" '", to);
+    for (; *word; word++)
+        if (*word == '\'')
+            fputs("'\\''", to);
+        else
+            fputc(*word, to);
+    fputc('\'', to);
+}
+
+/* The coordinator's arguments. */
+static void add_coordinator(FILE *to, const struct ps_group *g, const struct ps_launch *a, bool again)
+{
+    fprintf(to, " train --coordinate --servers %d --workers %d%s", a->servers, a->workers, again ? " --takeover" : "");
+    char *settled = ps_format("%s/config.yaml", a->run);
+    bool resume = a->resume || (again && access(settled, F_OK) == 0);
+    free(settled);
+    if (resume) {
+        if (a->from) {
+            fputs(" --from", to);
+            add_word(to, a->from);
+        }
+        fputs(" --resume", to);
+    } else {
+        add_word(to, a->conf);
+        fputs(" --run", to);
+    }
+    add_word(to, a->run);
+    for (int i = 0; i < a->passed_count; i++)
+        add_word(to, a->passed[i]);
+    if (*g->bind) {
+        char *bind = ps_format("cluster.interface=%s", g->bind);
+        fputs(" --set", to);
+        add_word(to, bind);
+        free(bind);
+    }
+    if (a->hosts)
+        fputs(" --set cluster.transport=tcp", to);
+}
+
+static void add_member(FILE *to, const struct ps_group *g, const struct ps_launch *a)
+{
+    fprintf(to, " join --as %s", g->role == PS_ROLE_SERVER ? "server" : "worker");
+    if (*g->bind) {
+        fputs(" --bind", to);
+        add_word(to, g->bind);
+    }
+    add_word(to, a->run);
+}
+
+void ps_group_prepare(struct ps_group *g, const struct ps_launch *a, bool again)
+{
+    size_t size = 0;
+    free(g->command);
+    g->command = NULL;
+    FILE *to = open_memstream(&g->command, &size);
+    if (!to)
+        ps_die(PS_EXIT_FAIL, "out of memory for a command line");
+    if (*g->host) { /* the other host's shell begins elsewhere */
+        char *here = getcwd(NULL, 0);
+        fputs("cd", to);
+        add_word(to, here ? here : "/");
+        fputs(" && ", to);
+        free(here);
+    }
+    fprintf(to, "exec env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 "
+            "OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader "
+            "OMPI_MCA_orte_default_hostfile=none OMPI_MCA_mpi_yield_when_idle=1 "
+            "OPENBLAS_NUM_THREADS=1 %s mpirun -q -np %d",
+            /* mpirun ends at once with a coordinator that was killed: there is nobody else in its job to be given time */
+            g->role == PS_ROLE_COORDINATOR ? "OMPI_MCA_odls_base_sigkill_timeout=0" : "OMPI_MCA_orte_enable_recovery=1", g->count);
+    add_word(to, a->program);
+    if (g->role == PS_ROLE_COORDINATOR)
+        add_coordinator(to, g, a, again);
+    else
+        add_member(to, g, a);
+    fclose(to);
+}
+
+void ps_group_start(struct ps_group *g, const char *agent)
+{
+    /* Several mpiruns that start or end at once disturb each other in a folder that they share. */
+    const char *base = getenv("TMPDIR");
+    snprintf(g->session, sizeof g->session, "%s/ompi-XXXXXX", base && strlen(base) < 60 ? base : "/tmp");
+    if (*g->host || !mkdtemp(g->session))
+        *g->session = 0;
+    g->pid = fork();
+    if (g->pid < 0)
+        ps_die(PS_EXIT_FAIL, "cannot start a process: %s", strerror(errno));
+    if (g->pid)
+        return;
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (*g->session)
+        setenv("OMPI_MCA_orte_tmpdir_base", g->session, 1);
+    if (*g->host)
+        execlp(agent, agent, g->host, g->command, NULL);
+    else
+        execl("/bin/sh", "sh", "-c", g->command, NULL);
+    fprintf(stderr, "penstock: cannot run '%s': %s\n", *g->host ? agent : "/bin/sh", strerror(errno));
+    _exit(PS_EXIT_FAIL);
+}
+
+void ps_group_end(struct ps_group *g, double patience)
+{
+    double begin = ps_now();
+    bool told = false;
+    while (g->pid > 0 && waitpid(g->pid, NULL, WNOHANG) == 0) {
+        double waited = ps_now() - begin;
+        if (waited > patience && !told) {
+            kill(-g->pid, SIGTERM);
+            told = true;
+        }
+        if (waited > patience + 3) { /* its ranks get SIGTERM by the death of their parent */
+            kill(-g->pid, SIGKILL);
+            waitpid(g->pid, NULL, 0);
+            break;
+        }
+        ps_net_wait(NULL, 0, 0.02, NULL);
+    }
+    g->pid = 0;
+    struct ps_error ignored;
+    if (*g->session)
+        ps_folder_remove(g->session, &ignored);
+}
