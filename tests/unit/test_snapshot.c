@@ -32,6 +32,14 @@ static void set(struct ps_rows *rows, uint64_t key, int time)
         row[0][j] = value_of(key, time, j);
 }
 
+/* Rows 0 to count - 1 as they are at time 0, made in no order. */
+static void fill(struct ps_rows *rows, uint64_t count)
+{
+    ps_rows_init(rows, WIDTH);
+    for (uint64_t i = 0; i < count; i++)
+        set(rows, i * 7919 % count, 0);
+}
+
 static struct ps_snapshot *take(struct ps_rows *rows, const char *folder, uint64_t cut, uint8_t since, uint64_t memory)
 {
     struct ps_snapshot_plan plan = {.folder = folder,
@@ -112,9 +120,7 @@ static struct ps_cost write_disturbed(uint64_t memory)
     struct ps_cost cost;
     struct ps_error err;
     struct ps_rows rows;
-    ps_rows_init(&rows, WIDTH);
-    for (uint64_t i = 0; i < ROWS; i++)
-        set(&rows, i * 7919 % ROWS, 0);
+    fill(&rows, ROWS);
     struct ps_snapshot *snapshot = take(&rows, folder, 1, 0, memory);
     disturb(&rows, snapshot, 1, 50000);
     assert_int_equal(ps_snapshot_end(snapshot, &file, &cost, &err), 0);
@@ -147,9 +153,7 @@ static void what_cannot_be_written_stops_nobody(void **state)
     struct ps_cost cost;
     struct ps_error err;
     struct ps_rows rows;
-    ps_rows_init(&rows, WIDTH);
-    for (uint64_t i = 0; i < ROWS; i++)
-        set(&rows, i, 0);
+    fill(&rows, ROWS);
     struct ps_snapshot *snapshot = take(&rows, "/proc/penstock-cannot-write-here", 1, 0, 1);
     disturb(&rows, snapshot, 1, 50000);
     assert_int_equal(ps_snapshot_end(snapshot, &file, &cost, &err), -PS_EXIT_STORAGE);
@@ -190,11 +194,8 @@ static char *make_chain(int *times)
     struct ps_error err;
     struct ps_rows rows;
     uint8_t since = 0;
-    ps_rows_init(&rows, WIDTH);
-    for (uint64_t i = 0; i < FEW; i++) {
-        set(&rows, i, 0);
-        times[i] = 0;
-    }
+    fill(&rows, FEW);
+    memset(times, 0, FEW * sizeof *times);
     for (int cut = 1; cut <= CUTS; cut++) {
         char *folder = ps_format("%s/%d", run, cut);
         assert_int_equal(mkdir(folder, 0777), 0);
