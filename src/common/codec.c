@@ -1,4 +1,4 @@
-/* codec.c - keys and values as raw frames: plain, fp16 or bf16, LZ4 around any of them; see wire.h.
+/* codec.c - keys and values as raw frames: keys plain or as gaps, values plain, fp16 or bf16 with LZ4 around any of them; see wire.h.
  * The only place that knows lz4.h. Little-endian hosts only (checked at compile time): frames are memory images.
  */
 #include "common/wire.h"
@@ -6,6 +6,8 @@
 #include <lz4.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/vector.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "frames are little-endian memory images");
 
@@ -85,29 +87,102 @@ static const void *aligned(const void *bytes, size_t size, size_t alignment, str
     return memcpy(ps_buffer_need(scratch, size), bytes, size);
 }
 
-uint32_t ps_keys_encode(const uint64_t *keys, uint32_t count, uint32_t codec, struct ps_frame *frame)
+/* Gaps of one width, narrowed from `key` or added up to it. */
+#define GAPS_OF(type)                                                                                                  \
+    PS_VECTOR static void narrow_##type(const uint64_t *key, uint32_t n, void *frame)                                   \
+    {                                                                                                                  \
+        type *gap = frame; /* 8 bytes into the frame: aligned */                                                       \
+        for (uint32_t i = 0; i < n; i++)                                                                               \
+            gap[i] = (type)(key[i + 1] - key[i]);                                                                      \
+    }                                                                                                                  \
+    static bool widen_##type(const void *frame, uint32_t n, uint64_t *key)                                             \
+    {                                                                                                                  \
+        bool ascending = true;                                                                                         \
+        for (uint32_t i = 0; i < n; i++) {                                                                             \
+            type gap;                                                                                                  \
+            memcpy(&gap, (const char *)frame + i * sizeof gap, sizeof gap);                                            \
+            key[i + 1] = key[i] + gap;                                                                                 \
+            ascending &= key[i + 1] > key[i];                                                                          \
+        }                                                                                                              \
+        return ascending;                                                                                              \
+    }
+GAPS_OF(uint8_t)
+GAPS_OF(uint16_t)
+GAPS_OF(uint32_t)
+GAPS_OF(uint64_t)
+
+static void encode_gaps(const uint64_t *key, uint32_t n, struct ps_frame *frame)
 {
-    return encode_bytes(keys, (size_t)count * sizeof *keys, codec, frame);
+    uint64_t all = 0;
+    for (uint32_t i = 0; i < n; i++)
+        all |= key[i + 1] - key[i];
+    size_t width = all >> 32 ? 8 : all >> 16 ? 4 : all >> 8 ? 2 : 1;
+    ps_frame_alloc(frame, sizeof *key + n * width);
+    char *out = ps_frame_data(frame);
+    memcpy(out, key, sizeof *key);
+    out += sizeof *key;
+    switch (width) {
+    case 1: narrow_uint8_t(key, n, out); return;
+    case 2: narrow_uint16_t(key, n, out); return;
+    case 4: narrow_uint32_t(key, n, out); return;
+    default: narrow_uint64_t(key, n, out);
+    }
+}
+
+void ps_keys_encode(const uint64_t *keys, uint32_t count, uint32_t codec, struct ps_frame *frame)
+{
+    PS_ASSERT(count && (codec == PS_CODEC_PLAIN || codec == PS_CODEC_GAPS));
+    if (codec == PS_CODEC_GAPS)
+        encode_gaps(keys, count - 1, frame);
+    else
+        encode_bytes(keys, (size_t)count * sizeof *keys, codec, frame);
+}
+
+static int decode_gaps(const struct ps_frame *frame, uint32_t n, struct ps_buffer *scratch, const uint64_t **keys,
+                       bool *ascending, struct ps_error *err)
+{
+    size_t have = ps_frame_size(frame), width = have > sizeof **keys && n ? (have - sizeof **keys) / n : 1;
+    if (have != sizeof **keys + n * width || (width & (width - 1)) || width > 8)
+        return ps_fail(err, PS_EXIT_NET, "a frame of %zu bytes for %u keys is impossible", have, n + 1);
+    uint64_t *key = ps_buffer_need(scratch, (n + (size_t)1) * sizeof *key);
+    const char *in = ps_frame_data(frame);
+    memcpy(key, in, sizeof *key);
+    in += sizeof *key;
+    *keys = key;
+    *ascending = width == 1   ? widen_uint8_t(in, n, key)
+                 : width == 2 ? widen_uint16_t(in, n, key)
+                 : width == 4 ? widen_uint32_t(in, n, key)
+                              : widen_uint64_t(in, n, key);
+    return 0;
+}
+
+static int decode_plain(const struct ps_frame *frame, uint32_t count, struct ps_buffer *scratch, const uint64_t **keys,
+                        bool *ascending, struct ps_error *err)
+{
+    const void *bytes;
+    size_t size = (size_t)count * sizeof **keys;
+    int status = plain_bytes(frame, size, false, scratch, &bytes, err);
+    if (status)
+        return status;
+    const uint64_t *key = aligned(bytes, size, _Alignof(uint64_t), scratch);
+    *ascending = true;
+    for (uint32_t i = 1; i < count; i++)
+        *ascending &= key[i - 1] < key[i];
+    *keys = key;
+    return 0;
 }
 
 int ps_keys_decode(const struct ps_frame *frame, uint32_t count, uint32_t codec, struct ps_buffer *scratch,
                    const uint64_t **keys, struct ps_error *err)
 {
-    const void *bytes;
-    size_t size = (size_t)count * sizeof **keys;
-    if (codec & ~(uint32_t)PS_CODEC_LZ4)
-        return ps_fail(err, PS_EXIT_NET, "unknown codec %u for keys", codec);
-    int status = plain_bytes(frame, size, codec & PS_CODEC_LZ4, scratch, &bytes, err);
-    if (status)
-        return status;
-    const uint64_t *k = aligned(bytes, size, _Alignof(uint64_t), scratch);
     bool ascending = true;
-    for (uint32_t i = 1; i < count; i++)
-        ascending &= k[i - 1] < k[i];
-    if (!ascending)
+    if (!count || (codec != PS_CODEC_PLAIN && codec != PS_CODEC_GAPS))
+        return ps_fail(err, PS_EXIT_NET, "unknown codec %u for %u keys", codec, count);
+    int status = codec == PS_CODEC_GAPS ? decode_gaps(frame, count - 1, scratch, keys, &ascending, err)
+                                        : decode_plain(frame, count, scratch, keys, &ascending, err);
+    if (!status && !ascending)
         return ps_fail(err, PS_EXIT_NET, "keys are not strictly ascending");
-    *keys = k;
-    return 0;
+    return status;
 }
 
 /* IEEE binary16 by the compiler's own conversions (round to nearest even); bfloat16 by hand, the same rounding. */

@@ -138,7 +138,7 @@ const struct ps_key ps_keys[] = {
      .doc = "Seconds after which an unanswered request is reported."},
     {"net.compression",
      CHOICE(net.compression, {"auto", PS_COMPRESSION_AUTO}, {"lz4", PS_COMPRESSION_LZ4}, {"none", PS_COMPRESSION_NONE}),
-     .initial = "auto", .doc = "Lossless compression of bulk frames; auto uses it where it pays on a link."},
+     .initial = "auto", .doc = "LZ4 around values. auto: none, since embeddings do not shrink by it; keys are packed anyway."},
     {"net.values", CHOICE(net.values, {"fp32", PS_CODEC_PLAIN}, {"fp16", PS_CODEC_FP16}, {"bf16", PS_CODEC_BF16}),
      .initial = "fp32", .doc = "Form of rows and gradients on the wire; a setting of the run, never of a link."},
     {"net.shared_memory", BOOL(net.shared_memory), .initial = "true",

@@ -73,14 +73,16 @@ enum ps_refusal { PS_REFUSE_ERA = 1, PS_REFUSE_MAP, PS_REFUSE_FENCED, PS_REFUSE_
 
 enum { PS_FLAG_EMPTY = 1, PS_FLAG_END = 2, PS_FLAG_READ = 4 };
 
-/* How a frame is coded. Keys: u64 little-endian or LZ4 of them. Values: as named; SHARED ones lie, as plain floats, in memory of
- * the worker's: the frame holds the ticket (common/share.h) for them, in a PULL the one where they are wanted, in ROWS
- * nothing. LZ4 may wrap any but those. */
+/* How a frame is coded. Keys: PLAIN, u64 little-endian; or GAPS, the first key as such and then how much larger than the one before
+ * each other is, in 1, 2, 4 or 8 bytes, whichever holds them all: the frame's size says which. Values: as named; SHARED ones lie,
+ * as plain floats, in memory of the worker's: the frame holds the ticket (common/share.h) for them, in a PULL the one where they
+ * are wanted, in ROWS nothing. LZ4 may wrap values that are none of those. */
 enum ps_codec {
     PS_CODEC_PLAIN = 0,
     PS_CODEC_FP16 = 1,
     PS_CODEC_BF16 = 2,
     PS_CODEC_SHARED = 3,
+    PS_CODEC_GAPS = 4,
     PS_CODEC_LZ4 = 16 /* flag: or-ed */
 };
 
@@ -199,8 +201,8 @@ int ps_data_unpack(const struct ps_message *message, struct ps_data *data, struc
 int ps_control_unpack(const struct ps_message *message, struct ps_control *control, struct ps_error *err);
 void ps_control_fini(struct ps_control *control);
 
-/* Bulk frames. Encoding returns the codec really used: LZ4 is dropped where it does not shrink the frame by an eighth.
- * Decoding checks sizes; keys must be strictly ascending. Plain frames are not copied: *keys (or *values) points into the
+/* Bulk frames. Encoding values returns the codec really used: LZ4 is dropped where it does not shrink the frame by an eighth.
+ * Decoding checks sizes; keys (at least one) must be strictly ascending. Plain frames are not copied: *keys (or *values) points into the
  * frame where it is suitably aligned, otherwise into `scratch` (grown as needed, owned by the caller). */
 struct ps_buffer {
     void *data;
@@ -209,7 +211,7 @@ struct ps_buffer {
 void ps_buffer_fini(struct ps_buffer *buffer);
 void *ps_buffer_need(struct ps_buffer *buffer, size_t size);
 
-uint32_t ps_keys_encode(const uint64_t *keys, uint32_t count, uint32_t codec, struct ps_frame *frame);
+void ps_keys_encode(const uint64_t *keys, uint32_t count, uint32_t codec, struct ps_frame *frame);
 int ps_keys_decode(const struct ps_frame *frame, uint32_t count, uint32_t codec, struct ps_buffer *scratch,
                    const uint64_t **keys, struct ps_error *err);
 uint32_t ps_values_encode(const float *values, size_t count, uint32_t codec, struct ps_frame *frame);

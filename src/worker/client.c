@@ -31,7 +31,6 @@ int ps_client_init(struct ps_client *c, struct ps_net *net, uint64_t incarnation
         c->value_codec |= PS_CODEC_LZ4;
     c->tables = (int)welcome->table_count;
     memcpy(c->table, welcome->table, welcome->table_count * sizeof *c->table);
-    c->compression = config->net.compression;
     c->shares = config->net.shared_memory && c->value_codec == PS_CODEC_PLAIN;
     return ps_client_map(c, welcome->map, welcome->shards, welcome->shard_count, err);
 }
@@ -115,11 +114,11 @@ static void add_keys(struct ps_client *c, struct ps_step *step, uint32_t s, cons
 {
     struct ps_part *part = &step->part[s];
     struct ps_frame *frame = ps_message_add(&part->request);
-    part->section[part->sections].key_codec = PS_CODEC_PLAIN;
+    part->section[part->sections].key_codec = c->key_codec[s];
     if (c->key_codec[s] == PS_CODEC_PLAIN)
         ps_step_borrow(step, frame, key, n * sizeof *key);
     else
-        part->section[part->sections].key_codec = ps_keys_encode(key, n, c->key_codec[s], frame);
+        ps_keys_encode(key, n, c->key_codec[s], frame);
 }
 
 void ps_client_pull(struct ps_client *c, struct ps_step *step)

@@ -28,8 +28,6 @@ struct ps_client {
     struct ps_keys tensor[PS_MAX_TABLES]; /* a tensor's chunks by shard: the same in every step */
     struct ps_socket **socket;            /* by shard */
     const struct ps_batcher *batcher;     /* borrowed */
-    /* Keys are packed where they leave the host (net.compression: auto): they shrink to a third, embeddings do not. */
-    enum ps_compression compression;
     uint32_t key_codec[PS_MAX_SHARDS], value_codec;
     bool shares; /* with servers on this host, where they can */
     enum ps_sharing sharing[PS_MAX_SHARDS];

@@ -22,19 +22,6 @@ static void tensor_keys(struct ps_client *c, int table)
     keys->first[c->map.shards] = keys->count;
 }
 
-/* Whether what is sent there goes over a wire. */
-static bool leaves_host(const char *endpoint)
-{
-    char host[256] = "";
-    if (strncmp(endpoint, "tcp://", 6))
-        return false;
-    const char *peer = endpoint + 6;
-    size_t length = strcspn(peer, ":");
-    gethostname(host, sizeof host - 1);
-    return strncmp(peer, "127.", 4) && strncmp(peer, "localhost:", 10) &&
-           (strlen(host) != length || strncmp(peer, host, length));
-}
-
 /* A connection to each server of the map; those of the old one are kept where they lead to the same process. */
 static int connect_all(struct ps_client *c, const struct ps_slot_map *map, struct ps_socket **socket, struct ps_error *err)
 {
@@ -81,9 +68,8 @@ int ps_client_map(struct ps_client *c, uint32_t version, const struct ps_shard_e
         if (c->table[t].kind == PS_TABLE_TENSOR)
             tensor_keys(c, t);
     for (uint32_t s = 0; s < c->map.shards; s++) {
-        bool packs = c->compression == PS_COMPRESSION_LZ4 ||
-                     (c->compression == PS_COMPRESSION_AUTO && leaves_host(c->map.entry[s].endpoint));
-        c->key_codec[s] = packs ? PS_CODEC_LZ4 : PS_CODEC_PLAIN;
+        bool within = !strncmp(c->map.entry[s].endpoint, "inproc://", 9);
+        c->key_codec[s] = within ? PS_CODEC_PLAIN : PS_CODEC_GAPS;
         bool near = !strncmp(c->map.entry[s].endpoint, "ipc://", 6);
         c->sharing[s] = near && c->shares ? PS_SHARING_ASKED : PS_SHARING_NO;
     }

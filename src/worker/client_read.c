@@ -15,7 +15,8 @@ static int read_shard(struct ps_client *c, uint32_t s, int table, const uint64_t
     struct ps_data data = {.kind = PS_PULL, .run = c->run, .from = c->incarnation, .to = c->map.entry[s].incarnation,
                            .era = c->era, .map = c->map.version, .epoch = c->epoch, .request = request,
                            .flags = PS_FLAG_READ, .sections = 1};
-    data.section[0] = (struct ps_section){.table = (uint32_t)table, .rows = n, .value_codec = c->value_codec};
+    data.section[0] = (struct ps_section){.table = (uint32_t)table, .rows = n, .key_codec = c->key_codec[s],
+                                           .value_codec = c->value_codec};
     for (;;) {
         double now = ps_now();
         if (now - begin > c->deadline && !warned) {
@@ -27,7 +28,7 @@ static int read_shard(struct ps_client *c, uint32_t s, int table, const uint64_t
             struct ps_message message;
             ps_message_init(&message);
             struct ps_frame *header = ps_message_add(&message);
-            data.section[0].key_codec = ps_keys_encode(key, n, c->key_codec[s], ps_message_add(&message));
+            ps_keys_encode(key, n, c->key_codec[s], ps_message_add(&message));
             ps_message_add(&message);
             ps_data_pack(&data, header);
             bool sent = ps_socket_send(c->socket[s], 0, &message) == 0;

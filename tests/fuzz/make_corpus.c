@@ -101,7 +101,8 @@ static void put_request(struct seed *s, enum ps_message_kind kind, uint32_t lane
         *section = (struct ps_section){.table = t, .rows = n};
         struct ps_frame *frame = ps_message_add(&message);
         ps_frame_fini(frame);
-        section->key_codec = ps_keys_encode(key, n, codec & PS_CODEC_LZ4, frame);
+        section->key_codec = codec ? PS_CODEC_GAPS : PS_CODEC_PLAIN;
+        ps_keys_encode(key, n, section->key_codec, frame);
         frame = ps_message_add(&message);
         section->value_codec = codec;
         if (kind == PS_PUSH) {
@@ -172,19 +173,23 @@ static void control_seeds(void)
 
 static void codec_seeds(void)
 {
-    static const uint32_t codec[] = {PS_CODEC_PLAIN, PS_CODEC_FP16, PS_CODEC_BF16, PS_CODEC_LZ4, PS_CODEC_LZ4 | PS_CODEC_FP16};
+    static const uint32_t codec[] = {PS_CODEC_PLAIN, PS_CODEC_FP16, PS_CODEC_BF16, PS_CODEC_LZ4, PS_CODEC_LZ4 | PS_CODEC_FP16, PS_CODEC_GAPS};
     uint64_t key[64];
     float value[64];
     for (int i = 0; i < 64; i++)
         key[i] = (uint64_t)i * i, value[i] = (float)(i % 5) - 1.5f;
     for (size_t c = 0; c < PS_COUNT(codec); c++)
         for (int values = 0; values < 2; values++) {
-            if (!values && (codec[c] & ~(uint32_t)PS_CODEC_LZ4))
+            if (values ? codec[c] == PS_CODEC_GAPS : codec[c] != PS_CODEC_PLAIN && codec[c] != PS_CODEC_GAPS)
                 continue;
             struct ps_frame frame;
             struct seed s;
             char name[64];
-            uint32_t used = values ? ps_values_encode(value, 64, codec[c], &frame) : ps_keys_encode(key, 64, codec[c], &frame);
+            uint32_t used = codec[c];
+            if (values)
+                used = ps_values_encode(value, 64, used, &frame);
+            else
+                ps_keys_encode(key, 64, used, &frame);
             begin(&s);
             fputc((int)used | (values ? 128 : 0), s.out);
             fputc(64, s.out);

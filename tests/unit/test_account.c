@@ -43,7 +43,7 @@ static void push(struct rig *r, uint32_t lane, uint64_t position)
     } else {
         data.sections = 1;
         data.section[0] = (struct ps_section){.table = 0, .rows = 1};
-        data.section[0].key_codec = ps_keys_encode(&key, 1, PS_CODEC_PLAIN, ps_message_add(&message));
+        ps_keys_encode(&key, 1, PS_CODEC_PLAIN, ps_message_add(&message));
         data.section[0].value_codec = ps_values_encode(grad, 5, PS_CODEC_PLAIN, ps_message_add(&message));
     }
     ps_shard_take(&r->shard, &data, &message);

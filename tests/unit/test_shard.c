@@ -75,7 +75,8 @@ static enum ps_message_kind ask(struct rig *r, struct ps_data data, uint32_t tab
     if (n) {
         struct ps_section *section = &data.section[data.sections++];
         *section = (struct ps_section){.table = table, .rows = n, .value_codec = codec};
-        section->key_codec = ps_keys_encode(key, n, codec & PS_CODEC_LZ4, ps_message_add(&message));
+        section->key_codec = codec ? PS_CODEC_GAPS : PS_CODEC_PLAIN;
+        ps_keys_encode(key, n, section->key_codec, ps_message_add(&message));
         size_t values = n * (table < FIXTURE_TABLES ? fixture_table[table].width : 1);
         float *value = ps_malloc(values * sizeof *value);
         for (size_t i = 0; i < values; i++)
