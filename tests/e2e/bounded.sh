@@ -3,21 +3,18 @@
 # is counted once, and a killed worker changes nothing of that. In async mode the same slow worker is left far behind: the test can see.
 # time limit: 300
 . "$(dirname "$0")/helpers.sh"
-penstock 0 synth --out log.tsv --users 1500 --items 600 --interactions 60000
-penstock 0 prepare --out data --behaviours view,cart,buy log.tsv
+. "$(dirname "$0")/cluster_helpers.sh"
+make_data 1500 600 60000
 configure train.epochs=2 train.negatives=7 model.embedding=32 early_stop.patience=0 eval.floors=false eval.users=100 \
     cluster.member_timeout=30 # the slow worker is to be slow, not dead
 
-happened() { [ "$(grep -cE "\"event\":\"$2\".*$3" "$1/log.jsonl")" -ge "$4" ]; } # run, event, pattern behind it, times
-pid_of() { sed -n 's/.*"event":"member","role":"worker".*"pid":\([0-9]*\).*/\1/p' "$1/log.jsonl" | sed -n "$2p"; } # run, which
 staleness() { sed -n 's/.*"event":"epoch".*"staleness":\([0-9]*\).*/\1/p' "$1/log.jsonl" | sort -n | tail -n 1; } # run: the most
 elapsed() { [ $((${EPOCHREALTIME/[.,]/} - $1)) -ge "$2" ]; } # since, microseconds
 slow() { # consistency: a run of two workers, one of which is stopped for most of the time; $most is the run's staleness
-    local name=${1/:/-} victim status=0 _
-    "$PENSTOCK" launch run.yaml --servers 2 --workers 2 --run "$name" --set train.consistency="$1" > "$name.txt" 2>&1 &
-    launched=$!
-    wait_until 60 'both workers at work' happened "$name" working '' 2
-    victim=$(pid_of "$name" 1)
+    local name=${1/:/-} victim _
+    launch "$name" 2 2 --set train.consistency="$1"
+    wait_until 60 'both workers at work' working "$name" 2
+    victim=$(pids "$name" worker | head -n 1)
     for _ in 1 2 3; do
         kill -STOP "$victim"
         wait_until 10 'the other worker to go on' elapsed "${EPOCHREALTIME/[.,]/}" 700000
@@ -25,9 +22,8 @@ slow() { # consistency: a run of two workers, one of which is stopped for most o
         wait_until 10 'the slow worker to go on' elapsed "${EPOCHREALTIME/[.,]/}" 50000
     done
     [ "$2" = kill ] && kill -KILL "$victim"
-    wait $launched || status=$?
-    [ $status = 0 ] || { cat "$name.txt"; fail "the launch of $name ended with $status"; }
-    refuse "$name/log.jsonl" '"event":"account".*"(lost|twice)":[1-9]'
+    ended $job 0 "$name.txt"
+    nothing_lost "$name"
     most=$(staleness "$name")
     echo "# $1: rows were at most $most steps behind"
 }

@@ -5,8 +5,7 @@
 # time limit: 400
 . "$(dirname "$0")/helpers.sh"
 limit=120
-penstock 0 synth --out log.tsv --users 1500 --items 600 --interactions 60000
-penstock 0 prepare --out data --behaviours view,cart,buy log.tsv
+make_data 1500 600 60000
 configure train.consistency=sync train.epochs=4 train.batch=64 early_stop.patience=0 early_stop.every=4 eval.floors=false
 within() { ls -d "$1"/checkpoints/epoch-*-cut-*; }
 # In the second half of the run: the newest whole checkpoint lies within an epoch.
@@ -43,12 +42,10 @@ for mode in "${modes[@]}"; do
     expect $mode/log.jsonl "\"event\":\"start\".*$last"
     counted_once $mode
     [ $mode != sync ] && continue
-    digest $mode
-    [ "$digest" = "$want" ] || fail "resumed within an epoch: $digest instead of $want"
+    same_digest $mode "$want"
     # The same from processes of their own, in another number; the checkpoint's lanes go to whoever is there.
     penstock 0 launch --resume $mode.again --servers 3 --workers 2
-    digest $mode.again
-    [ "$digest" = "$want" ] || fail "resumed within an epoch with three servers: $digest instead of $want"
+    same_digest $mode.again "$want"
     counted_once $mode.again
 done
 
@@ -63,8 +60,7 @@ for folder in chain/checkpoints/epoch-*; do [ ! -e "$folder/manifest.yaml" ] || 
 penstock 0 inspect --verify chain
 penstock 0 train --resume chain --servers 3 --workers 1
 counted_once chain
-digest chain
-[ "$digest" = "$want" ] || fail "resumed upon changed rows: $digest instead of $want"
+same_digest chain "$want"
 for folder in chain/checkpoints/epoch-*; do penstock 0 inspect --verify "$folder"; done
 penstock 0 evaluate chain
 
@@ -74,6 +70,5 @@ expect sync/log.jsonl '"event":"checkpoint".*"pause":[0-9.]+,"memory":[0-9]+,"co
 # By the clock.
 penstock 0 train run.yaml --run clock --set checkpoint.steps=0 --set checkpoint.minutes=0.0002 --set checkpoint.keep=1000 --workers 1
 within clock > /dev/null || fail 'checkpoint.minutes has made no checkpoint within an epoch'
-digest clock
-[ "$digest" = "$want" ] || fail "with checkpoints by the clock the run ended with $digest instead of $want"
+same_digest clock "$want"
 for folder in clock/checkpoints/epoch-*; do penstock 0 inspect --verify "$folder"; done

@@ -3,22 +3,19 @@
 # run. Strangers at the coordinator's and at a server's port, before and while it trains, are refused and counted, and change nothing.
 # time limit: 300
 . "$(dirname "$0")/helpers.sh"
+. "$(dirname "$0")/cluster_helpers.sh"
 limit=120
 make_data
 configure train.consistency=sync train.epochs=10 early_stop.every=10 early_stop.patience=0 eval.floors=false
 penstock 0 train run.yaml --run plain --workers 1
 digest plain
 want=$digest
-same() {
-    digest "$1"
-    [ "$digest" = "$want" ] || fail "$1 ended with $digest instead of $want"
-}
 
 penstock 0 launch run.yaml --servers 2 --workers 2 --run launched --set cluster.security=curve
-same launched
+same_digest launched "$want"
 mpi 5 train run.yaml --run ranks --set cluster.servers=2 --set cluster.security=curve --set cluster.transport=tcp --quiet
 run 0 120 "${mpi[@]}"
-same ranks
+same_digest ranks "$want"
 expect ranks/metrics.json '"strangers":0'
 [ ! -e ranks/keys ] || fail 'the keys outlive the run'
 
@@ -31,15 +28,11 @@ kill $other
 wait $other || true
 
 # The run under attack: it waits for a second worker, so the strangers surely come before it is over.
-"$PENSTOCK" train run.yaml --coordinate --servers 1 --workers 2 --run R --set cluster.security=curve --set cluster.transport=tcp \
-    > coordinator.txt 2>&1 &
-coordinator=$!
-"$PENSTOCK" join R --as server > server.txt 2>&1 &
-server=$!
-"$PENSTOCK" join R > worker.txt 2>&1 &
-worker=$!
-joined() { [ "$(grep -c '"event":"member"' R/log.jsonl)" = 2 ]; }
-wait_until 60 'a server and a worker' joined
+coordinate R 1 2 --set cluster.security=curve --set cluster.transport=tcp
+join R server
+server=$member
+join R worker
+wait_until 60 'a server and a worker' happened R '"event":"member"' 2
 [ "$(stat -c %a R/keys R/keys/curve | tr '\n' ' ')" = '700 600 ' ] || fail "modes: $(stat -c '%a %n' R/keys R/keys/curve)"
 address=$(sed -n 's/^endpoint: "\(.*\)"/\1/p' R/state/coordinator)
 
@@ -90,17 +83,15 @@ knock "$reason" "tcp://127.0.0.1:$port" --key mixed
 knocking=$!
 install -m 600 R/keys/curve ours
 penstock 0 join "$address" --key ours
-status=0
-wait $coordinator || status=$?
+ended $job 0 R.txt
 touch over
 wait $knocking
-[ $status = 0 ] || { cat coordinator.txt; fail "the run with strangers ended with $status"; }
-wait $server || fail "the server ended with $?: $(cat server.txt)"
-wait $worker || fail "the worker ended with $?: $(cat worker.txt)"
-same R
+ended $server 0 R-members.txt
+ended $member 0 R-members.txt
+same_digest R "$want"
 expect R/metrics.json '"strangers":[1-9][0-9]*'
 [ $(($(count refused) - $(count by_coordinator))) -ge 2 ] || fail "refused by the server: $(tail -n 20 R/log.jsonl)"
-expect coordinator.txt 'somebody without the keys of this run tries to connect'
+expect R.txt 'somebody without the keys of this run tries to connect'
 refuse R/log.jsonl '"event":"(lost|refused)"'
 [ ! -e R/keys ] || fail 'the keys outlive the run'
 
@@ -108,15 +99,10 @@ refuse R/log.jsonl '"event":"(lost|refused)"'
 penstock 0 train run.yaml --run long --workers 1 --set train.epochs=60
 digest long
 want=$digest
-"$PENSTOCK" launch run.yaml --servers 2 --workers 2 --run hurt --set cluster.security=curve --set train.epochs=60 --set net.deadline=6 \
-    --set servers.wait=0 > hurt.txt 2>&1 &
-launched=$!
-trained() { grep -q '"event":"epoch"' hurt/log.jsonl; }
-wait_until 60 'the first epoch' trained
-for role in server worker; do
-    kill -KILL "$(sed -n "s/.*\"event\":\"member\",\"role\":\"$role\".*\"pid\":\([0-9]*\).*/\1/p" hurt/log.jsonl | head -n 1)"
-done
-wait $launched || { cat hurt.txt; fail "the run that lost a server and a worker ended with $?"; }
+launch hurt 2 2 --set cluster.security=curve --set train.epochs=60 --set net.deadline=6 --set servers.wait=0
+wait_until 60 'the first epoch' trained hurt 1
+for role in server worker; do kill -KILL "$(pids hurt $role | head -n 1)"; done
+ended $job 0 hurt.txt
 expect hurt/log.jsonl '"event":"rollback"'
-same hurt
+same_digest hurt "$want"
 expect hurt/metrics.json '"strangers":[0-9]'

@@ -3,6 +3,7 @@
 # the coordinator on its host. The agent here stays on this machine. The model's heads are so narrow that their rows travel inside
 # ZeroMQ's message structures, which must not be pointed at before they have their place.
 . "$(dirname "$0")/helpers.sh"
+. "$(dirname "$0")/cluster_helpers.sh"
 limit=120
 make_data
 configure train.consistency=sync model.name=nmtr_gmf model.embedding=8
@@ -19,18 +20,14 @@ penstock 0 train run.yaml --run embedded --workers 1
 digest embedded
 want=$digest
 penstock 0 launch run.yaml --hosts hosts --agent ./agent --run many
-digest many
-[ "$digest" = "$want" ] || fail "the run over hosts ended with $digest instead of $want"
+same_digest many "$want"
 [ "$(sort agents.txt | uniq -c | tr -s ' \n' ' ')" = ' 2 one 1 three 1 two ' ] || fail "agents: $(cat agents.txt)"
 
 "$PENSTOCK" launch run.yaml --hosts hosts --agent ./agent --run endless --set train.epochs=100000 > endless.txt 2>&1 &
-launched=$!
-trained() { grep -q '"event":"checkpoint"' endless/log.jsonl; }
-wait_until 60 'the first checkpoint' trained
-kill -INT $launched
-status=0
-wait $launched || status=$?
-[ $status = 7 ] || { cat endless.txt; fail "an interrupted launch ended with $status instead of 7"; }
+job=$!
+wait_until 60 'the first checkpoint' happened endless '"event":"checkpoint"'
+kill -INT $job
+ended $job 7 endless.txt
 expect endless.txt 'interrupted after epoch [0-9]+; .*--resume endless'
 
 refused() { # line, pattern

@@ -3,6 +3,7 @@
 # have stopped, use no more than 2 % of a core.
 # time limit: 120
 . "$(dirname "$0")/helpers.sh"
+. "$(dirname "$0")/cluster_helpers.sh"
 make_data
 configure train.epochs=1000000 train.batch=64 early_stop.patience=0 early_stop.every=1000000 checkpoint.every=1000000 \
     eval.floors=false cluster.member_timeout=30
@@ -25,26 +26,22 @@ idle() { # what it waits for, processes: watched for three seconds
         [ $used -le 6 ] || fail "process $pid ($(tr '\0' ' ' < "/proc/$pid/cmdline")) has used $used ticks in 3 s waiting for $1"
     done
 }
-members() { [ "$(grep -c '"event":"member"' run/log.jsonl)" = "$1" ]; }
 
-"$PENSTOCK" train run.yaml --coordinate --servers 1 --workers 2 --run run > coordinator.txt 2>&1 &
-coordinator=$!
+coordinate run 1 2
 wait_until 30 'the meeting point' test -e run/state/coordinator
-"$PENSTOCK" join run --as server > server.txt 2>&1 &
-server=$!
-"$PENSTOCK" join run > worker.txt 2>&1 &
-worker=$!
-wait_until 30 'two members' members 2
-idle 'the second worker' $coordinator $server $worker
+join run server
+server=$member
+join run worker
+worker=$member
+wait_until 30 'two members' happened run '"event":"member"' 2
+idle 'the second worker' $job $server $worker
 
-"$PENSTOCK" join run > second.txt 2>&1 &
-second=$!
-wait_until 30 'two epochs' grep -q '"event":"epoch","epoch":2,' run/log.jsonl
+join run worker
+second=$member
+wait_until 30 'two epochs' trained run 2
 kill -STOP $worker $second
-idle 'stopped workers' $coordinator $server
+idle 'stopped workers' $job $server
 kill -CONT $worker $second
-kill -TERM $coordinator
-status=0
-wait $coordinator || status=$?
-[ $status = 7 ] || { cat coordinator.txt; fail "the coordinator ended with $status instead of 7"; }
+kill -TERM $job
+ended $job 7 run.txt
 wait $server $worker $second || true

@@ -3,6 +3,7 @@
 # workers join by folder and by address, and who cannot reach it is told at once which setting to change.
 # time limit: 240
 . "$(dirname "$0")/helpers.sh"
+. "$(dirname "$0")/cluster_helpers.sh"
 limit=60
 make_data
 configure train.epochs=100000 early_stop.patience=0 early_stop.every=100000 checkpoint.every=100000 eval.floors=false
@@ -14,22 +15,15 @@ listening() { # process: addresses that it listens on, as in /proc/net/tcp
     awk 'NR == FNR { mine[$1]; next } $4 == "0A" && $10 in mine { sub(":.*", "", $2); print $2 }' \
         <(echo "$inodes") "/proc/$1/net/tcp" "/proc/$1/net/tcp6" | sort -u
 }
-pids() { # run, role
-    sed -n "s/.*\"event\":\"member\",\"role\":\"$2\".*\"pid\":\([0-9]*\).*/\1/p" "$1/log.jsonl"
-}
-trained() { grep -q '"event":"epoch"' "$1/log.jsonl"; }
 endpoint() { sed -n 's/^endpoint: "\(.*\)"/\1/p' "$1/state/coordinator"; }
 interrupt() { # the launch of a run ends with 7
-    local status=0
-    kill -INT "$launched"
-    wait "$launched" || status=$?
-    [ $status = 7 ] || { cat "$1.txt"; fail "$1 ended with $status instead of 7"; }
+    kill -INT "$job"
+    ended "$job" 7 "$1.txt"
 }
 
 # Over ipc: nobody else can even look into the folder.
-"$PENSTOCK" launch run.yaml --run local > local.txt 2>&1 &
-launched=$!
-wait_until 60 'the first epoch' trained local
+launch local 1 1
+wait_until 60 'the first epoch' trained local 1
 folder=$(endpoint local)
 folder=${folder#ipc://}
 folder=${folder%/*}
@@ -44,9 +38,8 @@ interrupt local
 [ ! -e "$folder" ] || fail 'the folder of the sockets is left behind'
 
 # Over tcp: the loopback interface, for the coordinator and the server.
-"$PENSTOCK" launch run.yaml --run tcp --set cluster.transport=tcp > tcp.txt 2>&1 &
-launched=$!
-wait_until 60 'the first epoch' trained tcp
+launch tcp 1 1 --set cluster.transport=tcp
+wait_until 60 'the first epoch' trained tcp 1
 coordinator=$(sed -n 's/^pid: //p' tcp/state/coordinator)
 for process in "$coordinator" "$(pids tcp server)"; do
     [ "$(listening "$process")" = 0100007F ] || fail "process $process listens on: $(listening "$process")"
@@ -56,23 +49,20 @@ penstock 4 join remote
 expect err.txt 'listens on tcp://127.0.0.1:[0-9]+, which only its own host elsewhere can reach'
 # By address, with a copy of the dataset at another place.
 "$PENSTOCK" join "$(endpoint tcp)" --data elsewhere > joined.txt 2>&1 &
-joined=$!
-came() { [ "$(pids tcp worker | wc -l)" = 2 ]; }
-wait_until 60 'the worker that joins by address' came
+member=$!
+wait_until 60 'the worker that joins by address' joined tcp worker 2
 penstock 3 join "$(endpoint tcp)" --data nowhere
 expect err.txt 'nowhere holds no prepared dataset'
-wait_until 30 'the run to go on without it' grep -q '"event":"lost","role":"worker".*nowhere holds no' tcp/log.jsonl
+wait_until 30 'the run to go on without it' happened tcp '"event":"lost","role":"worker".*nowhere holds no'
 interrupt tcp
-status=0
-wait $joined || status=$?
-[ $status = 7 ] || { cat joined.txt; fail "the joined worker ended with $status"; }
+ended $member 7 joined.txt
 
 penstock 4 join tcp://127.0.0.1:1 --wait 1
 expect_one_line err.txt
 expect err.txt 'nobody listens at tcp://127.0.0.1:1, tried for 1 s.*Without cluster.interface that is its own host only'
 "$PENSTOCK" train run.yaml --run alone > alone.txt 2>&1 &
-launched=$!
-wait_until 60 'the first epoch' trained alone
+job=$!
+wait_until 60 'the first epoch' trained alone 1
 penstock 4 join alone
 expect err.txt 'alone runs in one process, which nobody can join; start it by .penstock launch.'
 interrupt alone

@@ -4,50 +4,20 @@
 # checkpoint, and in sync mode ends with the checkpoint and the statistics of an undisturbed run.
 # time limit: 600
 . "$(dirname "$0")/helpers.sh"
+. "$(dirname "$0")/cluster_helpers.sh"
 limit=120
-penstock 0 synth --out log.tsv --users 1500 --items 600 --interactions 60000
-penstock 0 prepare --out data --behaviours view,cart,buy log.tsv
+make_data 1500 600 60000
 epochs=12
 configure train.consistency=sync train.epochs=$epochs early_stop.patience=0 early_stop.every=3 eval.floors=false \
     servers.wait=0
 
-log() { cat "$1/log.jsonl" 2> /dev/null; }
-pids() { # run, role: of its processes, in the order in which they came
-    log "$1" | sed -n "s/.*\"event\":\"member\",\"role\":\"$2\".*\"pid\":\([0-9]*\).*/\1/p"
-}
-trained() { [ "$(log "$1" | grep -c '"event":"epoch"')" -ge "$2" ]; } # run, epochs
-joined() { [ "$(pids "$1" "$2" | wc -l)" -ge "$3" ]; }
-happened() { [ "$(log "$1" | grep -c "$2")" -ge "${3:-1}" ]; } # run, event, times
 statistics() { # run: everything in metrics.json but times and retries
     sed -E 's/"(seconds|samples_per_second|validation_seconds|checkpoint_seconds|repeated)":[0-9.]+//g' "$1/metrics.json"
-}
-# A job of single processes, for tests that choose which one dies.
-coordinate() { # run, servers, workers, arguments
-    local run=$1 servers=$2 workers=$3
-    shift 3
-    "$PENSTOCK" train run.yaml --coordinate --servers "$servers" --workers "$workers" --run "$run" "$@" > "$run.txt" 2>&1 &
-    job=$!
-}
-join() { # run, role, words before the program
-    local run=$1 role=$2
-    shift 2
-    "$@" "$PENSTOCK" join "$run" --as "$role" >> "$run-members.txt" 2>&1 &
-}
-launch() { # run, servers, workers, arguments
-    local run=$1 servers=$2 workers=$3
-    shift 3
-    "$PENSTOCK" launch run.yaml --servers "$servers" --workers "$workers" --run "$run" "$@" > "$run.txt" 2>&1 &
-    job=$!
 }
 in_epoch() { # run, epoch: waits until it is being trained
     wait_until 60 "epoch $2 of $1" trained "$1" $(($2 - 1))
     trained "$1" $((epochs - 1)) && fail "$1 was over before a server could be killed"
     return 0
-}
-succeeds() { # run
-    local status=0
-    wait $job || status=$?
-    [ $status = 0 ] || { cat "$1.txt"; fail "$1 ended with $status"; }
 }
 undisturbed() { # name, arguments: what the following runs must come to
     calm=$1
@@ -56,9 +26,8 @@ undisturbed() { # name, arguments: what the following runs must come to
     want=$digest
 }
 as_undisturbed() { # run
-    succeeds "$1"
-    digest "$1"
-    [ "$digest" = "$want" ] || fail "$1 ended with $digest instead of $want"
+    ended $job 0 "$1.txt"
+    same_digest "$1" "$want"
     [ "$(statistics "$1")" = "$(statistics $calm)" ] || fail "$1 has other statistics: $(statistics "$1") instead of $(statistics $calm)"
 }
 

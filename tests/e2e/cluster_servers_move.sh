@@ -4,45 +4,24 @@
 # middle of a move disturbs nothing.
 # time limit: 600
 . "$(dirname "$0")/helpers.sh"
+. "$(dirname "$0")/cluster_helpers.sh"
 limit=120
-penstock 0 synth --out log.tsv --users 1500 --items 600 --interactions 60000
-penstock 0 prepare --out data --behaviours view,cart,buy log.tsv
+make_data 1500 600 60000
 configure train.consistency=sync train.epochs=60 early_stop.patience=0 early_stop.every=30 eval.floors=false net.deadline=6 \
     checkpoint.every=10 servers.wait=0
 
-log() { cat "$1/log.jsonl" 2> /dev/null; }
-pids() { # run, role
-    log "$1" | sed -n "s/.*\"event\":\"member\",\"role\":\"$2\".*\"pid\":\([0-9]*\).*/\1/p"
-}
-happened() { [ "$(log "$1" | grep -c "$2")" -ge "${3:-1}" ]; } # run, event, times
-joined() { [ "$(pids "$1" "$2" | wc -l)" -ge "$3" ]; }
-coordinate() { # run, servers, workers, arguments
-    local run=$1 servers=$2 workers=$3
-    shift 3
-    "$PENSTOCK" train run.yaml --coordinate --servers "$servers" --workers "$workers" --run "$run" "$@" > "$run.txt" 2>&1 &
-    job=$!
-}
-join() { # run, role
-    "$PENSTOCK" join "$1" --as "$2" >> "$1-members.txt" 2>&1 &
-    member=$!
-}
 ends() { # run: well, with every micro-batch applied once
-    local status=0
-    wait $job || status=$?
-    [ $status = 0 ] || { cat "$1.txt"; tail "$1-members.txt"; fail "$1 ended with $status"; }
-    refuse "$1/log.jsonl" '"event":"account".*"(lost|twice)":[1-9]'
+    ended $job 0 "$1.txt"
+    nothing_lost "$1"
     refuse "$1/log.jsonl" '"event":"rollback"'
     wait
 }
 as_undisturbed() { # run
     ends "$1"
-    digest "$1"
-    [ "$digest" = "$want" ] || fail "$1 ended with $digest instead of $want"
+    same_digest "$1" "$want"
 }
 
-penstock 0 train run.yaml --run calm --workers 1
-digest calm
-want=$digest
+calm
 
 # From one server to two, and on to four.
 for mode in sync async bounded:2; do
@@ -95,9 +74,7 @@ for mode in sync async; do
     wait_until 60 'the second epoch' happened $run '"event":"epoch"'
     kill -TERM "$first"
     wait_until 60 'its leave' happened $run '"event":"left","role":"server"'
-    status=0
-    wait "$first" || status=$?
-    [ $status = 0 ] || fail "the server that left ended with $status"
+    ended "$first" 0 "$run-members.txt"
     expect $run/log.jsonl '"event":"move","moved":true,.*"servers":2'
     penstock 0 scale "$run" --servers 1
     expect out.txt '^1 of 2 servers leave$'

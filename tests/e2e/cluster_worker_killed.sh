@@ -3,40 +3,25 @@
 # sync mode the result is that of an undisturbed run, bit for bit. A worker that joins late takes part.
 # time limit: 300
 . "$(dirname "$0")/helpers.sh"
+. "$(dirname "$0")/cluster_helpers.sh"
 limit=120
-penstock 0 synth --out log.tsv --users 1500 --items 600 --interactions 60000
-penstock 0 prepare --out data --behaviours view,cart,buy log.tsv
+make_data 1500 600 60000
 configure train.consistency=sync train.epochs=6 early_stop.patience=0 early_stop.every=6 eval.floors=false \
     checkpoint.every=6
 
-pids() { # run, role: of its processes, in the order in which they came
-    sed -n "s/.*\"event\":\"member\",\"role\":\"$2\".*\"pid\":\([0-9]*\).*/\1/p" "$1/log.jsonl"
-}
 epochs() { grep -c '"event":"epoch"' "$1/log.jsonl"; }
-trained() { [ "$(epochs "$1")" -ge "$2" ]; } # run, epochs
-joined() { [ "$(pids "$1" "$2" | wc -l)" -ge "$3" ]; }
-gone() { ! kill -0 "$1"; }
-samples() { # run: of each epoch
-    sed -n 's/.*"event":"epoch".*"samples":\([0-9]*\).*/\1/p' "$1/log.jsonl"
-}
 start() { # run, arguments: launches one server and two workers in the background
-    "$PENSTOCK" launch run.yaml --servers 1 --workers 2 --run "$@" > "$1.txt" 2>&1 &
-    launched=$!
+    launch "$1" 1 2 "${@:2}"
     wait_until 60 "the second epoch of $1" trained "$1" 1
 }
 ends() { # run: the launch must succeed; all epochs with all samples
-    local status=0
-    wait $launched || status=$?
-    [ $status = 0 ] || { cat "$1.txt"; fail "launch ended with $status after its worker was lost"; }
+    ended $job 0 "$1.txt"
     [ "$(samples "$1" | sort -u)" = "$every" ] || fail "epochs of $1 have other samples than $every: $(samples "$1")"
     [ "$(epochs "$1")" = 6 ] || fail "$1 has other than 6 epochs"
     [ "$(grep -c '"event":"account".*"lost":0,"twice":0}' "$1/log.jsonl")" = 6 ] || fail "the account of $1 is not whole"
 }
 
-penstock 0 train run.yaml --run calm --workers 1
-digest calm
-want=$digest
-every=$(samples calm | sort -u)
+calm
 
 for signal in KILL STOP; do
     start $signal
@@ -47,8 +32,7 @@ for signal in KILL STOP; do
     ends $signal
     kill -KILL "$victim" 2> /dev/null || true # what was stopped does not end by itself
     expect $signal/log.jsonl '"event":"lost","role":"worker"'
-    digest $signal
-    [ "$digest" = "$want" ] || fail "after SIG$signal the run ended with $digest instead of $want"
+    same_digest $signal "$want"
 done
 
 # async: nothing is bit for bit, but every sample of every epoch is counted once.
@@ -62,9 +46,9 @@ start back --set train.epochs=400 --set checkpoint.every=1
 first=$(pids back worker | head -n 1)
 second=$(pids back worker | tail -n 1)
 kill -STOP "$first"
-wait_until 30 'the loss of the stopped worker' grep -q '"event":"lost"' back/log.jsonl
+wait_until 30 'the loss of the stopped worker' happened back '"event":"lost"'
 kill -CONT "$first"
-wait_until 30 'the return of the stopped worker' grep -q '"event":"back"' back/log.jsonl
+wait_until 30 'the return of the stopped worker' happened back '"event":"back"'
 mpi 1 join back
 "${mpi[@]}" > joined.txt 2>&1 &
 late=$!
@@ -72,10 +56,7 @@ wait_until 30 'the joining worker' joined back worker 3
 kill -KILL "$first" "$second"
 reached=$(epochs back)
 wait_until 60 'epochs of the joined worker alone' trained back $((reached + 3))
-kill -TERM $launched
-status=0
-wait $launched || status=$?
-[ $status = 7 ] || { cat back.txt; fail "SIGTERM ended the launch with $status instead of 7"; }
-status=0
-wait $late || status=$?
+kill -TERM $job
+ended $job 7 back.txt
+wait $late || true
 [ "$(samples back | sort -u)" = "$every" ] || fail "epochs have other samples than $every: $(samples back | sort -u)"

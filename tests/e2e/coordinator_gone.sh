@@ -4,13 +4,13 @@
 # running, and --resume goes on to the result of an undisturbed run.
 # time limit: 300
 . "$(dirname "$0")/helpers.sh"
+. "$(dirname "$0")/cluster_helpers.sh"
 . "$(dirname "$0")/coordinator_helpers.sh"
 limit=120
 make_data
 configure train.consistency=sync train.epochs=100000 early_stop.patience=0 early_stop.every=100000 eval.floors=false \
     checkpoint.every=1 cluster.coordinator_timeout=3
 saved() { [ -e "$1/checkpoints/last/manifest.yaml" ]; }
-gone() { ! kill -0 "$1" 2> /dev/null; }
 epochs() { "$PENSTOCK" inspect "$1/checkpoints/last" | sed -n 's/^  .* epoch \([0-9]*\),.*/\1/p'; }
 resumed() { # run: by other processes than before, for one more epoch
     local more
@@ -26,8 +26,7 @@ resumed() { # run: by other processes than before, for one more epoch
 }
 
 # Nobody starts it again.
-"$PENSTOCK" train run.yaml --coordinate --servers 2 --workers 2 --run alone > coordinator.txt 2>&1 &
-coordinator=$!
+coordinate alone 2 2
 wait_until 30 'the meeting point' test -e alone/state/coordinator
 members=()
 for role in server server worker worker; do
@@ -36,27 +35,22 @@ for role in server server worker worker; do
 done
 wait_until 60 'the first checkpoint' saved alone
 begin=$SECONDS
-kill -KILL $coordinator
+kill -KILL $job
 for i in "${!members[@]}"; do
-    status=0
-    wait "${members[$i]}" || status=$?
-    [ $status = 4 ] || { cat "member-$i.txt"; fail "member $i ended with $status instead of 4"; }
+    ended "${members[$i]}" 4 "member-$i.txt"
     expect "member-$i.txt" '^penstock: the coordinator at .* has been silent for [3-9] s; .*--resume RUN'
 done
 [ $((SECONDS - begin)) -lt 30 ] || fail "the members took $((SECONDS - begin)) s to end"
 resumed alone
 
 # Every life that penstock launch starts is killed.
-"$PENSTOCK" launch run.yaml --servers 1 --workers 2 --run launched > launched.txt 2>&1 &
-launched=$!
+launch launched 1 2
 wait_until 60 'the first checkpoint' saved launched
 members=$(pids launched server; pids launched worker)
 for life in 1 2 3 4 5 6; do
     kill_coordinator launched 'training|trained|validated|between'
 done
-status=0
-wait $launched || status=$?
-[ $status = 137 ] || { cat launched.txt; fail "launch ended with $status instead of 137"; }
+ended $job 137 launched.txt
 [ "$(grep -c 'started again' launched.txt)" = 5 ] || fail "the coordinator was started again other than 5 times: $(cat launched.txt)"
 for each in $members; do wait_until 20 "the end of process $each" gone "$each"; done
 resumed launched

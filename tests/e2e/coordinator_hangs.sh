@@ -3,17 +3,13 @@
 # can decide nothing, and it ends with code 6. The run ends as an undisturbed one, bit for bit.
 # time limit: 300
 . "$(dirname "$0")/helpers.sh"
+. "$(dirname "$0")/cluster_helpers.sh"
 . "$(dirname "$0")/coordinator_helpers.sh"
 limit=120
-penstock 0 synth --out log.tsv --users 1500 --items 600 --interactions 60000
-penstock 0 prepare --out data --behaviours view,cart,buy log.tsv
+make_data 1500 600 60000
 configure train.consistency=sync train.epochs=20 early_stop.patience=0 early_stop.every=5 checkpoint.every=1 eval.floors=false \
     net.deadline=20
-penstock 0 train run.yaml --run calm --workers 1
-digest calm
-want=$digest
-every=$(samples calm | sort -u)
-trained() { [ "$(samples "$1" | wc -l)" -ge "$2" ]; } # run, epochs
+calm
 
 # takes_over RUN: freezes the coordinator $first, has another one take the run over, and thaws the first.
 takes_over() {
@@ -27,14 +23,8 @@ takes_over() {
     wait_until 60 'another epoch' trained "$1" 4
     kill -CONT "$first"
 }
-ended() { # process, code, output
-    local status=0
-    wait "$1" || status=$?
-    [ $status = "$2" ] || { cat "$3"; fail "$3: ended with $status instead of $2"; }
-}
 same() { # run
-    digest "$1"
-    [ "$digest" = "$want" ] || fail "$1 ended with $digest instead of $want"
+    same_digest "$1" "$want"
     [ "$(samples "$1" | sort -u)" = "$every" ] || fail "epochs of $1 have other samples than $every: $(samples "$1" | tr '\n' ' ')"
     [ "$(samples "$1" | wc -l)" = 20 ] || fail "$1 has other than 20 epochs"
     refuse "$1/log.jsonl" '"event":"lost"'
@@ -44,31 +34,29 @@ same() { # run
 
 # Over ipc the successor listens at the same place; over tcp the port is taken, and the meeting point tells where it is now.
 for transport in ipc tcp; do
-    "$PENSTOCK" train run.yaml --coordinate --servers 2 --workers 2 --run $transport --set cluster.transport=$transport \
-        > $transport-first.txt 2>&1 &
-    first=$!
+    coordinate $transport 2 2 --set cluster.transport=$transport
+    first=$job
     wait_until 30 'the meeting point' test -e $transport/state/coordinator
     members=()
     for role in server server worker worker; do
-        "$PENSTOCK" join $transport --as $role > "$transport-${#members[@]}.txt" 2>&1 &
-        members+=($!)
+        join $transport $role
+        members+=($member)
     done
     takes_over $transport
-    ended $first 6 $transport-first.txt
-    expect $transport-first.txt '^penstock: another coordinator has taken this run over'
+    ended $first 6 $transport.txt
+    expect $transport.txt '^penstock: another coordinator has taken this run over'
     ended $second 0 $transport-second.txt
-    for i in "${!members[@]}"; do ended "${members[$i]}" 0 "$transport-$i.txt"; done
+    for member in "${members[@]}"; do ended "$member" 0 "$transport-members.txt"; done
     same $transport
 done
 
 # A launched one: the launch leaves its servers and workers to the new coordinator, and ends with the old one's code.
-"$PENSTOCK" launch run.yaml --servers 2 --workers 2 --run launched > launched.txt 2>&1 &
-launched=$!
+launch launched 2 2
 wait_until 60 'the run' trained launched 1
 record launched
 first=$pid
 takes_over launched
 ended $second 0 launched-second.txt
-ended $launched 6 launched.txt
+ended $job 6 launched.txt
 expect launched.txt 'another coordinator has taken over; the servers and workers started here go on with it'
 same launched

@@ -1,16 +1,7 @@
-# coordinator_helpers.sh - what the tests of the coordinator's restart share; sourced after helpers.sh.
+# coordinator_helpers.sh - what the tests of the coordinator's restart share; sourced after helpers.sh and cluster_helpers.sh.
 # shellcheck shell=bash
 
-pids() { # run, role: of its processes
-    sed -n "s/.*\"event\":\"member\",\"role\":\"$2\".*\"pid\":\([0-9]*\).*/\1/p" "$1/log.jsonl"
-}
-# samples RUN: of each epoch. A line that comes twice, because the coordinator died before its next record, counts once.
-samples() {
-    sed -n 's/.*"event":"epoch","epoch":\([0-9]*\),.*"samples":\([0-9]*\).*/\1 \2/p' "$1/log.jsonl" | sort -u | cut -d ' ' -f 2
-}
-taken_over() { # run, number of takeovers
-    [ "$(grep -c '"event":"takeover"' "$1/log.jsonl")" -ge "$2" ]
-}
+taken_over() { happened "$1" '"event":"takeover"' "$2"; } # run, times
 # record RUN: the newest record's stage, pid and term, by the shell alone, to be fast enough for a stage of milliseconds.
 record() {
     local file newest='' key value

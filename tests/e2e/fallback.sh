@@ -16,8 +16,7 @@ facts() { # run: epochs and validations, each once (the later one counts), witho
         tac | awk -F'"loss"|"value"' '!seen[$1]++' | tac | sort
 }
 same() { # run: ends like the undisturbed one
-    digest "$1"
-    [ "$digest" = "$want" ] || fail "$1 ended with $digest instead of $want"
+    same_digest "$1" "$want"
     diff <(facts whole) <(facts "$1") || fail "$1 has other epochs or validations than the undisturbed run"
     [ "$(readlink "$1/checkpoints/best")" = "$(readlink whole/checkpoints/best)" ] || fail "$1 has another best epoch"
 }

@@ -3,13 +3,11 @@
 # for whom, for what and since when, and everybody goes on when it goes on, with nothing lost.
 # time limit: 300
 . "$(dirname "$0")/helpers.sh"
-penstock 0 synth --out log.tsv --users 20000 --items 4000 --interactions 300000
-penstock 0 prepare --out data --behaviours view,cart,buy log.tsv
+. "$(dirname "$0")/cluster_helpers.sh"
+make_data 20000 4000 300000
 configure model.name=nmtr_gmf model.embedding=64 train.batch=8192 train.negatives=29 train.lanes=16 train.epochs=100000 early_stop.patience=0 \
     early_stop.every=100000 checkpoint.every=100000 eval.floors=false cluster.member_timeout=60 net.deadline=3
 
-happened() { [ -e "$1/log.jsonl" ] && [ "$(grep -cE "$2" "$1/log.jsonl")" -ge "$3" ]; } # run, pattern, times
-pids() { sed -n "s/.*\"event\":\"member\",\"role\":\"$2\".*\"pid\":\([0-9]*\).*/\1/p" "$1/log.jsonl"; } # run, role
 anonymous() { awk '/^RssAnon/ {print $2}' "/proc/$1/status"; } # KiB
 now() { echo "${EPOCHREALTIME/[.,]/}"; }
 elapsed() { [ $(($(now) - $1)) -ge "$2" ]; } # since, microseconds
@@ -20,9 +18,8 @@ waits() { # a worker's wait, or the coordinator's, where the server was stopped 
 }
 
 for transport in tcp ipc; do
-    "$PENSTOCK" launch run.yaml --servers 2 --workers 2 --run $transport --set cluster.transport=$transport > $transport.txt 2>&1 &
-    launched=$!
-    wait_until 90 'the second epoch' happened $transport '"event":"epoch"' 2
+    launch $transport 2 2 --set cluster.transport=$transport
+    wait_until 90 'the second epoch' trained $transport 2
     victim=$(pids $transport server | head -n 1)
     mapfile -t watched < <(pids $transport worker; sed -n 's/^pid: //p' $transport/state/coordinator)
     kill -STOP "$victim"
@@ -42,10 +39,8 @@ for transport in tcp ipc; do
     refuse $transport/log.jsonl '"event":"lost"'
     kill -CONT "$victim"
     reached=$(grep -c '"event":"epoch"' $transport/log.jsonl)
-    wait_until 60 'the run to go on' happened $transport '"event":"epoch"' $((reached + 2))
-    kill -TERM $launched
-    status=0
-    wait $launched || status=$?
-    [ $status = 7 ] || { cat $transport.txt; fail "SIGTERM ended the launch with $status instead of 7"; }
-    refuse $transport/log.jsonl '"event":"account".*"(lost|twice)":[1-9]'
+    wait_until 60 'the run to go on' trained $transport $((reached + 2))
+    kill -TERM $job
+    ended $job 7 $transport.txt
+    nothing_lost $transport
 done

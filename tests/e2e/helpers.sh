@@ -81,9 +81,10 @@ mpi() {
     mpi=(mpirun -q -np "$np" "$PENSTOCK" "$@")
 }
 
-# make_data: a small dataset in ./data, with views, carts and purchases, and its log in log.tsv.
+# make_data [USERS ITEMS INTERACTIONS]: a dataset in ./data, small if nothing is said, with views, carts and purchases, and its log in
+# log.tsv.
 make_data() {
-    penstock 0 synth --out log.tsv --users 400 --items 250 --interactions 16000
+    penstock 0 synth --out log.tsv --users "${1:-400}" --items "${2:-250}" --interactions "${3:-16000}"
     penstock 0 prepare --out data --behaviours view,cart,buy log.tsv
 }
 # configure KEY=VALUE...: run.yaml for ./data: a small model, two epochs, in a few milliseconds.
@@ -109,4 +110,9 @@ digest() {
     penstock 0 inspect --digest "$1/checkpoints/last"
     digest=$(cat out.txt)
     [ -n "$digest" ] || fail "$1 has no digest"
+}
+# same_digest RUN DIGEST: it must have come to that state.
+same_digest() {
+    digest "$1"
+    [ "$digest" = "$2" ] || fail "$1 ended with $digest instead of $2"
 }

@@ -3,15 +3,14 @@
 # fewer; only who can read the run's token is answered.
 # time limit: 240
 . "$(dirname "$0")/helpers.sh"
+. "$(dirname "$0")/cluster_helpers.sh"
 command -v python3 > /dev/null || skip 'there is no python3'
-penstock 0 synth --out log.tsv --users 1500 --items 600 --interactions 60000
-penstock 0 prepare --out data --behaviours view,cart,buy log.tsv
+make_data 1500 600 60000
 configure train.epochs=100000 train.negatives=15 model.embedding=32 early_stop.patience=0 early_stop.every=100000 \
     checkpoint.every=100000 eval.floors=false
 
-"$PENSTOCK" launch run.yaml --servers 2 --workers 3 --run run > run.txt 2>&1 &
-launched=$!
-wait_until 60 'the first epoch' grep -q '"event":"epoch"' run/log.jsonl
+launch run 2 3
+wait_until 60 'the first epoch' trained run 1
 
 field() { # python expression over the status s and its members by state: prints its value
     "$PENSTOCK" status --json run | python3 -c "
@@ -69,13 +68,9 @@ expect out.txt '2 servers, 1 workers'
 "$PENSTOCK" status --watch run > watched.txt 2>&1 &
 watching=$!
 wait_until 30 'two looks' eval '[ "$(grep -c "^run: " watched.txt)" -ge 2 ]'
-kill -TERM $launched
-status=0
-wait $launched || status=$?
-[ $status = 7 ] || { cat run.txt; fail "SIGTERM ended the launch with $status instead of 7"; }
-status=0
-wait $watching || status=$?
-[ $status = 4 ] || fail "watching a run that has ended ended with $status"
+kill -TERM $job
+ended $job 7 run.txt
+ended $watching 4 watched.txt
 penstock 4 status run
 expect err.txt '^penstock: no coordinator is at work in run$'
 [ ! -e run/keys/token ] || fail 'run/keys/token is left behind'

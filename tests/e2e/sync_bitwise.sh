@@ -10,8 +10,7 @@ penstock 0 train run.yaml --run embedded --servers 1 --workers 1
 digest embedded
 want=$digest
 same() {
-    digest "$1"
-    [ "$digest" = "$want" ] || fail "$1 ended with $digest instead of $want"
+    same_digest "$1" "$want"
 }
 
 for shape in '1 4' '2 1' '3 2'; do

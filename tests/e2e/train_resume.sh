@@ -8,8 +8,7 @@ configure train.consistency=sync train.epochs=4 early_stop.patience=0 eval.floor
 same() { # runs
     digest "$1"
     local want=$digest
-    digest "$2"
-    [ "$digest" = "$want" ] || fail "$2 ended with $digest instead of $want"
+    same_digest "$2" "$want"
 }
 facts() { # run: what was trained and validated, without times
     grep -E '"event":"(epoch|validation)"' "$1/log.jsonl" | sed 's/"time":"[^"]*",//; s/,"seconds".*/}/'
