@@ -53,6 +53,40 @@ join() {
     joined=$!
 }
 
+# late_worker: the job, and another worker that joins while rule 0 holds it.
+late_worker() {
+    start
+    fired 0
+    join late
+    event '"event":"member","role":"worker"' $((workers + 1))
+}
+# late_server: the job, and another server that joins in its second epoch, until rule 0 has fired.
+late_server() {
+    # shellcheck disable=SC2034
+    epochs=20 # time to join
+    start
+    event '"event":"epoch","epoch":1,'
+    join late --as server
+    fired 0
+}
+late_ends_well() { wait "$joined" || fail "the member that joined ended badly: $(cat late.txt)"; }
+# worker_away cable|hole: the link of w1 is cut so in the middle of training, until the worker there is taken for dead; then it is whole again,
+# and the worker is back.
+worker_away() {
+    local whole=0
+    [ "$1" = hole ] || whole=1
+    fault server recv:PUSH 100 HOLD # until the link is cut
+    fault server recv:PUSH 500 HOLD # so that the run is not over too soon
+    start
+    fired 0
+    lab_link w1 "$1" $((1 - whole))
+    release 0
+    event '"event":"lost","role":"worker","host":"w1"'
+    fired 1
+    lab_link w1 "$1" "$whole"
+    event '"event":"back","role":"worker","host":"w1"'
+}
+
 # fired I: waits until rule I has fired; $pid is the process.
 fired() {
     local waited=$SECONDS

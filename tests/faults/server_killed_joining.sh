@@ -1,12 +1,8 @@
 #!/bin/bash
 # A server that joins dies when the first rows have come to it: the others still own them, and go on without a rollback.
 . "$(dirname "$0")/helpers.sh"
-epochs=20 # time to join
 fault server recv:SLOTS 1 KILL
-start
-event '"event":"epoch","epoch":1,'
-join spare --as server
-fired 0
+late_server
 survived
 expect run/log.jsonl '"event":"move","moved":false'
 refuse run/log.jsonl '"event":"rollback"'
