@@ -6,10 +6,9 @@
 #include <unistd.h>
 
 #include "cli/credentials.h"
+#include "cli/sockets.h"
 #include "common/file.h"
 #include "common/yaml.h"
-
-#define SOCKET_FOLDER "/penstock-" /* followed by six letters of mkdtemp */
 
 enum { MEETING_LIMIT = 8192 };
 
@@ -110,29 +109,12 @@ int ps_meeting_find(struct ps_meeting *meeting, const char *run, double wait, st
     return status ? status : check_reach(meeting, run, err);
 }
 
-char *ps_meeting_folder(const struct ps_meeting *meeting)
-{
-    const char *path = meeting->endpoint + 6, *end = strrchr(meeting->endpoint, '/');
-    if (strncmp(meeting->endpoint, "ipc://", 6) || !strstr(path, SOCKET_FOLDER))
-        return NULL;
-    return ps_format("%.*s", (int)(end - path), path);
-}
-
 void ps_meeting_forget(const char *run)
 {
-    struct ps_error ignored;
-    struct ps_meeting meeting;
-    char *file = ps_format("%s/state/coordinator", run), *text;
-    size_t size;
-    if (!ps_file_read(file, MEETING_LIMIT, &text, &size, &ignored)) {
-        char *folder = ps_meeting_parse(&meeting, text, file, &ignored) ? NULL : ps_meeting_folder(&meeting);
-        if (folder)
-            ps_folder_remove(folder, &ignored);
-        free(folder);
-        free(text);
-    }
+    char *state = ps_format("%s/state", run), *file = ps_format("%s/coordinator", state);
+    ps_sockets_remove(state);
     unlink(file);
-    free(file);
+    free(state), free(file);
 }
 
 int ps_meeting_net(const struct ps_meeting *meeting, struct ps_net **net, struct ps_error *err)
@@ -149,17 +131,4 @@ int ps_meeting_net(const struct ps_meeting *meeting, struct ps_net **net, struct
     else
         *net = n;
     return status;
-}
-
-int ps_socket_folder_make(char **folder, struct ps_error *err)
-{
-    const char *base = getenv("TMPDIR");
-    char *path = ps_format("%s" SOCKET_FOLDER "XXXXXX", base && strlen(base) < 60 ? base : "/tmp");
-    if (!mkdtemp(path)) {
-        int status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot make a folder for sockets at %s", path);
-        free(path);
-        return status;
-    }
-    *folder = path;
-    return 0;
 }

@@ -23,16 +23,10 @@ int ps_meeting_parse(struct ps_meeting *meeting, const char *text, const char *n
 /* Reads RUN/state/coordinator, for which it waits up to `wait` seconds: the coordinator may still be starting. Where this host
  * cannot reach the coordinator, because that listens on its own host only, PS_EXIT_NET and what to set. */
 int ps_meeting_find(struct ps_meeting *meeting, const char *run, double wait, struct ps_error *err);
-/* Removes RUN/state/coordinator, and the folder of its sockets where it names one of ours. */
+/* Removes RUN/state/coordinator and the folder of the run's sockets. */
 void ps_meeting_forget(const char *run);
 
 /* ZeroMQ for a member process, with the run's keys where the meeting has them. */
 int ps_meeting_net(const struct ps_meeting *meeting, struct ps_net **net, struct ps_error *err);
-
-/* The folder of the meeting's sockets, where it is one that ps_socket_folder_make made; NULL otherwise. The caller frees it. */
-char *ps_meeting_folder(const struct ps_meeting *meeting);
-
-/* A folder for sockets: mode 0700, in TMPDIR. The caller frees the name. */
-int ps_socket_folder_make(char **folder, struct ps_error *err);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "cli/ask.h"
 #include "cli/credentials.h"
+#include "cli/sockets.h"
 #include "common/file.h"
 #include "coordinator/runlog.h"
 #include "worker/batch.h"
@@ -19,8 +20,8 @@ enum ps_transport ps_run_transport(enum ps_transport wanted, bool embedded, bool
     return embedded ? PS_TRANSPORT_INPROC : one_host ? PS_TRANSPORT_IPC : PS_TRANSPORT_TCP;
 }
 
-/* Where the coordinator before this one was: members look for it there first. false: its meeting point is gone. */
-static bool last_endpoint(struct ps_run *run, char out[512])
+/* The tcp port of the coordinator before this one: members look for it there first. (The folder of ipc sockets stays the same.) */
+static bool last_port(struct ps_run *run, char out[512])
 {
     struct ps_error ignored;
     struct ps_meeting meeting;
@@ -32,20 +33,15 @@ static bool last_endpoint(struct ps_run *run, char out[512])
         free(text);
     }
     free(path);
-    if (found && !strncmp(meeting.endpoint, "tcp://", 6)) {
+    found = found && !strncmp(meeting.endpoint, "tcp://", 6);
+    if (found)
         snprintf(out, 512, "tcp://%.200s%s", run->config.cluster.interface, strrchr(meeting.endpoint, ':'));
-    } else if (found && !strncmp(meeting.endpoint, "ipc://", 6)) {
-        snprintf(out, 512, "%s", meeting.endpoint);
-        run->socket_folder = ps_meeting_folder(&meeting);
-    } else {
-        found = false;
-    }
     return found;
 }
 
 static int endpoint(struct ps_run *run, enum ps_transport transport, char out[512], struct ps_error *err)
 {
-    if (run->takeover && last_endpoint(run, out))
+    if (run->takeover && last_port(run, out))
         return 0;
     if (transport == PS_TRANSPORT_INPROC) {
         snprintf(out, 512, "inproc://run/coordinator");
@@ -55,7 +51,7 @@ static int endpoint(struct ps_run *run, enum ps_transport transport, char out[51
         else
             snprintf(out, 512, "tcp://%.200s:*", run->config.cluster.interface);
     } else {
-        int status = ps_socket_folder_make(&run->socket_folder, err);
+        int status = ps_sockets_make(run->state, &run->socket_folder, err);
         if (status)
             return status;
         snprintf(out, 512, "ipc://%.200s/coordinator", run->socket_folder);
@@ -175,7 +171,7 @@ void ps_run_close(struct ps_run *run, int code, const char *reason)
     ps_order_fini(&run->order);
     ps_dataset_close(&run->dataset);
     if (run->socket_folder)
-        ps_folder_remove(run->socket_folder, &ignored);
+        ps_sockets_remove(run->state);
     if (run->folder) {
         char *meeting = ps_format("%s/coordinator", run->state);
         unlink(meeting);
