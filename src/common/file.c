@@ -31,31 +31,58 @@ static char *folder_of(const char *path)
     return folder;
 }
 
+int ps_folder_open(struct ps_folder *folder, const char *path, struct ps_error *err)
+{
+    *folder = (struct ps_folder){.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (folder->fd < 0)
+        return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot open the folder %s", path);
+    folder->path = ps_strdup(path);
+    return 0;
+}
+
+void ps_folder_close(struct ps_folder *folder)
+{
+    if (folder->fd >= 0)
+        close(folder->fd);
+    free(folder->path);
+    *folder = (struct ps_folder){.fd = -1};
+}
+
+/* Makes names in the folder durable. */
+static int sync_folder(const struct ps_folder *folder, struct ps_error *err)
+{
+    if (fsync(folder->fd) && errno != EINVAL && errno != EROFS) /* some file systems know no fsync of a folder */
+        return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot make names in the folder %s durable", folder->path);
+    return 0;
+}
+
 /* All of the bytes, however many calls the system wants; a signal in between is no error. */
-static int write_all(int fd, const char *path, const unsigned char *data, size_t size, struct ps_error *err)
+static int write_all(struct ps_writer *w, const unsigned char *data, size_t size, struct ps_error *err)
 {
     while (size) {
-        ssize_t n = write(fd, data, size);
+        ssize_t n = write(w->fd, data, size);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write %s", path);
+            return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write %s/%s", w->folder.path, w->name);
         data += n;
         size -= (size_t)n;
     }
     return 0;
 }
 
-static int writer_open(struct ps_writer *w, const char *path, mode_t mode, struct ps_error *err)
+/* Takes the folder over, whatever the result. */
+static int writer_open(struct ps_writer *w, struct ps_folder folder, const char *name, mode_t mode, struct ps_error *err)
 {
-    char *temporary = ps_format("%s.tmp", path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    char *temporary = ps_format("%s.tmp", name);
+    int fd = openat(folder.fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     if (fd < 0) {
-        int status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot create %s", temporary);
+        int status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot create %s/%s", folder.path, temporary);
+        ps_folder_close(&folder);
         free(temporary);
         return status;
     }
-    *w = (struct ps_writer){.fd = fd, .path = ps_strdup(path), .temporary = temporary};
+    *w = (struct ps_writer){.fd = fd, .folder = folder, .name = ps_strdup(name), .temporary = temporary};
     w->buffer = ps_malloc(WRITE_BUFFER);
     w->hash = XXH64_createState();
     if (!w->hash)
@@ -64,14 +91,31 @@ static int writer_open(struct ps_writer *w, const char *path, mode_t mode, struc
     return 0;
 }
 
+/* A file by its whole path. */
+static int writer_open_at(struct ps_writer *w, const char *path, mode_t mode, struct ps_error *err)
+{
+    struct ps_folder folder;
+    const char *slash = strrchr(path, '/');
+    char *parent = folder_of(path);
+    int status = ps_folder_open(&folder, parent, err);
+    free(parent);
+    return status ? status : writer_open(w, folder, slash ? slash + 1 : path, mode, err);
+}
+
 int ps_writer_open(struct ps_writer *w, const char *path, struct ps_error *err)
 {
-    return writer_open(w, path, 0666, err);
+    return writer_open_at(w, path, 0666, err);
+}
+
+int ps_writer_open_in(struct ps_writer *w, const struct ps_folder *folder, const char *name, struct ps_error *err)
+{
+    struct ps_folder own = {.fd = fcntl(folder->fd, F_DUPFD_CLOEXEC, 0), .path = ps_strdup(folder->path)};
+    return writer_open(w, own, name, 0666, err);
 }
 
 static int flush(struct ps_writer *w, struct ps_error *err)
 {
-    int status = write_all(w->fd, w->path, w->buffer, w->used, err);
+    int status = write_all(w, w->buffer, w->used, err);
     w->used = 0;
     return status;
 }
@@ -88,7 +132,7 @@ int ps_writer_put(struct ps_writer *w, const void *data, size_t size, struct ps_
             return status;
     }
     if (size > WRITE_BUFFER)
-        return write_all(w->fd, w->path, data, size, err);
+        return write_all(w, data, size, err);
     memcpy(w->buffer + w->used, data, size);
     w->used += size;
     return 0;
@@ -101,11 +145,12 @@ uint64_t ps_writer_sum(const struct ps_writer *w)
 
 static void writer_free(struct ps_writer *w)
 {
-    free(w->path);
+    ps_folder_close(&w->folder);
+    free(w->name);
     free(w->temporary);
     free(w->buffer);
     XXH64_freeState(w->hash);
-    *w = (struct ps_writer){.fd = -1};
+    *w = (struct ps_writer){.fd = -1, .folder.fd = -1};
 }
 
 void ps_writer_abandon(struct ps_writer *w)
@@ -114,28 +159,27 @@ void ps_writer_abandon(struct ps_writer *w)
         return;
     if (w->fd >= 0)
         close(w->fd);
-    unlink(w->temporary);
+    unlinkat(w->folder.fd, w->temporary, 0);
     writer_free(w);
 }
 
 int ps_writer_commit(struct ps_writer *w, struct ps_error *err)
 {
+    const char *in = w->folder.path;
     int status = flush(w, err);
     if (!status && fsync(w->fd))
-        status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot make %s durable", w->path);
+        status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot make %s/%s durable", in, w->name);
     int fd = w->fd;
     w->fd = -1;
     if (close(fd) && !status)
-        status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot close %s", w->path);
-    if (!status && rename(w->temporary, w->path))
-        status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot rename %s to %s", w->temporary, w->path);
+        status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot close %s/%s", in, w->name);
+    if (!status && renameat(w->folder.fd, w->temporary, w->folder.fd, w->name))
+        status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot rename %s/%s to %s", in, w->temporary, w->name);
     if (status) {
         ps_writer_abandon(w);
         return status;
     }
-    char *folder = folder_of(w->path);
-    status = ps_folder_sync(folder, err);
-    free(folder);
+    status = sync_folder(&w->folder, err);
     writer_free(w);
     return status;
 }
@@ -143,7 +187,7 @@ int ps_writer_commit(struct ps_writer *w, struct ps_error *err)
 static int file_write(const char *path, mode_t mode, const void *data, size_t size, struct ps_error *err)
 {
     struct ps_writer w;
-    int status = writer_open(&w, path, mode, err);
+    int status = writer_open_at(&w, path, mode, err);
     if (status)
         return status;
     status = ps_writer_put(&w, data, size, err);
@@ -301,13 +345,12 @@ int ps_folder_make(const char *path, struct ps_error *err)
 
 int ps_folder_sync(const char *path, struct ps_error *err)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot open the folder %s", path);
-    int status = 0;
-    if (fsync(fd) && errno != EINVAL && errno != EROFS) /* some file systems know no fsync of a folder */
-        status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot make names in the folder %s durable", path);
-    close(fd);
+    struct ps_folder folder;
+    int status = ps_folder_open(&folder, path, err);
+    if (status)
+        return status;
+    status = sync_folder(&folder, err);
+    ps_folder_close(&folder);
     return status;
 }
 

@@ -11,11 +11,23 @@
 /* XXH64 of a block of bytes. */
 uint64_t ps_hash64(const void *data, size_t size, uint64_t seed);
 
+/* A folder that is held open, for what is to be put into this very folder later: where it has been removed that fails, also when
+ * another folder has its name by then. */
+struct ps_folder {
+    int fd;     /* -1: it is not open */
+    char *path; /* owned */
+};
+
+int ps_folder_open(struct ps_folder *folder, const char *path, struct ps_error *err);
+/* Harmless on {-1, NULL}. */
+void ps_folder_close(struct ps_folder *folder);
+
 /* A file being written under the name PATH.tmp: buffered, with a running XXH64 over everything put into it. It gets its
- * real name in ps_writer_commit and in no other way. */
+ * real name in ps_writer_commit and in no other way, and stays in the folder that it was begun in. */
 struct ps_writer {
     int fd;
-    char *path, *temporary; /* owned */
+    struct ps_folder folder; /* owned */
+    char *name, *temporary;  /* owned: in the folder */
     unsigned char *buffer;  /* owned */
     size_t used;
     uint64_t bytes; /* put so far */
@@ -23,6 +35,8 @@ struct ps_writer {
 };
 
 int ps_writer_open(struct ps_writer *writer, const char *path, struct ps_error *err);
+/* The same for a name in a folder. */
+int ps_writer_open_in(struct ps_writer *writer, const struct ps_folder *folder, const char *name, struct ps_error *err);
 int ps_writer_put(struct ps_writer *writer, const void *data, size_t size, struct ps_error *err);
 /* XXH64 of everything put so far. */
 uint64_t ps_writer_sum(const struct ps_writer *writer);

@@ -62,7 +62,7 @@ static int close_file(struct ps_dataset_writer *w, struct ps_writer *file, struc
 {
     PS_ASSERT(w->files < MAX_FILES);
     struct finished *f = &w->file[w->files++];
-    snprintf(f->name, sizeof f->name, "%s", strrchr(file->path, '/') + 1);
+    snprintf(f->name, sizeof f->name, "%s", file->name);
     f->bytes = file->bytes;
     f->sum = ps_writer_sum(file);
     return ps_writer_commit(file, err);

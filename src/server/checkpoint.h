@@ -29,12 +29,12 @@ struct ps_marks {
 
 struct ps_snapshot;
 
-/* Writes FOLDER/shard-NNN.rows (temporary name, fsync, rename) and tells its name, size and XXH64. `rows` are the
+/* Writes shard-NNN.rows into the folder (temporary name, fsync, rename) and tells its name, size and XXH64. `rows` are the
  * tables' rows, whose width is value and state; nobody changes them meanwhile, or they are the ones of a snapshot, which is NULL
  * otherwise. */
 int ps_checkpoint_write(const struct ps_marks *marks, const struct ps_table_spec *spec, uint32_t tables,
                         const struct ps_optimizer_spec *optimizer, const struct ps_rows *rows,
-                        struct ps_snapshot *snapshot, const char *folder, struct ps_file_entry *file,
+                        struct ps_snapshot *snapshot, const struct ps_folder *folder, struct ps_file_entry *file,
                         struct ps_error *err);
 
 /* The rows of one table in one slot: in the mapped file, or merged out of several. */

@@ -146,15 +146,13 @@ static int write_segments(struct ps_writer *w, const struct by_slot *group, uint
 
 int ps_checkpoint_write(const struct ps_marks *marks, const struct ps_table_spec *spec, uint32_t tables,
                         const struct ps_optimizer_spec *optimizer, const struct ps_rows *rows,
-                        struct ps_snapshot *snapshot, const char *folder, struct ps_file_entry *file,
+                        struct ps_snapshot *snapshot, const struct ps_folder *folder, struct ps_file_entry *file,
                         struct ps_error *err)
 {
     struct ps_writer w;
     struct ps_file_entry entry = {0};
     snprintf(entry.name, sizeof entry.name, "shard-%03u.rows", marks->shard);
-    char *path = ps_format("%s/%s", folder, entry.name);
-    int status = ps_writer_open(&w, path, err);
-    free(path);
+    int status = ps_writer_open_in(&w, folder, entry.name, err);
     if (status)
         return status;
     struct by_slot *group = ps_calloc(tables, sizeof *group);

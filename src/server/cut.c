@@ -90,7 +90,7 @@ static void wind_clock(struct ps_shard *s)
     memset(s->cut_of, 0, sizeof s->cut_of);
 }
 
-void ps_shard_cut_write(struct ps_shard *s, const char *folder, uint64_t since, uint64_t memory)
+void ps_shard_cut_write(struct ps_shard *s, const struct ps_folder *folder, uint64_t since, uint64_t memory)
 {
     double begin = ps_now();
     PS_ASSERT(s->cut.state == PS_CUT_AT_REACHED && !s->snapshot);

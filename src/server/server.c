@@ -31,7 +31,7 @@ struct server {
     uint64_t dropped; /* steps given up for the era that is loaded */
     struct cut {      /* the last one prepared */
         uint64_t id, since, memory;
-        char *folder; /* owned: where it is to be written; "" writes nothing */
+        struct ps_folder folder; /* owned: where it is to be written; not open where nothing is */
         enum { CUT_COMING, CUT_TAKEN, CUT_WRITTEN, CUT_FAILED } state;
         struct ps_lane_entry *lane; /* owned: those that had ended when it was taken */
         uint32_t lanes;
@@ -210,8 +210,8 @@ static void advance_cut(struct server *s)
             if (shard->lane[l].ended)
                 s->cut.lane[s->cut.lanes++] = (struct ps_lane_entry){l, shard->lane[l].lease, shard->lane[l].hwm};
         s->cut.state = CUT_TAKEN;
-        if (*s->cut.folder)
-            ps_shard_cut_write(shard, s->cut.folder, s->cut.since, s->cut.memory);
+        if (s->cut.folder.fd >= 0)
+            ps_shard_cut_write(shard, &s->cut.folder, s->cut.since, s->cut.memory);
         else
             ps_shard_cut_taken(shard);
         report_cut(s);
@@ -222,17 +222,34 @@ static void advance_cut(struct server *s)
     report_cut(s);
 }
 
+static void end_cut(struct server *s)
+{
+    ps_folder_close(&s->cut.folder);
+    free(s->cut.lane);
+}
+
 static void prepare_cut(struct server *s, const struct ps_control *m)
 {
     uint32_t lanes = s->shard.lanes;
     uint64_t limit[PS_MAX_LANES];
     struct ps_lane_entry lane[PS_MAX_LANES];
+    if (m->first == s->cut.id && s->cut.state == CUT_FAILED) { /* asked again */
+        report_cut(s);
+        return;
+    }
     if (!ps_shard_cut_prepare(&s->shard, m->first, m->code == 1, ps_now(), limit))
         return;
     if (s->cut.id != m->first) {
-        free(s->cut.folder), free(s->cut.lane);
-        s->cut = (struct cut){.id = m->first, .since = m->since, .memory = m->count, .folder = ps_strdup(m->text)};
+        end_cut(s);
+        s->cut = (struct cut){.id = m->first, .since = m->since, .memory = m->count, .folder.fd = -1};
         s->cut.lane = ps_calloc(lanes, sizeof *s->cut.lane);
+        /* Before the coordinator hears from us: if it has given us up by the time we write, that is another folder of this name. */
+        if (*m->text && ps_folder_open(&s->cut.folder, m->text, &s->cut.err)) {
+            s->cut.state = CUT_FAILED;
+            ps_shard_cut_end(&s->shard, m->first);
+            report_cut(s);
+            return;
+        }
     }
     for (uint32_t l = 0; l < lanes; l++)
         lane[l] = (struct ps_lane_entry){.lane = l, .lease = s->shard.lane[l].lease, .position = limit[l]};
@@ -398,6 +415,7 @@ int ps_server_run(const struct ps_server_options *o, struct ps_error *err)
     err = err ? err : &local;
     struct server *s = ps_calloc(1, sizeof *s);
     s->net = o->net;
+    s->cut.folder.fd = -1;
     struct ps_control welcome = {0};
     char bound[256];
     uint64_t incarnation = ps_net_incarnation();
@@ -430,7 +448,7 @@ int ps_server_run(const struct ps_server_options *o, struct ps_error *err)
     }
     ps_membership_leave(s->member, status ? -status : 0, status ? err->text : "");
     ps_socket_close(s->data);
-    free(s->cut.folder), free(s->cut.lane);
+    end_cut(s);
     free(s);
     return status;
 }

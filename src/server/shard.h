@@ -138,7 +138,7 @@ bool ps_shard_cut_at(struct ps_shard *shard, uint64_t id, const uint64_t *positi
 bool ps_shard_cut_reached(struct ps_shard *shard);
 /* Takes the snapshot of a cut that has been reached, and begins to write it into `folder` (snapshot.h): the rows that have changed
  * since the cut `since`, or all where that is 0 or not known here. Without hold the limits fall. */
-void ps_shard_cut_write(struct ps_shard *shard, const char *folder, uint64_t since, uint64_t memory);
+void ps_shard_cut_write(struct ps_shard *shard, const struct ps_folder *folder, uint64_t since, uint64_t memory);
 /* What came of it, when ps_snapshot_ready says so: the file and what it cost, or an error. */
 int ps_shard_cut_written(struct ps_shard *shard, struct ps_file_entry *file, struct ps_cost *cost, struct ps_error *err);
 /* Nothing is written for this cut; without hold the limits fall. */

@@ -25,7 +25,6 @@ struct table {
 
 struct ps_snapshot {
     struct ps_snapshot_plan plan;
-    char *folder;          /* owned */
     struct table *table;   /* owned */
     struct ps_rows *view;  /* owned: the tables as they were; chunks are shared with the live ones */
     uint8_t clock;         /* of rows that have changed since */
@@ -92,7 +91,7 @@ static bool wait_for_room(struct ps_snapshot *s)
     if (late && !s->given_up) {
         s->given_up = true;
         ps_fail(&s->err, PS_EXIT_STORAGE, "%s could not be written as fast as rows changed: training had waited %.0f s for it, "
-                "with %.0f MiB of rows kept; raise checkpoint.memory", s->folder, s->waited,
+                "with %.0f MiB of rows kept; raise checkpoint.memory", s->plan.folder->path, s->waited,
                 (double)s->plan.memory / (1 << 20));
     }
     return !s->given_up;
@@ -213,7 +212,7 @@ static void *write_file(void *arg)
     struct ps_snapshot *s = arg;
     const struct ps_snapshot_plan *p = &s->plan;
     struct ps_error err;
-    int status = ps_checkpoint_write(&p->marks, p->spec, p->tables, p->optimizer, s->view, s, s->folder, &s->file, &err);
+    int status = ps_checkpoint_write(&p->marks, p->spec, p->tables, p->optimizer, s->view, s, p->folder, &s->file, &err);
     enter(s);
     if (status && !s->given_up)
         s->err = err;
@@ -230,7 +229,6 @@ struct ps_snapshot *ps_snapshot_take(const struct ps_snapshot_plan *plan)
 {
     struct ps_snapshot *s = ps_calloc(1, sizeof *s);
     s->plan = *plan;
-    s->folder = ps_strdup(plan->folder);
     s->place = ps_calloc(PLACES, sizeof *s->place);
     s->table = ps_calloc(plan->tables, sizeof *s->table);
     s->view = ps_calloc(plan->tables, sizeof *s->view);
@@ -293,7 +291,7 @@ int ps_snapshot_end(struct ps_snapshot *s, struct ps_file_entry *file, struct ps
     pthread_mutex_destroy(&s->turn);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->room);
-    free(s->folder), free(s->place), free(s->table), free(s->view), free(s);
+    free(s->place), free(s->table), free(s->view), free(s);
     return status;
 }
 

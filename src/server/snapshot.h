@@ -17,7 +17,7 @@
 struct ps_snapshot;
 
 struct ps_snapshot_plan {
-    const char *folder;
+    const struct ps_folder *folder; /* borrowed */
     struct ps_marks marks; /* taken over */
     const struct ps_table_spec *spec; /* borrowed, as all below */
     uint32_t tables;
@@ -27,7 +27,7 @@ struct ps_snapshot_plan {
     uint64_t memory; /* bytes of copies, at most */
 };
 
-/* The clock that the rows have afterwards is one more; it must be below 255. The folder's name is copied. */
+/* The clock that the rows have afterwards is one more; it must be below 255. */
 struct ps_snapshot *ps_snapshot_take(const struct ps_snapshot_plan *plan);
 /* Whether the file is written, or the snapshot has failed: ps_snapshot_end will not wait. */
 bool ps_snapshot_ready(const struct ps_snapshot *snapshot);

@@ -220,6 +220,11 @@ int rename(const char *from, const char *to)
     return rules && at("rename", 0) ? no_room() : REAL(rename)(from, to);
 }
 
+int renameat(int in, const char *from, int to_in, const char *to)
+{
+    return rules && at("rename", 0) ? no_room() : REAL(renameat)(in, from, to_in, to);
+}
+
 int link(const char *from, const char *to)
 {
     return rules && at("link", 0) ? no_room() : REAL(link)(from, to);

@@ -97,17 +97,24 @@ static inline void fixture_manifest(const struct ps_shard *shard, uint64_t cut, 
     free(m.lane);
 }
 
+/* Writes the row file of a shard. */
+static inline void fixture_write(const struct ps_marks *marks, const struct ps_shard *shard, const char *folder, struct ps_file_entry *file)
+{
+    struct ps_folder in;
+    struct ps_error err;
+    assert_int_equal(ps_folder_open(&in, folder, &err), 0);
+    assert_int_equal(ps_checkpoint_write(marks, shard->spec, shard->tables, &shard->optimizer, shard->rows, NULL, &in, file, &err), 0);
+    ps_folder_close(&in);
+}
+
 /* Writes the row files of n shards and their manifest. */
 static inline void fixture_checkpoint(struct ps_shard *shard, uint32_t n, uint64_t cut, const char *folder)
 {
     struct ps_file_entry file[PS_MAX_SHARDS];
-    struct ps_error err;
     for (uint32_t i = 0; i < n; i++) {
         struct ps_marks marks;
         ps_shard_marks(&shard[i], cut, &marks);
-        assert_int_equal(ps_checkpoint_write(&marks, shard[i].spec, shard[i].tables, &shard[i].optimizer, shard[i].rows,
-                                             NULL, folder, &file[i], &err),
-                         0);
+        fixture_write(&marks, &shard[i], folder, &file[i]);
         ps_marks_fini(&marks);
     }
     fixture_manifest(&shard[0], cut, file, n, folder);

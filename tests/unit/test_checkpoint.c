@@ -172,6 +172,7 @@ static void segments_are_sorted(void **state)
     struct ps_manifest_lane place = {0};
     struct ps_file_entry file;
     struct ps_checkpoint c;
+    struct ps_folder in;
     struct ps_error err;
     struct ps_rows rows;
     char *folder = fixture_folder();
@@ -183,7 +184,9 @@ static void segments_are_sorted(void **state)
         ps_rows_make(&rows, &key, 1, &row, &fresh);
         *row = (float)key;
     }
-    assert_int_equal(ps_checkpoint_write(&marks, &spec, 1, &sgd, &rows, NULL, folder, &file, &err), 0);
+    assert_int_equal(ps_folder_open(&in, folder, &err), 0);
+    assert_int_equal(ps_checkpoint_write(&marks, &spec, 1, &sgd, &rows, NULL, &in, &file, &err), 0);
+    ps_folder_close(&in);
     struct ps_manifest m = {.run = 1,
                             .cut = 1,
                             .lanes = 1,
@@ -327,9 +330,7 @@ static void files_of_other_checkpoints_are_refused(void **state)
     for (int i = 0; i < 2; i++) {
         ps_shard_marks(&shard[0], 5, &marks);
         marks.shard = (uint32_t)i;
-        assert_int_equal(ps_checkpoint_write(&marks, shard->spec, shard->tables, &shard->optimizer, shard->rows, NULL, folder,
-                                             &file[i], &err),
-                         0);
+        fixture_write(&marks, &shard[0], folder, &file[i]);
         ps_marks_fini(&marks);
     }
     fixture_manifest(&shard[0], 5, file, 2, folder);
@@ -338,9 +339,7 @@ static void files_of_other_checkpoints_are_refused(void **state)
     for (int i = 0; i < 2; i++) {
         ps_shard_marks(&shard[1], i ? 5 : 4, &marks);
         marks.v += (uint64_t)i;
-        assert_int_equal(ps_checkpoint_write(&marks, shard[1].spec, shard->tables, &shard->optimizer, shard[1].rows,
-                                             NULL, folder, &file[1], &err),
-                         0);
+        fixture_write(&marks, &shard[1], folder, &file[1]);
         ps_marks_fini(&marks);
         fixture_manifest(&shard[0], 5, file, 2, folder);
         assert_int_equal(use(folder, &err), -PS_EXIT_DATA);

@@ -474,16 +474,13 @@ static void a_silent_coordinator_ends_the_server(void **state)
 static void a_folder_that_cannot_be_written_is_named(void **state)
 {
     struct cluster c;
-    struct ps_lane_entry lane[LANES] = {{.lane = 0, .position = 5}, {.lane = 1, .position = 5}};
     char *folder = "/proc/penstock-cannot-write-here";
-    struct ps_control prepare = {.kind = PS_CUT_PREPARE, .first = 1, .text = folder},
-                      at = {.kind = PS_CUT_AT, .first = 1, .text = folder, .lane = lane, .lane_count = LANES};
+    struct ps_control prepare = {.kind = PS_CUT_PREPARE, .first = 1, .text = folder};
     cluster_open(&c, 1, 60);
     begin(&c, "", 1);
     train(&c);
-    ask(&c, &prepare, PS_CUT_LIMIT);
     for (int i = 0; i < 2; i++) { /* asked again: answered again */
-        ask(&c, &at, PS_CUT_ABORT);
+        ask(&c, &prepare, PS_CUT_ABORT);
         assert_int_equal(c.answer[0].code, PS_EXIT_STORAGE);
         assert_non_null(strstr(c.answer[0].text, folder));
     }

@@ -40,7 +40,15 @@ static void fill(struct ps_rows *rows, uint64_t count)
         set(rows, i * 7919 % count, 0);
 }
 
-static struct ps_snapshot *take(struct ps_rows *rows, const char *folder, uint64_t cut, uint8_t since, uint64_t memory)
+static struct ps_folder opened(const char *path)
+{
+    struct ps_folder folder;
+    struct ps_error err;
+    assert_int_equal(ps_folder_open(&folder, path, &err), 0);
+    return folder;
+}
+
+static struct ps_snapshot *take(struct ps_rows *rows, const struct ps_folder *folder, uint64_t cut, uint8_t since, uint64_t memory)
 {
     struct ps_snapshot_plan plan = {.folder = folder,
                                     .marks = {.run = 1, .cut = cut, .lanes = 1, .since = since ? cut - 1 : 0},
@@ -120,10 +128,12 @@ static struct ps_cost write_disturbed(uint64_t memory)
     struct ps_cost cost;
     struct ps_error err;
     struct ps_rows rows;
+    struct ps_folder in = opened(folder);
     fill(&rows, ROWS);
-    struct ps_snapshot *snapshot = take(&rows, folder, 1, 0, memory);
+    struct ps_snapshot *snapshot = take(&rows, &in, 1, 0, memory);
     disturb(&rows, snapshot, 1, 50000);
     assert_int_equal(ps_snapshot_end(snapshot, &file, &cost, &err), 0);
+    ps_folder_close(&in);
     assert_true(cost.memory < (8 << 20));
     write_manifest(folder, 1, &file);
     expect_rows(folder, ROWS, 0);
@@ -154,32 +164,41 @@ static void what_cannot_be_written_stops_nobody(void **state)
     struct ps_error err;
     struct ps_rows rows;
     fill(&rows, ROWS);
-    struct ps_snapshot *snapshot = take(&rows, "/proc/penstock-cannot-write-here", 1, 0, 1);
+    /* the folder has been removed since, and made anew for another server's file of the same name */
+    char *folder = fixture_folder(), *temporary = ps_format("%s/shard-000.rows.tmp", folder), *written = ps_format("%s/shard-000.rows", folder);
+    struct ps_folder in = opened(folder);
+    assert_int_equal(ps_folder_remove(folder, &err), 0);
+    assert_int_equal(mkdir(folder, 0777), 0);
+    assert_int_equal(ps_file_write(temporary, "theirs", 6, &err), 0);
+    struct ps_snapshot *snapshot = take(&rows, &in, 1, 0, 1);
     disturb(&rows, snapshot, 1, 50000);
     assert_int_equal(ps_snapshot_end(snapshot, &file, &cost, &err), -PS_EXIT_STORAGE);
-    assert_non_null(strstr(err.text, "/proc/penstock-cannot-write-here"));
+    assert_non_null(strstr(err.text, temporary));
+    assert_int_equal(access(written, F_OK), -1);
+    assert_int_equal(unlink(temporary), 0);
+    ps_folder_close(&in);
     /* one that is not wanted any more leaves nothing behind */
-    char *folder = fixture_folder();
-    snapshot = take(&rows, folder, 2, 0, 4096);
+    in = opened(folder);
+    snapshot = take(&rows, &in, 2, 0, 4096);
     for (uint64_t i = 0; i < 100; i++)
         set(&rows, i, 2);
     ps_snapshot_cancel(snapshot);
     assert_null(rows.guard);
     set(&rows, 5, 3);
-    char *temporary = ps_format("%s/shard-000.rows.tmp", folder);
     assert_int_not_equal(access(temporary, F_OK), 0);
     /* and the next one is whole */
     for (uint64_t i = 0; i < ROWS; i++)
         set(&rows, i, 4);
     uint32_t count = rows.count;
-    snapshot = take(&rows, folder, 3, 0, 4096);
+    snapshot = take(&rows, &in, 3, 0, 4096);
     disturb(&rows, snapshot, 5, 50000);
     assert_int_equal(ps_snapshot_end(snapshot, &file, &cost, &err), 0);
+    ps_folder_close(&in);
     write_manifest(folder, 3, &file);
     expect_rows(folder, count, 4);
     ps_rows_fini(&rows);
     assert_int_equal(ps_folder_remove(folder, NULL), 0);
-    free(folder), free(temporary);
+    free(folder), free(temporary), free(written);
 }
 
 /* A run's folder with a full checkpoint and two that hold what has changed, and a full one of the same state as the last: all under
@@ -199,13 +218,15 @@ static char *make_chain(int *times)
     for (int cut = 1; cut <= CUTS; cut++) {
         char *folder = ps_format("%s/%d", run, cut);
         assert_int_equal(mkdir(folder, 0777), 0);
-        struct ps_snapshot *snapshot = take(&rows, folder, (uint64_t)cut, cut == CUTS ? 0 : since, 64);
+        struct ps_folder in = opened(folder);
+        struct ps_snapshot *snapshot = take(&rows, &in, (uint64_t)cut, cut == CUTS ? 0 : since, 64);
         since = rows.clock;
         for (uint64_t i = 0; cut < CUTS - 1 && i < FEW; i += 3 * (uint64_t)cut) { /* meanwhile: for the next one */
             set(&rows, i, cut);
             times[i] = cut;
         }
         assert_int_equal(ps_snapshot_end(snapshot, &file, &cost, &err), 0);
+        ps_folder_close(&in);
         write_chained(folder, (uint64_t)cut, cut == 1 || cut == CUTS ? 0 : (uint64_t)cut - 1, &file);
         free(folder);
     }
@@ -289,7 +310,9 @@ static void every_byte_of_the_chain_counts(void **state)
     char *second = ps_format("%s/2", run);
     ps_rows_init(&rows, WIDTH);
     set(&rows, 1, 1);
-    assert_int_equal(ps_snapshot_end(take(&rows, second, 9, 0, 64), &file, &cost, &err), 0);
+    struct ps_folder in = opened(second);
+    assert_int_equal(ps_snapshot_end(take(&rows, &in, 9, 0, 64), &file, &cost, &err), 0);
+    ps_folder_close(&in);
     write_manifest(second, 9, &file);
     assert_int_equal(ps_checkpoint_open(&c, third, &err), -PS_EXIT_DATA);
     assert_non_null(strstr(err.text, "another one than it was"));
@@ -310,6 +333,7 @@ static void the_clock_begins_anew(void **state)
     fixture_welcome(&welcome, &map, 1, 0, PS_SYNC, 1, &adagrad);
     assert_int_equal(ps_shard_init(&shard, &welcome, 1, NULL, NULL, &err), 0);
     assert_int_equal(ps_shard_load(&shard, 1, 1, "", NULL, 0, &err), 0);
+    struct ps_folder in = opened(folder);
     uint64_t key = 3, limit[1], full = 0;
     float *row;
     uint32_t fresh;
@@ -322,10 +346,11 @@ static void the_clock_begins_anew(void **state)
         assert_true(ps_shard_cut_at(&shard, cut, limit));
         shard.lane[0].ended = true; /* nothing is to come */
         assert_true(ps_shard_cut_reached(&shard));
-        ps_shard_cut_write(&shard, folder, cut - 1, 1 << 20);
+        ps_shard_cut_write(&shard, &in, cut - 1, 1 << 20);
         assert_int_equal(ps_shard_cut_written(&shard, &file, &cost, &err), 0);
         full += file.bytes > 200;
     }
+    ps_folder_close(&in);
     assert_int_equal(full, 2); /* the first, and once anew */
     ps_shard_fini(&shard);
     assert_int_equal(ps_folder_remove(folder, NULL), 0);
