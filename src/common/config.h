@@ -15,6 +15,13 @@ enum { PS_MAX_LOSS_WEIGHTS = 8, PS_MAX_K = 16, PS_CONFIG_PATH = 4096 };
 enum ps_cascade { PS_CASCADE_PROB, PS_CASCADE_LOGIT_AVG, PS_CASCADE_LOGIT_SUM, PS_CASCADE_NONE };
 enum ps_unit { PS_UNIT_DEFAULT, PS_UNIT_PAPER, PS_UNIT_CODE };
 enum ps_sampling { PS_SAMPLING_PER_BEHAVIOUR, PS_SAMPLING_UNION };
+enum ps_negatives {
+    PS_NEGATIVES_DEFAULT,
+    PS_NEGATIVES_UNIFORM,
+    PS_NEGATIVES_POPULARITY,
+    PS_NEGATIVES_LEVEL,
+    PS_NEGATIVES_SUPPORTIVE
+};
 enum ps_mask { PS_MASK_NONE, PS_MASK_TARGET, PS_MASK_ANY };
 enum ps_ties { PS_TIES_STANDARD, PS_TIES_EXPECTED, PS_TIES_CONSERVATIVE };
 enum ps_transport { PS_TRANSPORT_AUTO, PS_TRANSPORT_INPROC, PS_TRANSPORT_IPC, PS_TRANSPORT_TCP };
@@ -46,6 +53,8 @@ struct ps_config {
         int batch;     /* samples of a micro-batch, negatives included */
         int negatives; /* per positive sample */
         enum ps_sampling sampling;
+        enum ps_negatives negatives_from;
+        double popularity_exponent, unobserved_share;
         int lanes;
         int consistency; /* PS_ASYNC, PS_SYNC or PS_BOUNDED + s */
         uint64_t seed;

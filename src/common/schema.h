@@ -38,7 +38,7 @@ struct ps_key {
     const struct ps_choice *choices; /* ended by a NULL name */
 };
 
-enum { PS_KEY_LIMIT = 64 }; /* there are fewer keys than this */
+enum { PS_KEY_LIMIT = 96 }; /* there are fewer keys than this */
 extern const struct ps_key ps_keys[];
 extern const int ps_key_count;
 

@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/vector.h"
-
-enum { REJECTIONS = 64, RADIX_BITS = 11, DRAWN = 4, BLOCK = 8, SCAN_LONGEST = 512 };
+enum { RADIX_BITS = 11 };
 
 /* Scratch for making ids unique: a small open-addressing table, so that memory does not grow with the number of ids. */
 struct ps_unique {
@@ -141,12 +139,15 @@ int ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *dataset
         batcher->share[r] = config->train.sampling == PS_SAMPLING_UNION
                                 ? 1 : (double)dataset->train[r].interactions / (double)PS_MAX(entries, 1);
     }
+    enum ps_negatives from = config->train.negatives_from;
+    ps_sampler_init(&batcher->sampler, from == PS_NEGATIVES_DEFAULT ? PS_NEGATIVES_UNIFORM : from, dataset, 0, config);
     batcher->unique = unique_new(batcher->capacity);
     return 0;
 }
 
 void ps_batcher_fini(struct ps_batcher *batcher)
 {
+    ps_sampler_fini(&batcher->sampler);
     unique_free(batcher->unique);
     *batcher = (struct ps_batcher){0};
 }
@@ -174,81 +175,6 @@ void ps_batch_fini(struct ps_batch *batch)
         free(batch->label[r]), free(batch->weight[r]);
     free(batch->users.key), free(batch->items.key);
     *batch = (struct ps_batch){0};
-}
-
-/* An item that the user has touched under no behaviour: uniform, by rejection; for users who touched nearly everything by
- * a scan from a random start, which ends. False where there is none. */
-static bool draw_negative(const struct ps_dataset *dataset, struct ps_random *random, uint32_t user, uint32_t *item)
-{
-    for (int i = 0; i < REJECTIONS; i++) {
-        *item = (uint32_t)ps_random_below(random, dataset->items);
-        if (!ps_dataset_seen(dataset, user, *item))
-            return true;
-    }
-    uint32_t start = (uint32_t)ps_random_below(random, dataset->items);
-    for (uint64_t i = 0; i < dataset->items; i++) {
-        *item = (uint32_t)((start + i) % dataset->items);
-        if (!ps_dataset_seen(dataset, user, *item))
-            return true;
-    }
-    return false;
-}
-
-/* One register on most processors: where a block is more, GCC 12 keeps it in memory. */
-typedef uint32_t block __attribute__((vector_size(BLOCK * sizeof(uint32_t)), aligned(sizeof(uint32_t))));
-
-/* Whether one of the items is among n (a multiple of BLOCK) others. A list is compared as a whole, since every step of a search
- * would wait for the one before. */
-PS_VECTOR static bool any_in(const uint32_t *list, uint64_t n, const uint32_t item[DRAWN])
-{
-    block found = {0};
-    for (uint64_t i = 0; i < n; i += BLOCK) {
-        block x = *(const block *)(list + i);
-        found |= (block)(x == item[0]) | (block)(x == item[1]) | (block)(x == item[2]) | (block)(x == item[3]);
-    }
-    uint32_t any = 0;
-    for (int j = 0; j < BLOCK; j++)
-        any |= found[j];
-    return any;
-}
-
-/* False where the user has touched none of the items. True where he may have: the last block reaches into the next user's
- * list, and long lists are left to a search. */
-static bool maybe_seen(const struct ps_dataset *dataset, uint32_t user, const uint32_t item[DRAWN])
-{
-    bool maybe = false;
-    for (uint32_t b = 0; b < dataset->behaviours; b++) {
-        const struct ps_history *h = &dataset->train[b];
-        uint64_t first = h->offset[user], n = h->offset[user + 1] - first, blocks = (n + BLOCK - 1) / BLOCK;
-        maybe |= n > SCAN_LONGEST || first + blocks * BLOCK > h->interactions || any_in(h->item + first, blocks * BLOCK, item);
-    }
-    return maybe;
-}
-
-/* Draws `count` negatives of the user, together as long as none has to be rejected: the items are the same as one by one.
- * Returns how many there are: fewer only where the user has touched everything. */
-static int draw_negatives(const struct ps_dataset *dataset, struct ps_random *random, uint32_t user, int count,
-                          uint32_t *item)
-{
-    int done = 0;
-    while (done < count) {
-        struct ps_random before = *random;
-        uint32_t some[DRAWN];
-        int n = PS_MIN(count - done, (int)DRAWN);
-        memset(some, 0xff, sizeof some);
-        for (int k = 0; k < n; k++)
-            some[k] = (uint32_t)ps_random_below(random, dataset->items);
-        if (!maybe_seen(dataset, user, some)) {
-            memcpy(item + done, some, (size_t)n * sizeof *item);
-            done += n;
-            continue;
-        }
-        *random = before;
-        for (int k = 0; k < n; k++, done++)
-            if (!draw_negative(dataset, random, user, &item[done]))
-                return done;
-    }
-    return done;
 }
 
 /* The user's lists are somewhere in the mapped columns: asked for some positives ahead, first where they are, then they. */
@@ -289,7 +215,8 @@ void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const st
             if ((whole ? behaviours - 1 : strongest(entry[i].behaviours)) != level)
                 continue;
             batch->item[n] = entry[i].item;
-            int drawn = draw_negatives(batcher->dataset, &random, entry[i].user, batcher->negatives, batch->item + n + 1);
+            int drawn = batcher->sampler.draw(&batcher->sampler, &random, entry[i].user, (uint32_t)strongest(entry[i].behaviours),
+                                              batcher->negatives, batch->item + n + 1);
             for (int j = 0; j <= drawn; j++) {
                 batch->user[n] = entry[i].user;
                 for (int r = 0; r <= level; r++) {

@@ -11,6 +11,7 @@
 #include "data/dataset.h"
 #include "worker/model.h"
 #include "worker/order.h"
+#include "worker/sampler.h"
 
 /* Distinct ids of one kind, in the order of the wire: by shard, ascending within a shard. Owned arrays. */
 struct ps_keys {
@@ -38,6 +39,7 @@ struct ps_batcher {
     enum ps_sampling sampling;
     double loss_weight[PS_MAX_BEHAVIOURS]; /* lambda_r, summing to 1 */
     double share[PS_MAX_BEHAVIOURS];       /* of the entries of an epoch, by behaviour; 1 under union sampling */
+    struct ps_sampler sampler;
     struct ps_unique *unique;              /* owned scratch */
 };
 
@@ -54,8 +56,8 @@ void ps_batch_fini(struct ps_batch *batch);
 
 /* Fills the batch from `count` (at most batcher->positives) entries.
  * Sampling (recommenders.md A3): under `per_behaviour` an interaction of behaviour r trains r's head alone, and its term of the loss is
- * lambda_r times the mean over r's samples; under `union` a pair trains all heads with its vector of labels. Negatives are drawn
- * uniformly from the items that the user has touched under no behaviour. */
+ * lambda_r times the mean over r's samples; under `union` a pair trains all heads with its vector of labels. Every positive is followed
+ * by its negatives, as the sampler draws them. */
 void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
                     const struct ps_entry *entry, int count, uint32_t epoch, uint32_t lane, uint64_t position);
 
