@@ -83,7 +83,7 @@ static double work(struct ps_net *net, const char *endpoint, const struct ps_con
     struct ps_control welcome = {0}, message;
     struct ps_error err;
     struct ps_client client;
-    struct ps_batcher batcher = {.capacity = config->train.batch, .behaviours = 1};
+    struct ps_batcher batcher = {.capacity = config->train.batch, .recipe = {.heads = 1}};
     uint64_t incarnation = ps_net_incarnation();
     struct ps_membership_options options = {.net = net, .coordinator = endpoint, .role = PS_ROLE_WORKER, .incarnation = incarnation,
                                             .endpoint = "", .start_timeout = 30, .coordinator_timeout = 60};

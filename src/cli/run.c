@@ -75,8 +75,6 @@ int ps_run_plan(struct ps_run *run, struct ps_error *err)
     const struct ps_config *config = &run->config;
     int status = ps_dataset_open(config->data.path, &run->dataset, err);
     if (!status)
-        status = ps_batcher_check(&run->dataset, config, err);
-    if (!status)
         status = ps_model_init(&run->model, config->model.name, config, &run->dataset, err);
     return status;
 }
@@ -126,7 +124,7 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
         .behaviours = run->dataset.behaviours,
         .held_out = {[PS_SPLIT_VALID] = held_out(config, run->dataset.valid_count),
                      [PS_SPLIT_TEST] = held_out(config, run->dataset.test_count)},
-        .epoch_samples = ps_order_entries(&run->dataset, config->train.sampling) * (uint64_t)(1 + config->train.negatives),
+        .epoch_samples = ps_recipe_entries(&run->model.recipe, &run->dataset) * (uint64_t)(1 + config->train.negatives),
         .lane_batches = lane_batches,
         .lane_batches_of = run,
         .fingerprint = run->dataset.fingerprint,
@@ -134,7 +132,7 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
         .quiet = quiet,
         .token = run->token,
         .interrupted = interrupted};
-    ps_order_init(&run->order, &run->dataset, config);
+    ps_order_init(&run->order, &run->dataset, config, &run->model.recipe);
     status = ps_coordinator_open(&options, &run->coordinator, err);
     if (status)
         return status;

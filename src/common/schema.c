@@ -48,6 +48,12 @@ const struct ps_key ps_keys[] = {
     {"model.loss_weights", LIST(PS_KEY_REALS, model.loss_weights, model.loss_weights_count, PS_MAX_LOSS_WEIGHTS),
      AT_LEAST_0, .initial = "[]",
      .doc = "Weight of each behaviour's loss, weakest behaviour first; empty gives all the same."},
+    {"model.loss",
+     CHOICE(model.loss, {"default", PS_LOSS_DEFAULT}, {"bce", PS_LOSS_BCE}, {"bpr", PS_LOSS_BPR},
+            {"squared", PS_LOSS_SQUARED}),
+     .initial = "default",
+     .doc = "Loss of a sample (bce: cross-entropy, squared) or of a positive beside a negative (bpr); default is the "
+            "model's own."},
     {"model.l2", REAL(model.l2), AT_LEAST_0, .initial = "0",
      .doc = "L2 penalty on the embeddings of a batch's users and items."},
     {"model.init_scale", REAL(model.init_scale), ABOVE_0, .initial = "0.01",

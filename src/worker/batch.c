@@ -107,42 +107,22 @@ static void unique_begin(struct ps_unique *u)
     u->count = 0;
 }
 
-int ps_batcher_check(const struct ps_dataset *dataset, const struct ps_config *config, struct ps_error *err)
+void ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *dataset, const struct ps_config *config,
+                     const struct ps_recipe *recipe)
 {
-    int given = config->model.loss_weights_count;
-    if (given && given != (int)dataset->behaviours)
-        return ps_fail(err, PS_EXIT_USAGE, "model.loss_weights has %d values, but the dataset %s has %u behaviours; give "
-                       "one weight each, weakest first", given, dataset->path, dataset->behaviours);
-    return 0;
-}
-
-int ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *dataset, const struct ps_config *config,
-                    struct ps_error *err)
-{
-    uint32_t behaviours = dataset->behaviours;
-    int given = config->model.loss_weights_count, status = ps_batcher_check(dataset, config, err);
-    if (status)
-        return status;
     *batcher = (struct ps_batcher){.dataset = dataset,
+                                   .recipe = *recipe,
                                    .seed = config->train.seed,
-                                   .behaviours = behaviours,
                                    .capacity = config->train.batch,
                                    .negatives = config->train.negatives,
-                                   .positives = config->train.batch / (1 + config->train.negatives),
-                                   .sampling = config->train.sampling};
-    double sum = 0;
-    for (uint32_t r = 0; r < behaviours; r++)
-        sum += given ? config->model.loss_weights[r] : 1;
-    uint64_t entries = ps_order_entries(dataset, config->train.sampling);
-    for (uint32_t r = 0; r < behaviours; r++) {
-        batcher->loss_weight[r] = (given ? config->model.loss_weights[r] : 1) / sum;
-        batcher->share[r] = config->train.sampling == PS_SAMPLING_UNION
-                                ? 1 : (double)dataset->train[r].interactions / (double)PS_MAX(entries, 1);
+                                   .positives = config->train.batch / (1 + config->train.negatives)};
+    uint64_t entries = ps_recipe_entries(recipe, dataset);
+    for (uint32_t r = recipe->first; r < dataset->behaviours; r++) {
+        double share = (double)dataset->train[r].interactions / (double)PS_MAX(entries, 1);
+        batcher->share[r] = recipe->sampling == PS_SAMPLING_UNION ? 1 : PS_MAX(share, 1e-12);
     }
-    enum ps_negatives from = config->train.negatives_from;
-    ps_sampler_init(&batcher->sampler, from == PS_NEGATIVES_DEFAULT ? PS_NEGATIVES_UNIFORM : from, dataset, 0, config);
+    ps_sampler_init(&batcher->sampler, recipe->negatives_from, dataset, recipe->first, config);
     batcher->unique = unique_new(batcher->capacity);
-    return 0;
 }
 
 void ps_batcher_fini(struct ps_batcher *batcher)
@@ -160,7 +140,8 @@ void ps_batch_init(struct ps_batch *batch, const struct ps_batcher *batcher)
     batch->item = ps_calloc(n, sizeof *batch->item);
     batch->user_row = ps_calloc(n, sizeof *batch->user_row);
     batch->item_row = ps_calloc(n, sizeof *batch->item_row);
-    for (uint32_t r = 0; r < batcher->behaviours; r++) {
+    batch->behind = ps_calloc(n, sizeof *batch->behind);
+    for (int r = 0; r < batcher->recipe.heads; r++) {
         batch->label[r] = ps_calloc(n, sizeof(real));
         batch->weight[r] = ps_calloc(n, sizeof(real));
     }
@@ -170,7 +151,7 @@ void ps_batch_init(struct ps_batch *batch, const struct ps_batcher *batcher)
 
 void ps_batch_fini(struct ps_batch *batch)
 {
-    free(batch->user), free(batch->item), free(batch->user_row), free(batch->item_row);
+    free(batch->user), free(batch->item), free(batch->user_row), free(batch->item_row), free(batch->behind);
     for (int r = 0; r < PS_MAX_BEHAVIOURS; r++)
         free(batch->label[r]), free(batch->weight[r]);
     free(batch->users.key), free(batch->items.key);
@@ -200,38 +181,60 @@ static int strongest(uint32_t behaviours)
     return 31 - __builtin_clz(behaviours);
 }
 
+/* One positive and its negatives under the heads up to `head`: labels, and weights before the batch's mean is known. */
+static void label_group(struct ps_batch *batch, const struct ps_batcher *batcher, const struct ps_entry *entry, int head,
+                        int size)
+{
+    bool whole = batcher->recipe.sampling == PS_SAMPLING_UNION, pairs = ps_recipe_pairs(&batcher->recipe);
+    bool single = batcher->recipe.heads == 1; /* whose weights differ from sample to sample */
+    int behaviour = strongest(entry->behaviours);
+    double emphasis = single ? batcher->recipe.loss_weight[behaviour] / batcher->share[behaviour] : 1;
+    for (int j = 0; j < size; j++) {
+        int n = batch->n++;
+        batch->user[n] = entry->user;
+        batch->behind[n] = (uint32_t)j;
+        for (int r = 0; r <= head; r++) {
+            bool positive = single || (entry->behaviours >> r & 1);
+            batch->label[r][n] = !j && positive;
+            bool counts = (whole || r == head) && (!pairs || (j && positive));
+            batch->weight[r][n] = counts ? (real)emphasis : 0;
+        }
+    }
+}
+
+/* Positives of the strongest behaviour first, each followed by its negatives. Returns how many pairs there are. */
+static int draw_samples(struct ps_batch *batch, struct ps_batcher *batcher, struct ps_random *random,
+                        const struct ps_entry *entry, int count)
+{
+    const struct ps_recipe *recipe = &batcher->recipe;
+    int pairs = 0;
+    batch->n = 0;
+    for (int head = recipe->heads - 1; head >= 0; head--) {
+        for (int i = 0; i < count; i++) {
+            prefetch_lists(batcher->dataset, entry, i, count);
+            int behaviour = strongest(entry[i].behaviours);
+            if ((recipe->sampling == PS_SAMPLING_UNION ? recipe->heads - 1 : PS_MIN(behaviour, recipe->heads - 1)) != head)
+                continue;
+            batch->item[batch->n] = entry[i].item;
+            int drawn = batcher->sampler.draw(&batcher->sampler, random, entry[i].user, (uint32_t)behaviour,
+                                              batcher->negatives, batch->item + batch->n + 1);
+            label_group(batch, batcher, &entry[i], head, 1 + drawn);
+            pairs += drawn;
+        }
+        batch->need[head] = batch->n; /* samples whose strongest needed head is this one or above */
+    }
+    return pairs;
+}
+
 void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
                     const struct ps_entry *entry, int count, uint32_t epoch, uint32_t lane, uint64_t position)
 {
     struct ps_random random = ps_random_stream(batcher->seed, PS_RANDOM_SAMPLE, epoch, lane, position);
-    int behaviours = (int)batcher->behaviours, n = 0;
-    bool whole = batcher->sampling == PS_SAMPLING_UNION;
-    int level_end[PS_MAX_BEHAVIOURS] = {0}; /* samples whose strongest needed behaviour is r or above */
-
-    /* Positives of the strongest behaviour first, each followed by its negatives. */
-    for (int level = behaviours - 1; level >= 0; level--) {
-        for (int i = 0; i < count; i++) {
-            prefetch_lists(batcher->dataset, entry, i, count);
-            if ((whole ? behaviours - 1 : strongest(entry[i].behaviours)) != level)
-                continue;
-            batch->item[n] = entry[i].item;
-            int drawn = batcher->sampler.draw(&batcher->sampler, &random, entry[i].user, (uint32_t)strongest(entry[i].behaviours),
-                                              batcher->negatives, batch->item + n + 1);
-            for (int j = 0; j <= drawn; j++) {
-                batch->user[n] = entry[i].user;
-                for (int r = 0; r <= level; r++) {
-                    batch->label[r][n] = !j && (entry[i].behaviours >> r & 1);
-                    batch->weight[r][n] = whole || r == level;
-                }
-                n++;
-            }
-        }
-        level_end[level] = n;
-    }
-    batch->n = n;
-    for (int r = 0; r < behaviours; r++) {
-        batch->need[r] = level_end[r];
-        real scale = (real)(batcher->loss_weight[r] / (PS_MAX(batcher->share[r], 1e-12) * PS_MAX(n, 1)));
+    const struct ps_recipe *recipe = &batcher->recipe;
+    int pairs = draw_samples(batch, batcher, &random, entry, count), n = batch->n;
+    int terms = PS_MAX(ps_recipe_pairs(recipe) ? pairs : n, 1);
+    for (int r = 0; r < recipe->heads; r++) {
+        real scale = (real)(recipe->heads == 1 ? 1.0 / terms : recipe->loss_weight[r] / (batcher->share[r] * terms));
         for (int i = 0; i < batch->need[r]; i++)
             batch->weight[r][i] *= scale;
     }
@@ -247,15 +250,30 @@ void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const st
     unique_finish(batcher->unique, PS_ROUTE_ITEM, map, &batch->items, batch->item_row, n);
 }
 
-void ps_batch_tile(const struct ps_batch *batch, uint32_t behaviours, int first, int count, struct ps_tile *tile)
+static int tile_end(const struct ps_batch *batch, bool pairs, int first, int most)
 {
-    tile->n = count;
+    int end = PS_MIN(first + most, batch->n);
+    if (!pairs || end == batch->n)
+        return end;
+    int group = end - (int)batch->behind[end]; /* where the positive of the sample at the end is */
+    if (group > first)
+        return group;
+    while (end < batch->n && batch->behind[end])
+        end++;
+    return end;
+}
+
+void ps_batch_tile(const struct ps_batch *batch, const struct ps_batcher *batcher, int first, int most,
+                   struct ps_tile *tile)
+{
+    tile->n = tile_end(batch, ps_recipe_pairs(&batcher->recipe), first, most) - first;
     tile->user = batch->user + first;
     tile->item = batch->item + first;
     tile->user_row = batch->user_row + first;
     tile->item_row = batch->item_row + first;
-    for (uint32_t r = 0; r < behaviours; r++) {
-        tile->need[r] = PS_MIN(PS_MAX(batch->need[r] - first, 0), count);
+    tile->behind = batch->behind + first;
+    for (int r = 0; r < batcher->recipe.heads; r++) {
+        tile->need[r] = PS_MIN(PS_MAX(batch->need[r] - first, 0), tile->n);
         tile->label[r] = batch->label[r] + first;
         tile->weight[r] = batch->weight[r] + first;
     }

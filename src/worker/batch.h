@@ -24,44 +24,43 @@ struct ps_batch {
     int n; /* samples: pairs of user and item */
     uint32_t *user, *item;
     uint32_t *user_row, *item_row; /* indices into users.key and items.key */
-    int need[PS_MAX_BEHAVIOURS];   /* see struct ps_tile: samples are ordered so that behaviour r needs the first need[r] */
+    uint32_t *behind;              /* see struct ps_tile, as for: */
+    int need[PS_MAX_BEHAVIOURS];
     real *label[PS_MAX_BEHAVIOURS], *weight[PS_MAX_BEHAVIOURS];
     struct ps_keys users, items;
 };
 
 struct ps_batcher {
     const struct ps_dataset *dataset; /* borrowed */
+    struct ps_recipe recipe;
     uint64_t seed;
-    uint32_t behaviours;
     int capacity;  /* samples */
     int positives; /* of a full micro-batch */
     int negatives; /* for each positive */
-    enum ps_sampling sampling;
-    double loss_weight[PS_MAX_BEHAVIOURS]; /* lambda_r, summing to 1 */
-    double share[PS_MAX_BEHAVIOURS];       /* of the entries of an epoch, by behaviour; 1 under union sampling */
+    double share[PS_MAX_BEHAVIOURS]; /* of the entries of an epoch, by behaviour; 1 under union sampling */
     struct ps_sampler sampler;
-    struct ps_unique *unique;              /* owned scratch */
+    struct ps_unique *unique; /* owned scratch */
 };
 
-/* Whether batches of the dataset can be made as configured: PS_EXIT_USAGE where the number of loss weights is not the dataset's
- * number of behaviours. */
-int ps_batcher_check(const struct ps_dataset *dataset, const struct ps_config *config, struct ps_error *err);
-/* Errors: those of ps_batcher_check. */
-int ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *dataset, const struct ps_config *config,
-                    struct ps_error *err);
+void ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *dataset, const struct ps_config *config,
+                     const struct ps_recipe *recipe);
 void ps_batcher_fini(struct ps_batcher *batcher);
 
 void ps_batch_init(struct ps_batch *batch, const struct ps_batcher *batcher);
 void ps_batch_fini(struct ps_batch *batch);
 
 /* Fills the batch from `count` (at most batcher->positives) entries.
- * Sampling (recommenders.md A3): under `per_behaviour` an interaction of behaviour r trains r's head alone, and its term of the loss is
- * lambda_r times the mean over r's samples; under `union` a pair trains all heads with its vector of labels. Every positive is followed
- * by its negatives, as the sampler draws them. */
+ * Sampling (recommenders.md A3): under `per_behaviour` an interaction of behaviour r trains r's head alone, and its term
+ * of the loss is lambda_r times the mean over r's samples; under `union` a pair trains all heads with its vector of
+ * labels. Every positive is followed by its negatives, as the sampler draws them. A model with a single head has all
+ * samples there, with those same weights. Where the recipe compares pairs, the mean is over pairs: a negative has the weight of
+ * its pair, which is 0 under a head whose behaviour the positive lacks, and a positive has none. */
 void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
                     const struct ps_entry *entry, int count, uint32_t epoch, uint32_t lane, uint64_t position);
 
-/* Samples [first, first + count) of the batch as the model sees them; rows and param are filled by the caller. */
-void ps_batch_tile(const struct ps_batch *batch, uint32_t behaviours, int first, int count, struct ps_tile *tile);
+/* The tile that begins at sample `first`: `most` samples (fewer at the batch's end), or what comes nearest to it where
+ * no positive may be parted from its negatives; rows and param are filled by the caller. */
+void ps_batch_tile(const struct ps_batch *batch, const struct ps_batcher *batcher, int first, int most,
+                   struct ps_tile *tile);
 
 #endif

@@ -30,7 +30,11 @@ int ps_model_init(struct ps_model *model, const char *name, const struct ps_conf
     if (!class_)
         return refuse_name(name, err);
     *model = (struct ps_model){.class_ = class_, .config = config, .dataset = dataset};
-    int status = class_->init(model, err);
+    int status = 0;
+    if (class_->forward)
+        status = ps_recipe_init(&model->recipe, name, &class_->recipe, config, dataset, err);
+    if (!status)
+        status = class_->init(model, err);
     if (status < 0)
         ps_model_fini(model);
     return status;

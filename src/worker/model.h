@@ -11,19 +11,22 @@
 #include "common/table.h"
 #include "data/dataset.h"
 #include "worker/nn/nn.h"
+#include "worker/recipe.h"
 
 struct ps_model;
 
-/* A tile of a micro-batch, as the model sees it. Samples are ordered so that a sample which needs behaviour r (its
- * loss, or that of a stronger behaviour through the cascade) comes before those that do not: behaviour r's unit runs on
- * samples [0, need[r]) only, and need[0] = n >= need[1] >= ... Under `sampling: union` all are n. */
+/* A tile of a micro-batch, as the model sees it. Each positive is followed by its negatives. Samples are ordered so
+ * that a sample which needs head r (its loss, or that of a stronger behaviour through the cascade) comes before those
+ * that do not: head r's unit runs on samples [0, need[r]) only, and need[0] = n >= need[1] >= ... Under `sampling:
+ * union` all are n. */
 struct ps_tile {
     int n;
     const uint32_t *user, *item;         /* n dense ids */
     const uint32_t *user_row, *item_row; /* n indices into rows[] of the user and item tables */
-    int need[PS_MAX_BEHAVIOURS];
+    const uint32_t *behind; /* n: how many samples before it a sample's positive is; 0: it is one itself */
+    int need[PS_MAX_BEHAVIOURS];           /* by head */
     const real *label[PS_MAX_BEHAVIOURS];  /* need[r] labels in {0, 1} */
-    const real *weight[PS_MAX_BEHAVIOURS]; /* need[r] loss weights: loss weight of r x 1/(samples of the batch), or 0 */
+    const real *weight[PS_MAX_BEHAVIOURS]; /* need[r] loss weights, or 0: see batch.h */
     real sample_weight;         /* 1/(samples of the batch): the share of one sample in the L2 term, the batch's mean */
     const struct nn_rows *rows; /* by table index; unused for tensors */
     const struct nn_tensor *param; /* by table index; unused for row tables */
@@ -41,6 +44,7 @@ struct ps_score_input {
 struct ps_model_class {
     const char *name, *title, *source;
     const char *options; /* names of the model.* keys that it reads, separated by blanks */
+    struct ps_recipe_defaults recipe;
     /* Fills model->table[] and whatever private state is needed, from configuration and dataset counts. */
     int (*init)(struct ps_model *model, struct ps_error *err);
     void (*fini)(struct ps_model *model); /* frees model->state; also called after a failed init */
@@ -56,6 +60,7 @@ struct ps_model {
     const struct ps_model_class *class_;
     const struct ps_config *config;   /* borrowed */
     const struct ps_dataset *dataset; /* borrowed */
+    struct ps_recipe recipe;          /* set before the class's init */
     int tables;
     struct ps_table_spec table[PS_MAX_TABLES];
     void *state; /* owned by the class */

@@ -5,35 +5,26 @@
 
 #include "common/random.h"
 
-uint64_t ps_order_entries(const struct ps_dataset *dataset, enum ps_sampling sampling)
-{
-    if (sampling == PS_SAMPLING_UNION)
-        return dataset->union_pairs;
-    uint64_t total = 0;
-    for (uint32_t b = 0; b < dataset->behaviours; b++)
-        total += dataset->train[b].interactions;
-    return total;
-}
-
 static uint64_t block_entries(const struct ps_order *order, uint32_t block)
 {
     const struct ps_dataset *d = order->dataset;
     uint32_t first = d->block_user[block], end = d->block_user[block + 1];
-    if (order->sampling == PS_SAMPLING_UNION)
+    if (order->recipe.sampling == PS_SAMPLING_UNION)
         return d->union_offset[end] - d->union_offset[first];
     uint64_t total = 0;
-    for (uint32_t b = 0; b < d->behaviours; b++)
+    for (uint32_t b = order->recipe.first; b < d->behaviours; b++)
         total += d->train[b].offset[end] - d->train[b].offset[first];
     return total;
 }
 
-void ps_order_init(struct ps_order *order, const struct ps_dataset *dataset, const struct ps_config *config)
+void ps_order_init(struct ps_order *order, const struct ps_dataset *dataset, const struct ps_config *config,
+                   const struct ps_recipe *recipe)
 {
     *order = (struct ps_order){.dataset = dataset,
                                .seed = config->train.seed,
                                .window_size = config->data.shuffle_window ? config->data.shuffle_window : UINT64_MAX,
                                .lanes = (uint32_t)config->train.lanes,
-                               .sampling = config->train.sampling};
+                               .recipe = *recipe};
     order->block = ps_calloc(dataset->blocks, sizeof *order->block);
     order->window_first = ps_calloc(dataset->blocks + 1, sizeof *order->window_first);
     order->window_count = ps_calloc(dataset->blocks, sizeof *order->window_count);
@@ -105,8 +96,8 @@ static void append_block(const struct ps_order *order, uint32_t block, struct ps
 {
     const struct ps_dataset *d = order->dataset;
     for (uint32_t user = d->block_user[block]; user < d->block_user[block + 1]; user++) {
-        if (order->sampling == PS_SAMPLING_PER_BEHAVIOUR) {
-            for (uint32_t b = 0; b < d->behaviours; b++)
+        if (order->recipe.sampling == PS_SAMPLING_PER_BEHAVIOUR) {
+            for (uint32_t b = order->recipe.first; b < d->behaviours; b++)
                 for (uint64_t i = d->train[b].offset[user]; i < d->train[b].offset[user + 1]; i++)
                     w->entry[w->count++] = (struct ps_entry){user, d->train[b].item[i], 1u << b};
             continue;

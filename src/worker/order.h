@@ -8,8 +8,7 @@
 #ifndef PS_WORKER_ORDER_H
 #define PS_WORKER_ORDER_H
 
-#include "common/config.h"
-#include "data/dataset.h"
+#include "worker/recipe.h"
 
 /* One positive: under `per_behaviour` an interaction with one bit of behaviour, under `union` a pair with all its bits. */
 struct ps_entry {
@@ -29,7 +28,7 @@ struct ps_order {
     const struct ps_dataset *dataset; /* borrowed */
     uint64_t seed, window_size;
     uint32_t lanes;
-    enum ps_sampling sampling;
+    struct ps_recipe recipe;
     uint32_t epoch;         /* whose permutation the following two describe; 0: none yet */
     uint32_t *block;        /* owned: blocks in this epoch's order */
     uint64_t *window_first; /* owned: windows + 1 positions in `block` */
@@ -45,7 +44,8 @@ struct ps_cursor {
     uint64_t offset; /* of the lane's entries in that window */
 };
 
-void ps_order_init(struct ps_order *order, const struct ps_dataset *dataset, const struct ps_config *config);
+void ps_order_init(struct ps_order *order, const struct ps_dataset *dataset, const struct ps_config *config,
+                   const struct ps_recipe *recipe);
 void ps_order_fini(struct ps_order *order);
 /* Puts the cursor of `lane` before entry number `entry` of its stream in `epoch` (beyond the end: at the end). Returns how
  * many entries lie before it. */
@@ -56,7 +56,4 @@ int ps_order_next(struct ps_order *order, uint32_t epoch, uint32_t lane, struct 
                   struct ps_entry *out, struct ps_error *err);
 /* Micro-batches of `positives` entries that a lane has in an epoch. */
 uint64_t ps_order_batches(struct ps_order *order, uint32_t epoch, uint32_t lane, int positives);
-/* Entries of an epoch over all lanes. */
-uint64_t ps_order_entries(const struct ps_dataset *dataset, enum ps_sampling sampling);
-
 #endif

@@ -86,9 +86,8 @@ static void compute(struct ps_worker *w, struct ps_step *step)
     }
     double loss = 0;
     struct ps_tile tile = {.rows = rows, .param = param, .sample_weight = (real)(1.0 / PS_MAX(step->batch.n, 1))};
-    for (int first = 0; first < step->batch.n; first += w->config.train.tile) {
-        int count = PS_MIN(w->config.train.tile, step->batch.n - first);
-        ps_batch_tile(&step->batch, w->batcher.behaviours, first, count, &tile);
+    for (int first = 0; first < step->batch.n; first += tile.n) {
+        ps_batch_tile(&step->batch, &w->batcher, first, w->config.train.tile, &tile);
         nn_tape_reset(w->tape);
         struct nn_tensor *tile_loss = w->model.class_->forward(&w->model, w->tape, &tile);
         loss += (double)tile_loss->value[0];
@@ -257,17 +256,17 @@ static int prepare(struct ps_worker *w, const struct ps_worker_options *options,
                          "coordinator's to all hosts", w->config.data.path);
     if (!status)
         status = ps_model_init(&w->model, w->config.model.name, &w->config, &w->dataset, err);
-    if (!status)
-        status = ps_batcher_init(&w->batcher, &w->dataset, &w->config, err);
-    if (!status)
+    if (!status) {
+        ps_batcher_init(&w->batcher, &w->dataset, &w->config, &w->model.recipe);
         status = ps_client_init(&w->client, options->net, incarnation, welcome, &w->config, &w->batcher, err);
+    }
     if (status)
         return status;
     w->client.news = ps_worker_news;
     w->client.news_socket = ps_membership_socket(w->member);
     w->client.news_ctx = w;
     w->pace.at = ps_now();
-    ps_order_init(&w->order, &w->dataset, &w->config);
+    ps_order_init(&w->order, &w->dataset, &w->config, &w->model.recipe);
     w->tape = nn_tape_new();
     w->entry = ps_calloc((size_t)w->batcher.positives, sizeof *w->entry);
     w->lanes = welcome->lanes;

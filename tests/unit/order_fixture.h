@@ -7,6 +7,7 @@
 #include "common/config.h"
 #include "common/random.h"
 #include "prepare_fixture.h"
+#include "worker/recipe.h"
 
 enum { USERS = 400, ITEMS = 120, GREEDY = 0, MODEST = 1 };
 
@@ -51,6 +52,15 @@ static inline struct ps_config make_config(enum ps_sampling sampling, uint64_t w
     config.train.lanes = lanes;
     config.data.shuffle_window = window;
     return config;
+}
+
+/* The recipe of a model of that kind. */
+static inline struct ps_recipe recipe_of(const struct ps_config *config, const struct ps_dataset *dataset, enum ps_heads heads)
+{
+    struct ps_recipe recipe;
+    const struct ps_recipe_defaults defaults = {.heads = heads};
+    assert_int_equal(ps_recipe_init(&recipe, "tested", &defaults, config, dataset, &err), 0);
+    return recipe;
 }
 
 #endif

@@ -7,6 +7,7 @@ enum { SHARDS = 3, LANE = 2, EPOCH = 4 };
 struct setting {
     struct preparation p;
     struct ps_config config;
+    struct ps_recipe recipe;
     struct ps_slot_map map;
     struct ps_batcher batcher;
     struct ps_batch batch;
@@ -14,21 +15,27 @@ struct setting {
     int count;
 };
 
-static void begin(struct setting *s, struct ps_config config)
+static void begin_kind(struct setting *s, struct ps_config config, enum ps_heads heads)
 {
     make_dataset(&s->p);
     s->config = config;
     ps_slot_map_init(&s->map, SHARDS);
-    assert_int_equal(ps_batcher_init(&s->batcher, &s->p.d, &s->config, &err), 0);
+    s->recipe = recipe_of(&s->config, &s->p.d, heads);
+    ps_batcher_init(&s->batcher, &s->p.d, &s->config, &s->recipe);
     ps_batch_init(&s->batch, &s->batcher);
     s->entry = ps_calloc((size_t)s->batcher.positives, sizeof *s->entry);
     struct ps_order order;
     struct ps_cursor cursor;
-    ps_order_init(&order, &s->p.d, &s->config);
+    ps_order_init(&order, &s->p.d, &s->config, &s->recipe);
     ps_order_seek(&order, EPOCH, LANE, 0, &cursor);
     s->count = ps_order_next(&order, EPOCH, LANE, &cursor, s->batcher.positives, s->entry, &err);
     assert_int_equal(s->count, s->batcher.positives);
     ps_order_fini(&order);
+}
+
+static void begin(struct setting *s, struct ps_config config)
+{
+    begin_kind(s, config, PS_HEADS_EACH);
 }
 
 static void end(struct setting *s)
@@ -89,7 +96,7 @@ static void per_behaviour_labels_and_weights(void **state)
     assert_int_equal(b->need[1], of_level[2] + of_level[1]);
     assert_int_equal(b->need[0], b->n);
 
-    uint64_t entries = ps_order_entries(&s.p.d, PS_SAMPLING_PER_BEHAVIOUR);
+    uint64_t entries = ps_recipe_entries(&s.recipe, &s.p.d);
     for (int n = 0; n < b->n; n++) {
         int level = n < b->need[2] ? 2 : n < b->need[1] ? 1 : 0;
         bool positive = ps_dataset_seen(&s.p.d, b->user[n], b->item[n]);
@@ -113,7 +120,7 @@ static void weights_sum_to_lambda(void **state)
     struct setting s;
     begin(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR));
     struct ps_order order;
-    ps_order_init(&order, &s.p.d, &s.config);
+    ps_order_init(&order, &s.p.d, &s.config, &s.recipe);
     double sum[3] = {0}, batches = 0;
     for (uint32_t lane = 0; lane < order.lanes; lane++) {
         struct ps_cursor cursor;
@@ -268,7 +275,7 @@ static void same_name_same_batch(void **state)
     begin(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR));
     build(&s, EPOCH, LANE, 9);
     again = s;
-    assert_int_equal(ps_batcher_init(&again.batcher, &s.p.d, &s.config, &err), 0); /* another worker */
+    ps_batcher_init(&again.batcher, &s.p.d, &s.config, &s.recipe); /* another worker */
     ps_batch_init(&again.batch, &again.batcher);
     build(&again, EPOCH, LANE, 8); /* which has built others before */
     assert_memory_not_equal(again.batch.item, s.batch.item, (size_t)s.batch.n * sizeof *s.batch.item);
@@ -299,12 +306,11 @@ static void tiles_cover_the_batch(void **state)
     begin(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR));
     build(&s, EPOCH, LANE, 0);
     int need[3] = {0};
-    for (int first = 0; first < s.batch.n; first += 64) {
-        struct ps_tile tile;
-        int count = PS_MIN(64, s.batch.n - first);
-        ps_batch_tile(&s.batch, 3, first, count, &tile);
-        assert_int_equal(tile.n, count);
-        assert_int_equal(tile.need[0], count);
+    struct ps_tile tile;
+    for (int first = 0; first < s.batch.n; first += tile.n) {
+        ps_batch_tile(&s.batch, &s.batcher, first, 64, &tile);
+        assert_int_equal(tile.n, PS_MIN(64, s.batch.n - first));
+        assert_int_equal(tile.need[0], tile.n);
         assert_ptr_equal(tile.user_row, s.batch.user_row + first);
         assert_ptr_equal(tile.weight[1], s.batch.weight[1] + first);
         for (int r = 0; r < 3; r++)
@@ -315,14 +321,115 @@ static void tiles_cover_the_batch(void **state)
     end(&s);
 }
 
-static void wrong_number_of_weights_is_refused(void **state)
+/* One score for all behaviours: every sample is its, with the weight of its behaviour. */
+static void shared_head(void **state)
+{
+    struct setting s;
+    begin_kind(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR), PS_HEADS_SHARED);
+    build(&s, EPOCH, LANE, 0);
+    assert_int_equal(s.batch.need[0], s.batch.n);
+    uint64_t entries = ps_recipe_entries(&s.recipe, &s.p.d);
+    int n = 0;
+    for (int i = 0; i < s.count; i++) {
+        int level = strongest_of(s.entry[i].behaviours);
+        double want = lambda[level] * (double)entries / (double)s.p.d.train[level].interactions / s.batch.n;
+        assert_int_equal(s.batch.item[n], s.entry[i].item);
+        do {
+            assert_true(s.batch.label[0][n] == (s.batch.behind[n] ? 0 : 1));
+            assert_true(fabs(s.batch.weight[0][n] - want) <= 1e-6 * want);
+            assert_int_equal(s.batch.user[n], s.entry[i].user);
+        } while (s.batch.behind[++n] && n < s.batch.n);
+    }
+    assert_int_equal(n, s.batch.n);
+    end(&s);
+}
+
+/* The target alone: its weights are those of a mean, whatever model.loss_weights says. */
+static void target_head(void **state)
+{
+    struct setting s;
+    begin_kind(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR), PS_HEADS_TARGET);
+    build(&s, EPOCH, LANE, 0);
+    for (int n = 0; n < s.batch.n; n++) {
+        assert_true(fabs(s.batch.weight[0][n] * s.batch.n - 1) < 1e-6);
+        assert_int_equal(s.batch.label[0][n], ps_dataset_has(&s.p.d, 2, s.batch.user[n], s.batch.item[n]));
+    }
+    end(&s);
+}
+
+/* Pairs: the weight of a pair is its negative's; the pairs' weights sum to 1 where all behaviours weigh alike. */
+static void pairs_weigh_their_negatives(void **state)
+{
+    struct setting s;
+    struct ps_config config = weighted(PS_SAMPLING_PER_BEHAVIOUR);
+    config.model.loss = PS_LOSS_BPR;
+    begin_kind(&s, config, PS_HEADS_TARGET);
+    build(&s, EPOCH, LANE, 0);
+    double sum = 0;
+    for (int n = 0; n < s.batch.n; n++) {
+        assert_int_equal(s.batch.behind[n] == 0, ps_dataset_has(&s.p.d, 2, s.batch.user[n], s.batch.item[n]));
+        assert_true((s.batch.weight[0][n] == 0) == (s.batch.behind[n] == 0));
+        sum += s.batch.weight[0][n];
+    }
+    assert_true(fabs(sum - 1) < 1e-4);
+    end(&s);
+}
+
+/* Under union sampling a pair counts under the heads whose behaviour its positive has. */
+static void pairs_of_all_heads(void **state)
+{
+    struct setting s;
+    struct ps_config config = weighted(PS_SAMPLING_UNION);
+    config.model.loss = PS_LOSS_BPR;
+    begin(&s, config);
+    build(&s, EPOCH, LANE, 0);
+    for (int r = 0; r < 3; r++)
+        for (int n = 0; n < s.batch.n; n++) {
+            uint32_t positive = (uint32_t)n - s.batch.behind[n];
+            bool counts = s.batch.behind[n] && ps_dataset_has(&s.p.d, (uint32_t)r, s.batch.user[n], s.batch.item[positive]);
+            assert_int_equal(s.batch.weight[r][n] > 0, counts);
+        }
+    end(&s);
+}
+
+/* No tile begins with a negative, and every one holds as much as it may, or a single positive with more than that. */
+static void tiles_keep_pairs_together(void **state)
+{
+    struct setting s;
+    struct ps_config config = weighted(PS_SAMPLING_PER_BEHAVIOUR);
+    config.model.loss = PS_LOSS_BPR;
+    begin(&s, config);
+    build(&s, EPOCH, LANE, 0);
+    for (int most = 1; most <= 2000; most = most * 3 + 1) {
+        struct ps_tile tile;
+        int first = 0;
+        for (; first < s.batch.n; first += tile.n) {
+            ps_batch_tile(&s.batch, &s.batcher, first, most, &tile);
+            assert_true(tile.n > 0 && tile.behind == s.batch.behind + first && tile.behind[0] == 0);
+            assert_true(tile.n <= PS_MAX(most, 5));
+            assert_true(first + tile.n == s.batch.n || tile.n > most - 5);
+        }
+        assert_int_equal(first, s.batch.n);
+    }
+    end(&s);
+}
+
+static void impossible_recipes_are_refused(void **state)
 {
     struct setting s;
     begin(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR));
-    struct ps_batcher batcher;
+    struct ps_recipe recipe;
+    struct ps_recipe_defaults each = {PS_HEADS_EACH, 0, 0}, shared = {PS_HEADS_SHARED, 0, PS_LOSS_BPR};
     s.config.model.loss_weights_count = 2;
-    assert_int_equal(ps_batcher_init(&batcher, &s.p.d, &s.config, &err), -PS_EXIT_USAGE);
+    assert_int_equal(ps_recipe_init(&recipe, "m", &each, &s.config, &s.p.d, &err), -PS_EXIT_USAGE);
     assert_non_null(strstr(err.text, "loss_weights"));
+    s.config = weighted(PS_SAMPLING_UNION);
+    assert_int_equal(ps_recipe_init(&recipe, "m", &shared, &s.config, &s.p.d, &err), -PS_EXIT_USAGE);
+    assert_non_null(strstr(err.text, "train.sampling is union"));
+    s.config = weighted(PS_SAMPLING_PER_BEHAVIOUR);
+    s.config.train.negatives = 0;
+    assert_int_equal(ps_recipe_init(&recipe, "m", &shared, &s.config, &s.p.d, &err), -PS_EXIT_USAGE);
+    assert_non_null(strstr(err.text, "train.negatives is 0"));
     end(&s);
 }
 
@@ -338,7 +445,12 @@ int main(void)
         FOLDER_TEST(large_ids_are_sorted),
         FOLDER_TEST(same_name_same_batch),
         FOLDER_TEST(tiles_cover_the_batch),
-        FOLDER_TEST(wrong_number_of_weights_is_refused),
+        FOLDER_TEST(shared_head),
+        FOLDER_TEST(target_head),
+        FOLDER_TEST(pairs_weigh_their_negatives),
+        FOLDER_TEST(pairs_of_all_heads),
+        FOLDER_TEST(tiles_keep_pairs_together),
+        FOLDER_TEST(impossible_recipes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,6 +51,19 @@ static void test_loss_far_out(void **state)
 }
 
 /* A diverged value must reach the loss. */
+static void test_pairs_far_out(void **state)
+{
+    struct nn_tape *tape = nn_tape_new();
+    const float z[] = {-500, 500, 500, -500}, weight[] = {0, 1, 0, 1};
+    const uint32_t behind[] = {0, 1, 0, 1};
+    float grad[4] = {0};
+    struct nn_tensor *loss = nn_bpr(tape, nn_leaf(tape, 4, 1, z, grad), behind, weight);
+    nn_backward(tape, loss);
+    assert_true(fabsf(loss->value[0] - 1000) < 1e-3f);
+    assert_true(grad[0] == -1 && grad[1] == 1 && fabsf(grad[2]) < 1e-37f && fabsf(grad[3]) < 1e-37f);
+    nn_tape_free(tape);
+}
+
 static void test_nan_survives_relu(void **state)
 {
     struct nn_tape *tape = nn_tape_new();
@@ -204,6 +217,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_exponential),
         cmocka_unit_test(test_logarithm),
         cmocka_unit_test(test_loss_far_out),
+        cmocka_unit_test(test_pairs_far_out),
         cmocka_unit_test(test_nan_survives_relu),
         cmocka_unit_test(test_bits_do_not_depend_on_width),
         cmocka_unit_test(test_arena),

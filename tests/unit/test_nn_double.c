@@ -24,6 +24,8 @@ struct operation {
 /* Duplicate ids, within and across the samples; every row of a table of 4 is used. */
 static const uint32_t index_p[SAMPLES] = {0, 2, 2, 1, 0, 3}, index_q[SAMPLES] = {3, 1, 1, 0, 3, 2};
 static const double label[SAMPLES] = {1, 0, 0, 1, 1, 0}, weight[SAMPLES] = {0.5, 0.25, 1, 0.75, 2, 1.5};
+/* Two negatives, then one, then a positive without any. */
+static const uint32_t behind[SAMPLES] = {0, 1, 2, 0, 1, 0};
 
 static struct nn_lookup lookup_of(struct nn_tape *tape, const struct nn_tensor *table, const uint32_t *index, int first)
 {
@@ -62,6 +64,8 @@ OPERATION(op_head) { ONE(nn_sigmoid(tape, nn_head(tape, nn_mul(tape, in[0], in[0
 OPERATION(op_lookup) { ONE(nn_lookup(tape, lookup_of(tape, in[0], index_p, 1), SAMPLES, 3)); }
 OPERATION(op_l2_rows) { ONE(nn_l2_rows(tape, lookup_of(tape, in[0], index_p, 1), SAMPLES, 3, 0.3)); }
 OPERATION(op_bce_logits) { ONE(nn_bce_logits(tape, in[0], label, weight)); }
+OPERATION(op_squared) { ONE(nn_squared(tape, in[0], label, weight)); }
+OPERATION(op_bpr) { ONE(nn_bpr(tape, in[0], behind, weight)); }
 OPERATION(op_bce) { ONE(nn_bce(tape, in[0], label, weight)); }
 /* clang-format on */
 
@@ -121,6 +125,8 @@ static const struct operation operations[] = {
     {"gmf, one table", {{4, 3}, {3, 1}}, op_gmf_one_table, -1, 1},
     {"bce_logits", {{SAMPLES, 1}}, op_bce_logits, -6, 6},
     {"bce", {{SAMPLES, 1}}, op_bce, 0.05, 0.95},
+    {"squared", {{SAMPLES, 1}}, op_squared, -2, 2},
+    {"bpr", {{SAMPLES, 1}}, op_bpr, -6, 6},
 };
 
 /* The objective: a random projection of all outputs, by a node of the test's own. */

@@ -4,6 +4,12 @@
 
 enum { CHUNK = 37 };
 
+static void begin_order(struct ps_order *order, const struct ps_dataset *dataset, const struct ps_config *config)
+{
+    struct ps_recipe recipe = recipe_of(config, dataset, PS_HEADS_EACH);
+    ps_order_init(order, dataset, config, &recipe);
+}
+
 struct stream {
     struct ps_entry *entry; /* owned */
     uint64_t count, capacity;
@@ -44,7 +50,7 @@ static void every_interaction_once(enum ps_sampling sampling)
     for (size_t w = 0; w < PS_COUNT(windows); w++) {
         struct ps_config config = make_config(sampling, windows[w], lanes_of[w]);
         struct ps_order order;
-        ps_order_init(&order, &p.d, &config);
+        begin_order(&order, &p.d, &config);
         memset(seen, 0, USERS * sizeof *seen);
         uint64_t total = 0;
         for (uint32_t lane = 0; lane < order.lanes; lane++) {
@@ -63,7 +69,7 @@ static void every_interaction_once(enum ps_sampling sampling)
             }
             free(s.entry);
         }
-        assert_int_equal(total, ps_order_entries(&p.d, sampling));
+        assert_int_equal(total, ps_recipe_entries(&order.recipe, &p.d));
         for (uint32_t user = 0; user < USERS; user++)
             for (uint32_t item = 0; item < ITEMS; item++)
                 assert_int_equal(seen[user][item], ps_dataset_seen(&p.d, user, item));
@@ -83,6 +89,34 @@ static void union_every_pair_once(void **state)
     every_interaction_once(PS_SAMPLING_UNION);
 }
 
+/* A model of the target alone reads its interactions and no others. */
+static void target_alone(void **state)
+{
+    struct preparation p;
+    make_dataset(&p);
+    for (size_t w = 0; w < PS_COUNT(windows); w++) {
+        struct ps_config config = make_config(PS_SAMPLING_PER_BEHAVIOUR, windows[w], 7);
+        struct ps_recipe recipe = recipe_of(&config, &p.d, PS_HEADS_TARGET);
+        struct ps_order order;
+        ps_order_init(&order, &p.d, &config, &recipe);
+        uint64_t total = 0;
+        for (uint32_t lane = 0; lane < order.lanes; lane++) {
+            struct stream s = read_lane(&order, 1, lane);
+            assert_int_equal(ps_order_batches(&order, 1, lane, 10), (s.count + 9) / 10);
+            total += s.count;
+            for (uint64_t i = 0; i < s.count; i++) {
+                assert_int_equal(s.entry[i].behaviours, 4);
+                assert_true(ps_dataset_has(&p.d, 2, s.entry[i].user, s.entry[i].item));
+            }
+            free(s.entry);
+        }
+        assert_int_equal(total, p.d.train[2].interactions);
+        assert_int_equal(ps_recipe_entries(&recipe, &p.d), total);
+        ps_order_fini(&order);
+    }
+    ps_dataset_close(&p.d);
+}
+
 /* A lane taken up anywhere goes on as if read from its start, also by another worker, whose order is fresh. */
 static void seek_equals_reading_on(void **state)
 {
@@ -91,11 +125,11 @@ static void seek_equals_reading_on(void **state)
     for (size_t w = 0; w < PS_COUNT(windows); w++) {
         struct ps_config config = make_config(PS_SAMPLING_PER_BEHAVIOUR, windows[w], 7);
         struct ps_order order, fresh;
-        ps_order_init(&order, &p.d, &config);
+        begin_order(&order, &p.d, &config);
         struct stream s = read_lane(&order, 2, 5);
         uint64_t step = PS_MAX(s.count / 9, 1);
         for (uint64_t from = 0; from <= s.count; from += step) {
-            ps_order_init(&fresh, &p.d, &config);
+            begin_order(&fresh, &p.d, &config);
             struct ps_cursor cursor;
             struct ps_entry got[CHUNK];
             ps_order_seek(&fresh, 2, 5, from, &cursor);
@@ -124,7 +158,7 @@ static void interleaved_lanes_do_not_disturb_each_other(void **state)
     make_dataset(&p);
     struct ps_config config = make_config(PS_SAMPLING_PER_BEHAVIOUR, 1, 3);
     struct ps_order order;
-    ps_order_init(&order, &p.d, &config);
+    begin_order(&order, &p.d, &config);
     struct stream want[3];
     for (uint32_t lane = 0; lane < 3; lane++)
         want[lane] = read_lane(&order, 1, lane);
@@ -153,10 +187,10 @@ static void order_follows_seed_and_epoch(void **state)
     for (size_t w = 0; w < PS_COUNT(windows); w++) {
         struct ps_config config = make_config(PS_SAMPLING_PER_BEHAVIOUR, windows[w], 3);
         struct ps_order order, again, other;
-        ps_order_init(&order, &p.d, &config);
-        ps_order_init(&again, &p.d, &config);
+        begin_order(&order, &p.d, &config);
+        begin_order(&again, &p.d, &config);
         config.train.seed++;
-        ps_order_init(&other, &p.d, &config);
+        begin_order(&other, &p.d, &config);
         struct stream one = read_lane(&order, 1, 2), two = read_lane(&order, 2, 2), two_first = read_lane(&again, 2, 2),
                       one_after = read_lane(&again, 1, 2), reseeded = read_lane(&other, 1, 2);
         assert_true(same(&one, &one_after)); /* whichever epoch was read before */
@@ -176,7 +210,7 @@ static void neighbours_are_of_different_users(void **state)
     make_dataset(&p);
     struct ps_config config = make_config(PS_SAMPLING_PER_BEHAVIOUR, 0, 2);
     struct ps_order order;
-    ps_order_init(&order, &p.d, &config);
+    begin_order(&order, &p.d, &config);
     struct stream s = read_lane(&order, 1, 0);
     uint64_t alike = 0;
     for (uint64_t i = 1; i < s.count; i++)
@@ -201,7 +235,7 @@ static void damage_is_an_error(void **state)
     assert_int_equal(ps_dataset_open(p.o.out, &p.d, &err), 0); /* columns are checked as they are read */
     struct ps_config config = make_config(PS_SAMPLING_PER_BEHAVIOUR, 0, 1);
     struct ps_order order;
-    ps_order_init(&order, &p.d, &config);
+    begin_order(&order, &p.d, &config);
     struct ps_cursor cursor;
     struct ps_entry entry;
     for (int attempt = 0; attempt < 2; attempt++) { /* nothing half-read is kept */
@@ -218,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FOLDER_TEST(per_behaviour_every_interaction_once),
         FOLDER_TEST(union_every_pair_once),
+        FOLDER_TEST(target_alone),
         FOLDER_TEST(seek_equals_reading_on),
         FOLDER_TEST(interleaved_lanes_do_not_disturb_each_other),
         FOLDER_TEST(order_follows_seed_and_epoch),

@@ -70,22 +70,11 @@ struct nn_tensor *ps_nmtr_forward(struct ps_model *model, struct nn_tape *tape, 
 {
     const struct nmtr *nmtr = model->state;
     int behaviours = nmtr->units.behaviours;
-    struct nn_lookup p = {&tile->rows[PS_USER_TABLE], tile->user_row, 0};
-    struct nn_lookup q = {&tile->rows[PS_ITEM_TABLE], tile->item_row, 0}, bias = q;
-    bias.first = nmtr->embeddings;
-
+    struct nn_lookup bias = {&tile->rows[PS_ITEM_TABLE], tile->item_row, nmtr->embeddings};
     struct nn_tensor *f[PS_MAX_BEHAVIOURS], *z[PS_MAX_BEHAVIOURS];
     ps_units_forward(&nmtr->units, tape, tile, f);
     ps_cascade_forward(tape, model->config->model.cascade, behaviours, tile->need, f, bias, z);
-    struct nn_tensor *loss = nn_bce_logits(tape, z[0], tile->label[0], tile->weight[0]);
-    for (int r = 1; r < behaviours && tile->need[r] > 0; r++)
-        loss = nn_add(tape, loss, nn_bce_logits(tape, z[r], tile->label[r], tile->weight[r]));
-    if (model->config->model.l2 > 0) {
-        real scale = (real)model->config->model.l2 * tile->sample_weight;
-        loss = nn_add(tape, loss, nn_l2_rows(tape, p, tile->n, nmtr->embeddings, scale));
-        loss = nn_add(tape, loss, nn_l2_rows(tape, q, tile->n, nmtr->embeddings, scale));
-    }
-    return loss;
+    return ps_loss(model, tape, tile, z, nmtr->embeddings, nmtr->embeddings);
 }
 
 /* out[u][i] += bias[i] */

@@ -15,7 +15,7 @@
 int ps_nmtr_init(struct ps_model *model, struct ps_units units, bool halve, struct ps_error *err);
 void ps_nmtr_fini(struct ps_model *model);
 
-/* sum_r sum_b weight_rb BCE(sigma(z_rb), y_rb) + l2/2 x mean over samples of (|p|^2 + |q|^2). */
+/* ps_loss on the logits z_r. */
 struct nn_tensor *ps_nmtr_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile);
 /* The target's logit z_R. */
 void ps_nmtr_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out);

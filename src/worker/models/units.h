@@ -14,9 +14,9 @@
 #ifndef PS_MODELS_UNITS_H
 #define PS_MODELS_UNITS_H
 
-#include "worker/model.h"
+#include "worker/models/loss.h"
 
-enum { PS_MAX_LAYERS = 8, PS_USER_TABLE = 0, PS_ITEM_TABLE = 1 };
+enum { PS_MAX_LAYERS = 8 };
 
 struct ps_units {
     int behaviours, embedding;

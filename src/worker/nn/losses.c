@@ -72,6 +72,49 @@ struct nn_tensor *nn_bce(struct nn_tape *tape, const struct nn_tensor *p, const 
     return loss_record(tape, p, term, slope);
 }
 
+struct nn_tensor *nn_squared(struct nn_tape *tape, const struct nn_tensor *x, const real *label, const real *weight)
+{
+    PS_ASSERT(x->cols == 1);
+    size_t bytes = nn_size(x) * sizeof(real);
+    real *term = nn_tape_alloc(tape, bytes), *slope = nn_tape_alloc(tape, bytes);
+    for (int b = 0; b < x->rows; b++) {
+        real error = x->value[b] - label[b];
+        term[b] = weight[b] * (error * error);
+        slope[b] = 2 * weight[b] * error;
+    }
+    return loss_record(tape, x, term, slope);
+}
+
+/* difference: what a pair's negative is above its positive; 0 where there is none. */
+PS_VECTOR static void bpr_pairs(const real *restrict difference, const real *restrict weight, int n, real *restrict term,
+                                real *restrict slope)
+{
+    for (int b = 0; b < n; b++) {
+        real x = difference[b], e = nn_exp(-nn_abs(x));
+        term[b] = weight[b] * ((x > 0 ? x : 0) + nn_log1p(e));
+        slope[b] = weight[b] * nn_logistic(x, e);
+    }
+}
+
+struct nn_tensor *nn_bpr(struct nn_tape *tape, const struct nn_tensor *z, const uint32_t *behind, const real *weight)
+{
+    PS_ASSERT(z->cols == 1);
+    int n = z->rows;
+    size_t bytes = nn_size(z) * sizeof(real);
+    real *term = nn_tape_alloc(tape, bytes), *slope = nn_tape_alloc(tape, bytes);
+    real *difference = nn_tape_alloc(tape, bytes), *own = nn_tape_alloc(tape, bytes);
+    for (int b = 0; b < n; b++) {
+        PS_ASSERT(behind[b] <= (uint32_t)b);
+        difference[b] = z->value[b] - z->value[b - (int)behind[b]];
+        own[b] = behind[b] ? weight[b] : 0;
+    }
+    bpr_pairs(difference, own, n, term, slope);
+    for (int b = 0; b < n; b++)
+        if (behind[b])
+            slope[b - (int)behind[b]] -= slope[b];
+    return loss_record(tape, z, term, slope);
+}
+
 struct l2_rows {
     struct nn_node node;
     struct nn_lookup from;

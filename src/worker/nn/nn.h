@@ -95,12 +95,17 @@ struct nn_tensor *nn_concat(struct nn_tape *tape, const struct nn_tensor *a, con
 /* y_b = a_b . b_b, B x 1. */
 struct nn_tensor *nn_row_dot(struct nn_tape *tape, const struct nn_tensor *a, const struct nn_tensor *b);
 
-/* losses.c: scalars (1 x 1), summed over the samples. label and weight: B constants each.
+/* losses.c: scalars (1 x 1), summed over the samples. label, weight and behind: B constants each.
  * BCE on logits z (B x 1), in the form that overflows nowhere: sum_b weight_b (max(z, 0) - z y + log(1 + e^-|z|)).
  * BCE on probabilities p (B x 1): sum_b -weight_b (y log(p + 1e-7) + (1 - y) log(1 - p + 1e-7)), as TensorFlow's
  * log_loss. */
 struct nn_tensor *nn_bce_logits(struct nn_tape *tape, const struct nn_tensor *z, const real *label, const real *weight);
 struct nn_tensor *nn_bce(struct nn_tape *tape, const struct nn_tensor *p, const real *label, const real *weight);
+/* Squared error of x (B x 1): sum_b weight_b (x - y)^2. */
+struct nn_tensor *nn_squared(struct nn_tape *tape, const struct nn_tensor *x, const real *label, const real *weight);
+/* BPR on z (B x 1; Rendle et al., UAI 2009): sum over samples b with behind[b] > 0 of -weight_b log sigma(z_i - z_b), where
+ * i = b - behind[b] is the sample that b is compared with. With d = sigma(z_b - z_i): z_i' -= weight_b d; z_b' += weight_b d. */
+struct nn_tensor *nn_bpr(struct nn_tape *tape, const struct nn_tensor *z, const uint32_t *behind, const real *weight);
 /* scale/2 times the squared norm of all looked-up rows, a row that is looked up twice counting twice. */
 struct nn_tensor *nn_l2_rows(struct nn_tape *tape, struct nn_lookup from, int samples, int width, real scale);
 

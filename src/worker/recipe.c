@@ -1,0 +1,51 @@
+/* recipe.c - see recipe.h. */
+#include "worker/recipe.h"
+
+static int check(const char *name, const struct ps_recipe *recipe, const struct ps_config *config,
+                 const struct ps_dataset *dataset, struct ps_error *err)
+{
+    int given = config->model.loss_weights_count;
+    if (given && given != (int)dataset->behaviours)
+        return ps_fail(err, PS_EXIT_USAGE, "model.loss_weights has %d values, but the dataset %s has %u behaviours; give "
+                       "one weight each, weakest first", given, dataset->path, dataset->behaviours);
+    if (recipe->heads != (int)dataset->behaviours && recipe->sampling == PS_SAMPLING_UNION)
+        return ps_fail(err, PS_EXIT_USAGE, "train.sampling is union, which needs a score for each behaviour, but %s has "
+                       "only one; set train.sampling to per_behaviour", name);
+    if (ps_recipe_pairs(recipe) && !config->train.negatives)
+        return ps_fail(err, PS_EXIT_USAGE, "train.negatives is 0, but model %s compares each positive with negatives; set "
+                       "train.negatives to 1 or more, or model.loss to bce", name);
+    return 0;
+}
+
+int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_recipe_defaults *defaults,
+                   const struct ps_config *config, const struct ps_dataset *dataset, struct ps_error *err)
+{
+    enum ps_negatives own_negatives = defaults->negatives_from ? defaults->negatives_from : PS_NEGATIVES_UNIFORM;
+    enum ps_objective own_loss = defaults->loss ? defaults->loss : PS_LOSS_BCE;
+    *recipe = (struct ps_recipe){
+        .heads = defaults->heads == PS_HEADS_EACH ? (int)dataset->behaviours : 1,
+        .first = defaults->heads == PS_HEADS_TARGET ? dataset->behaviours - 1 : 0,
+        .sampling = config->train.sampling,
+        .negatives_from = config->train.negatives_from ? config->train.negatives_from : own_negatives,
+        .loss = config->model.loss ? config->model.loss : own_loss};
+    int status = check(name, recipe, config, dataset, err);
+    if (status)
+        return status;
+    bool given = config->model.loss_weights_count > 0 && defaults->heads != PS_HEADS_TARGET;
+    double sum = 0;
+    for (uint32_t r = recipe->first; r < dataset->behaviours; r++)
+        sum += given ? config->model.loss_weights[r] : 1;
+    for (uint32_t r = recipe->first; r < dataset->behaviours; r++)
+        recipe->loss_weight[r] = (given ? config->model.loss_weights[r] : 1) / sum;
+    return 0;
+}
+
+uint64_t ps_recipe_entries(const struct ps_recipe *recipe, const struct ps_dataset *dataset)
+{
+    if (recipe->sampling == PS_SAMPLING_UNION)
+        return dataset->union_pairs;
+    uint64_t total = 0;
+    for (uint32_t b = recipe->first; b < dataset->behaviours; b++)
+        total += dataset->train[b].interactions;
+    return total;
+}

@@ -1,0 +1,46 @@
+/* recipe.h - which samples a model is trained on, and by what loss: what the model's publication says, unless the
+ * configuration says otherwise. The order of training, micro-batches and the models' losses all follow it.
+ */
+#ifndef PS_WORKER_RECIPE_H
+#define PS_WORKER_RECIPE_H
+
+#include "common/config.h"
+#include "data/dataset.h"
+
+/* What a model scores, and the positives that train it. A head is a score of its own; the last one ranks. */
+enum ps_heads {
+    PS_HEADS_EACH,   /* a head for each behaviour, trained by that behaviour's interactions */
+    PS_HEADS_TARGET, /* one, trained by the target's interactions alone */
+    PS_HEADS_SHARED  /* one, trained by the interactions of all behaviours */
+};
+
+/* Part of a model's class: what its publication used. */
+struct ps_recipe_defaults {
+    enum ps_heads heads;
+    enum ps_negatives negatives_from; /* PS_NEGATIVES_DEFAULT: uniform */
+    enum ps_objective loss;                /* PS_LOSS_DEFAULT: binary cross-entropy */
+};
+
+struct ps_recipe {
+    int heads;                /* the dataset's behaviours, or 1 */
+    uint32_t first;           /* positives are the interactions of behaviours [first, behaviours) */
+    enum ps_sampling sampling;
+    enum ps_negatives negatives_from;
+    enum ps_objective loss;
+    double loss_weight[PS_MAX_BEHAVIOURS]; /* lambda of each behaviour from `first` on, summing to 1 */
+};
+
+/* Errors: PS_EXIT_USAGE where the configuration does not fit the dataset or the model, here called `name`. */
+int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_recipe_defaults *defaults,
+                   const struct ps_config *config, const struct ps_dataset *dataset, struct ps_error *err);
+
+/* Whether the loss compares positives with their own negatives. */
+static inline bool ps_recipe_pairs(const struct ps_recipe *recipe)
+{
+    return recipe->loss == PS_LOSS_BPR;
+}
+
+/* Positives of an epoch. */
+uint64_t ps_recipe_entries(const struct ps_recipe *recipe, const struct ps_dataset *dataset);
+
+#endif
