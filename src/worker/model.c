@@ -78,6 +78,11 @@ int ps_model_add_field(struct ps_model *model, int table, const char *name, int 
     return (int)field->first;
 }
 
+const char *ps_model_head(const struct ps_model *model, int r)
+{
+    return model->class_->recipe.heads == PS_HEADS_EACH ? model->dataset->behaviour[r] : NULL;
+}
+
 int ps_model_add_tensor(struct ps_model *model, const char *name, const char *behaviour, int rows, int cols,
                         enum ps_init init, float scale, struct ps_error *err)
 {

@@ -78,6 +78,8 @@ void ps_model_fini(struct ps_model *model);
  * A row table starts without fields; ps_model_add_field appends columns to it and returns the first one's number. */
 int ps_model_add_rows(struct ps_model *model, const char *name, enum ps_table_kind kind, struct ps_error *err);
 int ps_model_add_field(struct ps_model *model, int table, const char *name, int width, enum ps_init init, float scale);
+/* What the tensors of head r are called after: its behaviour, or NULL for a model that has one head whatever the data. */
+const char *ps_model_head(const struct ps_model *model, int r);
 /* A tensor, rows x cols, cut into equal chunks of at most PS_CHUNK floats, the last padded with zeros; named
  * "NAME.BEHAVIOUR" (or NAME where behaviour is NULL). */
 int ps_model_add_tensor(struct ps_model *model, const char *name, const char *behaviour, int rows, int cols,

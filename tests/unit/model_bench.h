@@ -69,27 +69,32 @@ static inline void model_bench_fini(struct model_bench *b)
     ps_model_fini(&b->model);
 }
 
-/* The target's logit of one pair, out of forward: with label 0 and weight 1 on the target alone, loss = log(1 + e^z).
- */
+/* The target's logit of one pair, out of forward: with label 0 and weight 1 on the target alone, cross-entropy is
+ * log(1 + e^z). */
 static inline double model_bench_logit(struct model_bench *b, uint32_t user, uint32_t item)
 {
     static const real zero = 0, one = 1;
-    uint32_t behaviours = b->model.dataset->behaviours;
+    static const uint32_t positive = 0;
+    enum ps_objective objective = b->model.recipe.loss;
     struct ps_tile tile = {.n = 1,
                            .user = &user,
                            .item = &item,
                            .user_row = &user,
                            .item_row = &item,
+                           .behind = &positive,
                            .sample_weight = 0,
                            .rows = b->rows,
                            .param = b->param};
-    for (uint32_t r = 0; r < behaviours; r++) {
+    for (int r = 0; r < b->model.recipe.heads; r++) {
         tile.need[r] = 1;
         tile.label[r] = &zero;
-        tile.weight[r] = r + 1 == behaviours ? &one : &zero;
+        tile.weight[r] = r + 1 == b->model.recipe.heads ? &one : &zero;
     }
     nn_tape_reset(b->tape);
-    return log(expm1((double)b->model.class_->forward(&b->model, b->tape, &tile)->value[0]));
+    b->model.recipe.loss = PS_LOSS_BCE;
+    double loss = (double)b->model.class_->forward(&b->model, b->tape, &tile)->value[0];
+    b->model.recipe.loss = objective;
+    return log(expm1(loss));
 }
 
 /* Scores of the given users and items. */

@@ -16,6 +16,7 @@
 #include "toy.h"
 
 enum { SAMPLES = 9 };
+static const uint32_t sample_behind[SAMPLES] = {0, 1, 0, 1, 2, 0, 1, 0, 1};
 
 /* Duplicate users, items and pairs; every user and item appears. */
 static const uint32_t sample_user[SAMPLES] = {0, 1, 0, 4, 2, 1, 3, 0, 4};
@@ -47,11 +48,12 @@ static void objective_init(struct objective *o, struct model_bench *b)
                                .item = sample_item,
                                .user_row = sample_user,
                                .item_row = sample_item,
+                               .behind = sample_behind,
                                .sample_weight = 1.0 / SAMPLES,
                                .rows = b->rows,
                                .param = b->param};
-    for (uint32_t k = 0; k < b->model.dataset->behaviours; k++) {
-        o->tile.need[k] = SAMPLES - 2 * (int)k;
+    for (int k = 0; k < b->model.recipe.heads; k++) {
+        o->tile.need[k] = SAMPLES - 2 * k;
         o->tile.label[k] = o->label[k];
         o->tile.weight[k] = o->weight[k];
         for (int s = 0; s < SAMPLES; s++) {
@@ -96,27 +98,51 @@ static void check_scores(struct model_bench *b, const char *what)
         }
 }
 
-/* Calls check with every model that learns, in every form. */
+/* A choice among `many` by an option that a model may not read: then only the first one. */
+static int choices(const struct ps_model_class *class_, const char *option, int many)
+{
+    size_t length = strlen(option);
+    for (const char *at = class_->options; (at = strstr(at, option)); at += length)
+        if ((at == class_->options || at[-1] == ' ') && (!at[length] || at[length] == ' '))
+            return many;
+    return 1;
+}
+
+static void check_form(void (*check)(struct model_bench *, const char *), const struct ps_model_class *class_,
+                       struct ps_config *config, uint32_t behaviours)
+{
+    struct ps_dataset dataset = toy_dataset(behaviours);
+    char what[160];
+    snprintf(what, sizeof what, "%s, %u behaviours, cascade %d, unit %d, layers %d, loss %d", class_->name, behaviours,
+             config->model.cascade, config->model.unit, config->model.layers, config->model.loss);
+    struct model_bench bench;
+    assert_int_equal(model_bench_init(&bench, class_->name, config, &dataset), 0);
+    model_bench_draw(&bench, 1);
+    check(&bench, what);
+    model_bench_fini(&bench);
+}
+
+/* Calls check with every model that learns, in every form; losses other than the model's own with one form alone. */
 static void for_all_forms(void (*check)(struct model_bench *, const char *))
 {
     for (int m = 0; ps_models[m]; m++)
-        for (uint32_t behaviours = 1; ps_models[m]->forward && behaviours <= 3; behaviours++)
-            for (int form = 0; form < 4 * 3 * 2; form++) {
-                struct ps_config config = toy_config(8);
-                struct ps_dataset dataset = toy_dataset(behaviours);
-                config.model.cascade = (enum ps_cascade)(form % 4);
-                config.model.unit = (enum ps_unit)(form / 4 % 3);
-                config.model.layers = form / 12 ? 2 : 0;
-                config.model.l2 = 0.02;
-                char what[120];
-                snprintf(what, sizeof what, "%s, %u behaviours, cascade %d, unit %d, layers %d", ps_models[m]->name,
-                         behaviours, config.model.cascade, config.model.unit, config.model.layers);
-                struct model_bench bench;
-                assert_int_equal(model_bench_init(&bench, ps_models[m]->name, &config, &dataset), 0);
-                model_bench_draw(&bench, 1);
-                check(&bench, what);
-                model_bench_fini(&bench);
+        for (uint32_t behaviours = 1; ps_models[m]->forward && behaviours <= 3; behaviours++) {
+            const struct ps_model_class *class_ = ps_models[m];
+            struct ps_config config = toy_config(8);
+            config.model.l2 = 0.02;
+            for (int cascade = 0; cascade < choices(class_, "cascade", 4); cascade++)
+                for (int unit = 0; unit < choices(class_, "unit", 3); unit++)
+                    for (int layers = 0; layers < choices(class_, "layers", 2); layers++) {
+                        config.model.cascade = (enum ps_cascade)cascade;
+                        config.model.unit = (enum ps_unit)unit;
+                        config.model.layers = 2 * layers;
+                        check_form(check, class_, &config, behaviours);
+                    }
+            for (int loss = PS_LOSS_BCE; loss <= PS_LOSS_SQUARED; loss++) {
+                config.model.loss = (enum ps_objective)loss;
+                check_form(check, class_, &config, behaviours);
             }
+        }
 }
 
 static void test_gradients(void **state)

@@ -53,6 +53,7 @@ OPERATION(op_affine_relu_unbiased) { ONE(nn_affine(tape, in[0], in[1], NULL, tru
 OPERATION(op_affine_column) { ONE(nn_affine(tape, in[0], in[1], in[2], true)); }
 OPERATION(op_add) { ONE(nn_add(tape, in[0], in[1])); }
 OPERATION(op_add_self) { ONE(nn_add(tape, in[0], in[0])); }
+OPERATION(op_add_bias) { ONE(nn_add_bias(tape, in[0], in[1])); }
 OPERATION(op_mul) { ONE(nn_mul(tape, in[0], in[1])); }
 OPERATION(op_mul_self) { ONE(nn_mul(tape, in[0], in[0])); }
 OPERATION(op_scale) { ONE(nn_scale(tape, in[0], -0.7)); }
@@ -108,6 +109,7 @@ static const struct operation operations[] = {
     {"affine, relu, one column", {{5, 4}, {4, 1}, {1, 1}}, op_affine_column, -1, 1},
     {"add", {{3, 4}, {3, 4}}, op_add, -1, 1},
     {"add, to itself", {{3, 4}}, op_add_self, -1, 1},
+    {"add_bias", {{3, 4}, {1, 4}}, op_add_bias, -1, 1},
     {"mul", {{3, 4}, {3, 4}}, op_mul, -1, 1},
     {"mul, by itself", {{3, 4}}, op_mul_self, -1, 1},
     {"scale", {{3, 4}}, op_scale, -1, 1},

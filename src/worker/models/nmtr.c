@@ -12,51 +12,15 @@ struct nmtr {
     int embeddings; /* columns of a user row, and of an item row before its biases */
 };
 
-static int set_widths(struct ps_model *model, struct ps_units *units, bool halve, struct ps_error *err)
+int ps_nmtr_init(struct ps_model *model, struct ps_units units, struct ps_error *err)
 {
-    int width = nn_parts_width(units->parts, units->embedding);
-    for (int l = 1; l <= units->layers; l++) {
-        if (halve)
-            width /= 2;
-        if (width == 0)
-            return ps_fail(
-                err, PS_EXIT_USAGE,
-                "model.layers is %d, but with model.embedding %d layer %d of %s would be empty; use at most %d",
-                units->layers, units->embedding, l, model->class_->name, l - 1);
-        units->width[l] = width;
-    }
-    return 0;
-}
-
-int ps_nmtr_init(struct ps_model *model, struct ps_units units, bool halve, struct ps_error *err)
-{
-    const struct ps_config *config = model->config;
-    PS_ASSERT(units.layers <= PS_MAX_LAYERS);
-    units.embedding = config->model.embedding;
-    int status = set_widths(model, &units, halve, err);
-    if (status < 0)
-        return status;
-
-    /* The head and the tower have embeddings of their own where a unit has both. */
-    bool separate = units.head && units.parts;
-    int user = ps_model_add_rows(model, "user", PS_TABLE_USER, err);
-    int item = ps_model_add_rows(model, "item", PS_TABLE_ITEM, err);
-    PS_ASSERT(user == PS_USER_TABLE && item == PS_ITEM_TABLE);
-    for (int table = user; table <= item; table++) {
-        float scale = (float)config->model.init_scale;
-        units.head_first = units.tower_first = ps_model_add_field(
-            model, table, separate ? "embedding_gmf" : "embedding", units.embedding, PS_INIT_TRUNCATED, scale);
-        if (separate)
-            units.tower_first =
-                ps_model_add_field(model, table, "embedding_mlp", units.embedding, PS_INIT_TRUNCATED, scale);
-    }
-    ps_model_add_field(model, item, "bias", ps_cascade_biases(config->model.cascade, (int)model->dataset->behaviours),
-                       PS_INIT_ZERO, 0);
-    status = ps_units_declare(&units, model, err);
+    int status = ps_units_declare(&units, model, err);
     if (status < 0)
         return status;
     struct nmtr *nmtr = ps_malloc(sizeof *nmtr);
-    *nmtr = (struct nmtr){.units = units, .embeddings = (int)model->table[user].width};
+    *nmtr = (struct nmtr){.units = units, .embeddings = (int)model->table[PS_ITEM_TABLE].width};
+    ps_model_add_field(model, PS_ITEM_TABLE, "bias", ps_cascade_biases(model->config->model.cascade, units.heads),
+                       PS_INIT_ZERO, 0);
     model->state = nmtr;
     return 0;
 }
@@ -69,7 +33,7 @@ void ps_nmtr_fini(struct ps_model *model)
 struct nn_tensor *ps_nmtr_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
 {
     const struct nmtr *nmtr = model->state;
-    int behaviours = nmtr->units.behaviours;
+    int behaviours = nmtr->units.heads;
     struct nn_lookup bias = {&tile->rows[PS_ITEM_TABLE], tile->item_row, nmtr->embeddings};
     struct nn_tensor *f[PS_MAX_BEHAVIOURS], *z[PS_MAX_BEHAVIOURS];
     ps_units_forward(&nmtr->units, tape, tile, f);
@@ -95,7 +59,7 @@ void ps_nmtr_score(struct ps_model *model, struct nn_tape *tape, const struct ps
 {
     const struct nmtr *nmtr = model->state;
     enum ps_cascade cascade = model->config->model.cascade;
-    int behaviours = nmtr->units.behaviours, items = input->items;
+    int behaviours = nmtr->units.heads, items = input->items;
     const real *const *rows = input->item_rows[PS_ITEM_TABLE];
     real *bias = nn_tape_alloc(tape, (size_t)items * sizeof *bias);
 

@@ -6,13 +6,9 @@
 
 #include "worker/models/units.h"
 
-#define PS_NMTR_SOURCE "Gao et al., Neural Multi-Task Recommendation from Multi-Behavior Data, ICDE 2019"
-
-/* Declares the tables: "user" (embedding), "item" (embedding, bias) and the units' parameters. `units` says which unit:
- * head, parts, biased and layers (0 where there is no tower); its widths are halved from layer to layer where `halve`
- * is set, and E otherwise. Embeddings ~ N(0, model.init_scale^2) truncated at two deviations, biases 0. Errors:
- * PS_EXIT_USAGE where the tower would become narrower than one column. */
-int ps_nmtr_init(struct ps_model *model, struct ps_units units, bool halve, struct ps_error *err);
+/* Declares the tables: those of the units, which `units` describes as ps_units_declare wants it, and the items' biases,
+ * which begin at 0. */
+int ps_nmtr_init(struct ps_model *model, struct ps_units units, struct ps_error *err);
 void ps_nmtr_fini(struct ps_model *model);
 
 /* ps_loss on the logits z_r. */

@@ -4,15 +4,15 @@
 static int nmtr_gmf_init(struct ps_model *model, struct ps_error *err)
 {
     if (model->config->model.unit == PS_UNIT_CODE)
-        return ps_nmtr_init(model, (struct ps_units){.parts = NN_PRODUCT, .layers = 1}, false, err);
-    return ps_nmtr_init(model, (struct ps_units){.head = true}, false, err);
+        return ps_nmtr_init(model, (struct ps_units){.parts = NN_PRODUCT, .layers = 1}, err);
+    return ps_nmtr_init(model, (struct ps_units){.head = true}, err);
 }
 
 const struct ps_model_class ps_model_nmtr_gmf = {
     .name = "nmtr_gmf",
     .title = "NMTR with generalised matrix factorisation",
     .source = PS_NMTR_SOURCE,
-    .options = "embedding cascade unit loss_weights l2 init_scale",
+    .options = "embedding cascade unit loss_weights loss l2 init_scale",
     .init = nmtr_gmf_init,
     .fini = ps_nmtr_fini,
     .forward = ps_nmtr_forward,

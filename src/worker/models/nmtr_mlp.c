@@ -4,14 +4,15 @@
 static int nmtr_mlp_init(struct ps_model *model, struct ps_error *err)
 {
     int layers = model->config->model.layers ? model->config->model.layers : 1;
-    return ps_nmtr_init(model, (struct ps_units){.parts = NN_PAIR, .biased = true, .layers = layers}, true, err);
+    struct ps_units units = {.parts = NN_PAIR, .biased = true, .halved = true, .layers = layers};
+    return ps_nmtr_init(model, units, err);
 }
 
 const struct ps_model_class ps_model_nmtr_mlp = {
     .name = "nmtr_mlp",
     .title = "NMTR with a multi-layer perceptron",
     .source = PS_NMTR_SOURCE,
-    .options = "embedding cascade layers loss_weights l2 init_scale",
+    .options = "embedding cascade layers loss_weights loss l2 init_scale",
     .init = nmtr_mlp_init,
     .fini = ps_nmtr_fini,
     .forward = ps_nmtr_forward,

@@ -7,15 +7,15 @@ static int nmtr_neumf_init(struct ps_model *model, struct ps_error *err)
     bool paper = model->config->model.unit == PS_UNIT_PAPER;
     int layers = model->config->model.layers ? model->config->model.layers : 1;
     struct ps_units units = {
-        .head = paper, .parts = paper ? NN_PAIR : NN_PAIR | NN_PRODUCT, .biased = true, .layers = layers};
-    return ps_nmtr_init(model, units, true, err);
+        .head = paper, .parts = paper ? NN_PAIR : NN_PAIR | NN_PRODUCT, .biased = true, .halved = true, .layers = layers};
+    return ps_nmtr_init(model, units, err);
 }
 
 const struct ps_model_class ps_model_nmtr_neumf = {
     .name = "nmtr_neumf",
     .title = "NMTR with neural matrix factorisation",
     .source = PS_NMTR_SOURCE,
-    .options = "embedding cascade unit layers loss_weights l2 init_scale",
+    .options = "embedding cascade unit layers loss_weights loss l2 init_scale",
     .init = nmtr_neumf_init,
     .fini = ps_nmtr_fini,
     .forward = ps_nmtr_forward,

@@ -1,8 +1,9 @@
 /* units.h - what one behaviour's unit says about a (user, item) pair: GMF, MLP and NeuMF (He et al., WWW 2017), as NMTR
- * uses them, one copy of the weights a behaviour over embeddings that all behaviours share.
+ * uses them, one copy of the weights a behaviour over embeddings that all behaviours share; or by themselves.
  *
  * With p and q the embeddings (E wide) and * elementwise, a unit is the sum of at most two parts:
  *   head on the product    h . (p*q)
+ *                            with h fixed at ones: the dot product p . q
  *   tower                  h . z_L,  z_l = relu(z_{l-1} W_l + b_l),  z_0 one of [p; q], p*q, [p; q; p*q]
  *
  *              unit: paper                         unit: code (the authors')                unit: default
@@ -16,29 +17,38 @@
 
 #include "worker/models/loss.h"
 
+#define PS_NMTR_SOURCE "Gao et al., Neural Multi-Task Recommendation from Multi-Behavior Data, ICDE 2019"
+
 enum { PS_MAX_LAYERS = 8 };
 
 struct ps_units {
-    int behaviours, embedding;
+    int heads, embedding;
     bool head;                            /* has the head on the product */
+    bool fixed;                           /* whose h is ones */
     int parts;                            /* enum nn_parts: the tower's input; 0: no tower */
     bool biased;                          /* the tower's layers have biases */
+    bool halved;                          /* a layer is half as wide as the one before it, not as wide as an embedding */
     int layers, width[PS_MAX_LAYERS + 1]; /* width[0] is the input's */
     int head_first, tower_first;          /* columns where the two parts' embeddings begin, in user and item rows */
-    /* Tables of the parameters, by behaviour. */
+    /* Tables of the parameters, by head. */
     int head_h[PS_MAX_BEHAVIOURS], tower_h[PS_MAX_BEHAVIOURS];
     int tower_w[PS_MAX_BEHAVIOURS][PS_MAX_LAYERS], tower_b[PS_MAX_BEHAVIOURS][PS_MAX_LAYERS];
 };
 
-/* Declares the parameters of all behaviours. The caller has set embedding, head, parts, biased, layers, width[1 ..] and
- * the first columns. W, h ~ U(-sqrt(3 / fan in), sqrt(3 / fan in)), biases 0 (recommenders of the authors' code). */
+/* Declares the tables "user" and "item" with their embeddings, one for both parts of a unit or (head and tower) one each,
+ * and the parameters of each of the recipe's heads. The caller has set head, fixed, parts, biased, halved and layers (0
+ * where there is no tower). Embeddings ~ N(0, model.init_scale^2) truncated at two deviations; W, h ~ U(-sqrt(3 / fan in),
+ * sqrt(3 / fan in)), biases 0 (recommenders of the authors' code). Errors: PS_EXIT_USAGE where the tower would become
+ * narrower than one column, and those of ps_model_add_tensor. */
 int ps_units_declare(struct ps_units *units, struct ps_model *model, struct ps_error *err);
 
+/* A constant head of ones, width x 1: h . (p*q) is then p . q. */
+const struct nn_tensor *ps_ones(struct nn_tape *tape, int width);
 /* f[r] (need[r] x 1) for r = 0 and all r with need[r] > 0. */
 void ps_units_forward(const struct ps_units *units, struct nn_tape *tape, const struct ps_tile *tile,
                       struct nn_tensor **f);
 
-/* out[u * items + i] = sum_r weight[r] f_r(u, i); behaviours with weight 0 are not computed. Overwrites out. */
+/* out[u * items + i] = sum_r weight[r] f_r(u, i); heads with weight 0 are not computed. Overwrites out. */
 void ps_units_score(const struct ps_units *units, struct nn_tape *tape, const struct ps_score_input *input,
                     const double *weight, real *out);
 

@@ -41,9 +41,9 @@ static void score_head(const struct ps_units *units, struct nn_tape *tape, const
     real *h = nn_tape_alloc(tape, (size_t)width * sizeof *h);
     for (int j = 0; j < width; j++) {
         double sum = 0;
-        for (int r = 0; r < units->behaviours; r++)
+        for (int r = 0; r < units->heads; r++)
             if (weight[r] != 0)
-                sum += weight[r] * (double)input->param[units->head_h[r]].value[j];
+                sum += weight[r] * (units->fixed ? 1 : (double)input->param[units->head_h[r]].value[j]);
         h[j] = (real)sum;
     }
     for (int u = 0; u < input->users; u++)
@@ -161,7 +161,7 @@ void ps_units_score(const struct ps_units *units, struct nn_tape *tape, const st
         return;
     real *items =
         pack_transposed(tape, input->item_rows[PS_ITEM_TABLE], input->items, units->tower_first, units->embedding);
-    for (int r = 0; r < units->behaviours; r++)
+    for (int r = 0; r < units->heads; r++)
         if (weight[r] != 0)
             score_tower(units, r, tape, input, items, (real)weight[r], out);
 }

@@ -66,6 +66,27 @@ struct nn_tensor *nn_add(struct nn_tape *tape, const struct nn_tensor *a, const 
     return record(tape, y, a, b, 0, add_backward);
 }
 
+static void add_bias_backward(struct nn_tape *tape, struct nn_node *node)
+{
+    struct elementwise *e = (struct elementwise *)node;
+    size_t width = (size_t)e->y->cols;
+    if (e->a->grad)
+        axpy(e->a->grad, 1, e->y->grad, nn_size(e->y));
+    for (size_t row = 0; e->b->grad && row < (size_t)e->y->rows; row++)
+        axpy(e->b->grad, 1, e->y->grad + row * width, width);
+}
+
+struct nn_tensor *nn_add_bias(struct nn_tape *tape, const struct nn_tensor *x, const struct nn_tensor *bias)
+{
+    PS_ASSERT(bias->rows == 1 && bias->cols == x->cols);
+    struct nn_tensor *y = output_of(tape, x->rows, x->cols, x, bias);
+    real *out = nn_fill(y);
+    for (int row = 0; row < x->rows; row++)
+        for (int j = 0; j < x->cols; j++)
+            out[(size_t)row * (size_t)x->cols + (size_t)j] = x->value[(size_t)row * (size_t)x->cols + (size_t)j] + bias->value[j];
+    return record(tape, y, x, bias, 0, add_bias_backward);
+}
+
 static void mul_backward(struct nn_tape *tape, struct nn_node *node)
 {
     struct elementwise *e = (struct elementwise *)node;

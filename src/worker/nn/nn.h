@@ -86,6 +86,8 @@ void nn_gmf(struct nn_tape *tape, struct nn_lookup p, struct nn_lookup q, int wi
 
 /* elementwise.c */
 struct nn_tensor *nn_add(struct nn_tape *tape, const struct nn_tensor *a, const struct nn_tensor *b);
+/* y = x + 1 bias, bias: 1 x m;  x' += y';  bias' += column sums of y'. */
+struct nn_tensor *nn_add_bias(struct nn_tape *tape, const struct nn_tensor *x, const struct nn_tensor *bias);
 struct nn_tensor *nn_mul(struct nn_tape *tape, const struct nn_tensor *a, const struct nn_tensor *b);
 struct nn_tensor *nn_scale(struct nn_tape *tape, const struct nn_tensor *x, real factor);
 struct nn_tensor *nn_relu(struct nn_tape *tape, const struct nn_tensor *x);

@@ -1,0 +1,14 @@
+/* gmf.c - generalised matrix factorisation on the target: h . (p*q) + b. */
+#include "worker/models/ncf.h"
+
+const struct ps_model_class ps_model_gmf = {
+    .name = "gmf",
+    .title = "generalised matrix factorisation",
+    .source = PS_NCF_SOURCE,
+    .options = "embedding loss l2 init_scale",
+    .recipe = {.heads = PS_HEADS_TARGET},
+    .init = ps_gmf_init,
+    .fini = ps_ncf_fini,
+    .forward = ps_ncf_forward,
+    .score = ps_ncf_score,
+};

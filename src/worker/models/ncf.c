@@ -1,0 +1,76 @@
+/* ncf.c - see ncf.h. */
+#include "worker/models/ncf.h"
+
+#include <stdlib.h>
+
+struct ncf {
+    struct ps_units units;
+    int bias; /* its table, or -1 */
+};
+
+int ps_ncf_init(struct ps_model *model, struct ps_units units, struct ps_error *err)
+{
+    int status = ps_units_declare(&units, model, err), bias = -1;
+    if (!status && !units.fixed && !ps_recipe_pairs(&model->recipe)) {
+        bias = ps_model_add_tensor(model, "bias", NULL, 1, 1, PS_INIT_ZERO, 0, err);
+        status = PS_MIN(bias, 0);
+    }
+    if (status < 0)
+        return status;
+    struct ncf *ncf = ps_malloc(sizeof *ncf);
+    *ncf = (struct ncf){units, bias};
+    model->state = ncf;
+    return 0;
+}
+
+void ps_ncf_fini(struct ps_model *model)
+{
+    free(model->state);
+}
+
+struct nn_tensor *ps_ncf_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
+{
+    const struct ncf *ncf = model->state;
+    struct nn_tensor *z;
+    ps_units_forward(&ncf->units, tape, tile, &z);
+    if (ncf->bias >= 0)
+        z = nn_add_bias(tape, z, &tile->param[ncf->bias]);
+    return ps_loss(model, tape, tile, &z, (int)model->table[PS_USER_TABLE].width, (int)model->table[PS_ITEM_TABLE].width);
+}
+
+void ps_ncf_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out)
+{
+    const struct ncf *ncf = model->state;
+    ps_units_score(&ncf->units, tape, input, (const double[]){1}, out);
+    real bias = ncf->bias >= 0 ? input->param[ncf->bias].value[0] : 0;
+    for (size_t k = 0; k < (size_t)input->users * (size_t)input->items; k++)
+        out[k] += bias;
+}
+
+int ps_mf_init(struct ps_model *model, struct ps_error *err)
+{
+    return ps_ncf_init(model, (struct ps_units){.head = true, .fixed = true}, err);
+}
+
+int ps_gmf_init(struct ps_model *model, struct ps_error *err)
+{
+    return ps_ncf_init(model, (struct ps_units){.head = true}, err);
+}
+
+/* NCF's layers for E = 32: 64 - 32 - 16 - 8. */
+static int layers_of(const struct ps_model *model)
+{
+    return model->config->model.layers ? model->config->model.layers : 3;
+}
+
+int ps_mlp_init(struct ps_model *model, struct ps_error *err)
+{
+    struct ps_units units = {.parts = NN_PAIR, .biased = true, .halved = true, .layers = layers_of(model)};
+    return ps_ncf_init(model, units, err);
+}
+
+int ps_neumf_init(struct ps_model *model, struct ps_error *err)
+{
+    struct ps_units units = {.head = true, .parts = NN_PAIR, .biased = true, .halved = true, .layers = layers_of(model)};
+    return ps_ncf_init(model, units, err);
+}
