@@ -58,19 +58,20 @@ int ps_gmf_init(struct ps_model *model, struct ps_error *err)
 }
 
 /* NCF's layers for E = 32: 64 - 32 - 16 - 8. */
-static int layers_of(const struct ps_model *model)
+static struct ps_tower tower_of(const struct ps_model *model)
 {
-    return model->config->model.layers ? model->config->model.layers : 3;
+    int layers = model->config->model.layers ? model->config->model.layers : 3;
+    return (struct ps_tower){.parts = NN_PAIR, .biased = true, .layers = layers};
 }
 
 int ps_mlp_init(struct ps_model *model, struct ps_error *err)
 {
-    struct ps_units units = {.parts = NN_PAIR, .biased = true, .halved = true, .layers = layers_of(model)};
+    struct ps_units units = {.halved = true, .tower = {tower_of(model)}};
     return ps_ncf_init(model, units, err);
 }
 
 int ps_neumf_init(struct ps_model *model, struct ps_error *err)
 {
-    struct ps_units units = {.head = true, .parts = NN_PAIR, .biased = true, .halved = true, .layers = layers_of(model)};
+    struct ps_units units = {.head = true, .halved = true, .tower = {tower_of(model)}};
     return ps_ncf_init(model, units, err);
 }

@@ -4,7 +4,7 @@
 static int nmtr_gmf_init(struct ps_model *model, struct ps_error *err)
 {
     if (model->config->model.unit == PS_UNIT_CODE)
-        return ps_nmtr_init(model, (struct ps_units){.parts = NN_PRODUCT, .layers = 1}, err);
+        return ps_nmtr_init(model, (struct ps_units){.tower = {{.parts = NN_PRODUCT, .layers = 1}}}, err);
     return ps_nmtr_init(model, (struct ps_units){.head = true}, err);
 }
 

@@ -4,7 +4,7 @@
 static int nmtr_mlp_init(struct ps_model *model, struct ps_error *err)
 {
     int layers = model->config->model.layers ? model->config->model.layers : 1;
-    struct ps_units units = {.parts = NN_PAIR, .biased = true, .halved = true, .layers = layers};
+    struct ps_units units = {.halved = true, .tower = {{.parts = NN_PAIR, .biased = true, .layers = layers}}};
     return ps_nmtr_init(model, units, err);
 }
 

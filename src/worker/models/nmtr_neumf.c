@@ -6,8 +6,8 @@ static int nmtr_neumf_init(struct ps_model *model, struct ps_error *err)
 {
     bool paper = model->config->model.unit == PS_UNIT_PAPER;
     int layers = model->config->model.layers ? model->config->model.layers : 1;
-    struct ps_units units = {
-        .head = paper, .parts = paper ? NN_PAIR : NN_PAIR | NN_PRODUCT, .biased = true, .halved = true, .layers = layers};
+    struct ps_tower tower = {.parts = paper ? NN_PAIR : NN_PAIR | NN_PRODUCT, .biased = true, .layers = layers};
+    struct ps_units units = {.head = paper, .halved = true, .tower = {tower}};
     return ps_nmtr_init(model, units, err);
 }
 

@@ -1,64 +1,42 @@
 /* units.c - parameters and training pass of the units; their scoring pass is in units_score.c. See units.h. */
 #include "worker/models/units.h"
 
-#include <math.h>
-
-static float uniform_scale(int fan_in)
+static int declare_head(struct ps_model *model, const char *name, const char *head, int width, int *table,
+                        struct ps_error *err)
 {
-    return (float)sqrt(3.0 / fan_in);
+    *table = ps_model_add_tensor(model, name, head, width, 1, PS_INIT_UNIFORM, ps_tower_scale(width), err);
+    return PS_MIN(*table, 0);
 }
 
-static int declare_tower(struct ps_units *units, int r, const char *head, struct ps_model *model, struct ps_error *err)
+static int set_widths(struct ps_tower *tower, bool halved, const struct ps_model *model, struct ps_error *err)
 {
-    for (int l = 0; l < units->layers; l++) {
-        int in = units->width[l], out = units->width[l + 1];
-        char name[16];
-        snprintf(name, sizeof name, "tower_w%d", l + 1);
-        units->tower_w[r][l] =
-            ps_model_add_tensor(model, name, head, in, out, PS_INIT_UNIFORM, uniform_scale(in), err);
-        if (units->tower_w[r][l] < 0)
-            return units->tower_w[r][l];
-        if (!units->biased)
-            continue;
-        snprintf(name, sizeof name, "tower_b%d", l + 1);
-        units->tower_b[r][l] = ps_model_add_tensor(model, name, head, 1, out, PS_INIT_ZERO, 0, err);
-        if (units->tower_b[r][l] < 0)
-            return units->tower_b[r][l];
-    }
-    int last = units->width[units->layers];
-    units->tower_h[r] =
-        ps_model_add_tensor(model, "tower_h", head, last, 1, PS_INIT_UNIFORM, uniform_scale(last), err);
-    return PS_MIN(units->tower_h[r], 0);
-}
-
-static int set_widths(struct ps_units *units, const struct ps_model *model, struct ps_error *err)
-{
-    int width = units->width[0] = nn_parts_width(units->parts, units->embedding);
-    for (int l = 1; l <= units->layers; l++) {
-        width = units->halved ? width / 2 : units->embedding;
+    int width = tower->width[0] = nn_parts_width(tower->parts, tower->embedding);
+    for (int l = 1; l <= tower->layers; l++) {
+        width = halved ? width / 2 : tower->embedding;
         if (width == 0)
             return ps_fail(
                 err, PS_EXIT_USAGE,
                 "model.layers is %d, but with model.embedding %d layer %d of %s would be empty; use at most %d",
-                units->layers, units->embedding, l, model->class_->name, l - 1);
-        units->width[l] = width;
+                tower->layers, tower->embedding, l, model->class_->name, l - 1);
+        tower->width[l] = width;
     }
     return 0;
 }
 
 /* The head and the tower have embeddings of their own where a unit has both. */
-static int declare_embeddings(struct ps_units *units, struct ps_model *model, struct ps_error *err)
+static int declare_embeddings(struct ps_units *units, struct ps_tower *tower,
+                              struct ps_model *model, struct ps_error *err)
 {
-    bool separate = units->head && units->parts;
+    bool separate = units->head && tower->parts;
     float scale = (float)model->config->model.init_scale;
     int user = ps_model_add_rows(model, "user", PS_TABLE_USER, err);
     int item = ps_model_add_rows(model, "item", PS_TABLE_ITEM, err);
     PS_ASSERT(user == PS_USER_TABLE && item == PS_ITEM_TABLE);
     for (int table = user; table <= item; table++) {
-        units->head_first = units->tower_first = ps_model_add_field(
+        units->head_first = tower->first = ps_model_add_field(
             model, table, separate ? "embedding_gmf" : "embedding", units->embedding, PS_INIT_TRUNCATED, scale);
         if (separate)
-            units->tower_first =
+            tower->first =
                 ps_model_add_field(model, table, "embedding_mlp", units->embedding, PS_INIT_TRUNCATED, scale);
     }
     return 0;
@@ -66,22 +44,21 @@ static int declare_embeddings(struct ps_units *units, struct ps_model *model, st
 
 int ps_units_declare(struct ps_units *units, struct ps_model *model, struct ps_error *err)
 {
-    PS_ASSERT(units->layers <= PS_MAX_LAYERS);
-    PS_ASSERT(units->biased || units->layers <= 1); /* units_score.c counts on it */
+    struct ps_tower tower = units->tower[0];
     units->heads = model->recipe.heads;
-    units->embedding = model->config->model.embedding;
-    int status = set_widths(units, model, err);
+    units->embedding = tower.embedding = model->config->model.embedding;
+    int status = set_widths(&tower, units->halved, model, err);
     if (!status)
-        status = declare_embeddings(units, model, err);
+        status = declare_embeddings(units, &tower, model, err);
     for (int r = 0; !status && r < units->heads; r++) {
         const char *head = ps_model_head(model, r);
-        if (units->head && !units->fixed) {
-            units->head_h[r] = ps_model_add_tensor(model, "gmf_h", head, units->embedding, 1, PS_INIT_UNIFORM,
-                                                   uniform_scale(units->embedding), err);
-            status = PS_MIN(units->head_h[r], 0);
-        }
-        if (!status && units->parts)
-            status = declare_tower(units, r, head, model, err);
+        if (units->head && !units->fixed)
+            status = declare_head(model, "gmf_h", head, units->embedding, &units->head_h[r], err);
+        units->tower[r] = tower;
+        if (!status && tower.parts)
+            status = ps_tower_declare(&units->tower[r], model, head, err);
+        if (!status && tower.parts)
+            status = declare_head(model, "tower_h", head, tower.width[tower.layers], &units->tower_h[r], err);
     }
     return status;
 }
@@ -92,14 +69,6 @@ const struct nn_tensor *ps_ones(struct nn_tape *tape, int width)
     for (int j = 0; j < width; j++)
         value[j] = 1;
     return nn_leaf(tape, width, 1, value, NULL);
-}
-
-static struct nn_tensor *tower_forward(const struct ps_units *units, int r, struct nn_tape *tape,
-                                       const struct nn_tensor *param, const struct nn_tensor *z)
-{
-    for (int l = 0; l < units->layers; l++)
-        z = nn_affine(tape, z, &param[units->tower_w[r][l]], units->biased ? &param[units->tower_b[r][l]] : NULL, true);
-    return nn_matmul(tape, z, &param[units->tower_h[r]]);
 }
 
 void ps_units_forward(const struct ps_units *units, struct nn_tape *tape, const struct ps_tile *tile,
@@ -116,12 +85,12 @@ void ps_units_forward(const struct ps_units *units, struct nn_tape *tape, const 
             h[r] = units->fixed ? ps_ones(tape, units->embedding) : &tile->param[units->head_h[r]];
         nn_gmf(tape, p, q, units->embedding, active, h, tile->need, f);
     }
-    if (!units->parts)
+    if (!units->tower[0].parts)
         return;
-    p.first = q.first = units->tower_first;
-    struct nn_tensor *z = nn_lookup_pair(tape, p, q, tile->need[0], units->embedding, units->parts);
+    struct nn_tensor *input = ps_tower_input(&units->tower[0], tape, tile, tile->need[0]);
     for (int r = 0; r < active; r++) {
-        struct nn_tensor *tower = tower_forward(units, r, tape, tile->param, nn_head(tape, z, tile->need[r]));
+        struct nn_tensor *z = ps_tower_forward(&units->tower[r], tape, tile->param, nn_head(tape, input, tile->need[r]));
+        struct nn_tensor *tower = nn_matmul(tape, z, &tile->param[units->tower_h[r]]);
         f[r] = units->head ? nn_add(tape, f[r], tower) : tower;
     }
 }

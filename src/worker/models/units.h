@@ -15,31 +15,24 @@
 #ifndef PS_MODELS_UNITS_H
 #define PS_MODELS_UNITS_H
 
-#include "worker/models/loss.h"
+#include "worker/models/tower.h"
 
 #define PS_NMTR_SOURCE "Gao et al., Neural Multi-Task Recommendation from Multi-Behavior Data, ICDE 2019"
 
-enum { PS_MAX_LAYERS = 8 };
-
 struct ps_units {
     int heads, embedding;
-    bool head;                            /* has the head on the product */
-    bool fixed;                           /* whose h is ones */
-    int parts;                            /* enum nn_parts: the tower's input; 0: no tower */
-    bool biased;                          /* the tower's layers have biases */
-    bool halved;                          /* a layer is half as wide as the one before it, not as wide as an embedding */
-    int layers, width[PS_MAX_LAYERS + 1]; /* width[0] is the input's */
-    int head_first, tower_first;          /* columns where the two parts' embeddings begin, in user and item rows */
-    /* Tables of the parameters, by head. */
-    int head_h[PS_MAX_BEHAVIOURS], tower_h[PS_MAX_BEHAVIOURS];
-    int tower_w[PS_MAX_BEHAVIOURS][PS_MAX_LAYERS], tower_b[PS_MAX_BEHAVIOURS][PS_MAX_LAYERS];
+    bool head;      /* has the head on the product */
+    bool fixed;     /* whose h is ones */
+    bool halved;    /* a layer of the tower is half as wide as the one before it, not as wide as an embedding */
+    int head_first; /* column where the head's embeddings begin, in user and item rows */
+    struct ps_tower tower[PS_MAX_BEHAVIOURS];                      /* by head; parts is 0 where there is none */
+    int head_h[PS_MAX_BEHAVIOURS], tower_h[PS_MAX_BEHAVIOURS]; /* tables */
 };
 
 /* Declares the tables "user" and "item" with their embeddings, one for both parts of a unit or (head and tower) one each,
- * and the parameters of each of the recipe's heads. The caller has set head, fixed, parts, biased, halved and layers (0
- * where there is no tower). Embeddings ~ N(0, model.init_scale^2) truncated at two deviations; W, h ~ U(-sqrt(3 / fan in),
- * sqrt(3 / fan in)), biases 0 (recommenders of the authors' code). Errors: PS_EXIT_USAGE where the tower would become
- * narrower than one column, and those of ps_model_add_tensor. */
+ * and the parameters of each of the recipe's heads. The caller has set head, fixed, halved and, in tower[0], parts, biased
+ * and layers. Embeddings ~ N(0, model.init_scale^2) truncated at two deviations; h as W (tower.h). Errors: PS_EXIT_USAGE
+ * where the tower would become narrower than one column, and those of ps_model_add_tensor. */
 int ps_units_declare(struct ps_units *units, struct ps_model *model, struct ps_error *err);
 
 /* A constant head of ones, width x 1: h . (p*q) is then p . q. */
