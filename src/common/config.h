@@ -23,6 +23,7 @@ enum ps_negatives {
     PS_NEGATIVES_SUPPORTIVE
 };
 enum ps_objective { PS_LOSS_DEFAULT, PS_LOSS_BCE, PS_LOSS_BPR, PS_LOSS_SQUARED };
+enum ps_branch_updates { PS_BRANCHES_OWN, PS_BRANCHES_ALL };
 enum ps_mask { PS_MASK_NONE, PS_MASK_TARGET, PS_MASK_ANY };
 enum ps_ties { PS_TIES_STANDARD, PS_TIES_EXPECTED, PS_TIES_CONSERVATIVE };
 enum ps_transport { PS_TRANSPORT_AUTO, PS_TRANSPORT_INPROC, PS_TRANSPORT_IPC, PS_TRANSPORT_TCP };
@@ -47,6 +48,7 @@ struct ps_config {
         double loss_weights[PS_MAX_LOSS_WEIGHTS]; /* weakest behaviour first */
         int loss_weights_count; /* 0 = equal weights; checked against the dataset's behaviours there */
         enum ps_objective loss;
+        enum ps_branch_updates branch_updates;
         double l2;
         double init_scale;
     } model;

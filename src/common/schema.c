@@ -54,6 +54,9 @@ const struct ps_key ps_keys[] = {
      .initial = "default",
      .doc = "Loss of a sample (bce: cross-entropy, squared) or of a positive beside a negative (bpr); default is the "
             "model's own."},
+    {"model.branch_updates",
+     CHOICE(model.branch_updates, {"own", PS_BRANCHES_OWN}, {"all", PS_BRANCHES_ALL}), .initial = "own",
+     .doc = "Samples that a weaker behaviour's branch learns from: pairs that have that behaviour, or all."},
     {"model.l2", REAL(model.l2), AT_LEAST_0, .initial = "0",
      .doc = "L2 penalty on the embeddings of a batch's users and items."},
     {"model.init_scale", REAL(model.init_scale), ABOVE_0, .initial = "0.01",

@@ -130,6 +130,7 @@ static void for_all_forms(void (*check)(struct model_bench *, const char *))
             const struct ps_model_class *class_ = ps_models[m];
             struct ps_config config = toy_config(8);
             config.model.l2 = 0.02;
+            config.model.branch_updates = PS_BRANCHES_ALL; /* what is gated is no derivative: test_branches_learn_their_own */
             for (int cascade = 0; cascade < choices(class_, "cascade", 4); cascade++)
                 for (int unit = 0; unit < choices(class_, "unit", 3); unit++)
                     for (int layers = 0; layers < choices(class_, "layers", 2); layers++) {
@@ -153,6 +154,67 @@ static void test_gradients(void **state)
 static void test_scores(void **state)
 {
     for_all_forms(check_scores);
+}
+
+/* Branch by branch, the gradient of a gated model is that of an ungated one over the pairs that have the behaviour, and
+ * everything else learns from all pairs. */
+static void gradient_of(struct model_bench *b, struct objective *o, enum ps_branch_updates updates, double *out[])
+{
+    struct ps_config config = *b->model.config;
+    config.model.branch_updates = updates;
+    b->model.config = &config;
+    for (int t = 0; t < b->model.tables; t++)
+        memset(b->grad[t], 0, model_bench_size(b, t) * sizeof(real));
+    run(o, true);
+    for (int t = 0; t < b->model.tables; t++)
+        memcpy(out[t], b->grad[t], model_bench_size(b, t) * sizeof(real));
+}
+
+static void test_branches_learn_their_own(void **state)
+{
+    struct ps_dataset dataset = toy_dataset(3);
+    struct ps_config config = toy_config(4);
+    config.model.loss = PS_LOSS_SQUARED;
+    struct model_bench b;
+    struct objective o;
+    double *all[PS_MAX_TABLES], *own[PS_MAX_TABLES], *part[PS_MAX_TABLES];
+    assert_int_equal(model_bench_init(&b, "mf_mmlp", &config, &dataset), 0);
+    model_bench_draw(&b, 3);
+    objective_init(&o, &b);
+    for (int t = 0; t < b.model.tables; t++) {
+        all[t] = ps_calloc(model_bench_size(&b, t), sizeof(double));
+        own[t] = ps_calloc(model_bench_size(&b, t), sizeof(double));
+        part[t] = ps_calloc(model_bench_size(&b, t), sizeof(double));
+    }
+    gradient_of(&b, &o, PS_BRANCHES_ALL, all);
+    gradient_of(&b, &o, PS_BRANCHES_OWN, own);
+    for (uint32_t r = 0; r < 3; r++) {
+        real kept[SAMPLES];
+        memcpy(kept, o.weight[0], sizeof kept);
+        int has = 0;
+        for (int s = 0; s < SAMPLES; s++) {
+            bool mine = r == 2 || ps_dataset_has(&dataset, r, sample_user[s], sample_item[s]);
+            has += mine;
+            o.weight[0][s] *= mine;
+        }
+        assert_true(has > 0 && (r == 2 || has < SAMPLES));
+        gradient_of(&b, &o, PS_BRANCHES_ALL, part);
+        memcpy(o.weight[0], kept, sizeof kept);
+        for (int t = 0; t < b.model.tables; t++) {
+            bool branch = strncmp(b.model.table[t].name, "tower_", 6) == 0;
+            if (branch && !strstr(b.model.table[t].name, dataset.behaviour[r]))
+                continue;
+            bool differs = false;
+            for (size_t k = 0; k < model_bench_size(&b, t) && b.model.table[t].kind == PS_TABLE_TENSOR; k++) {
+                assert_true(gradient_near(own[t][k], branch ? part[t][k] : all[t][k]));
+                differs |= !gradient_near(own[t][k], all[t][k]);
+            }
+            assert_int_equal(differs, branch && r < 2);
+        }
+    }
+    for (int t = 0; t < b.model.tables; t++)
+        free(all[t]), free(own[t]), free(part[t]);
+    model_bench_fini(&b);
 }
 
 /* recommenders.md F2: with one behaviour every cascade is f + b; with f_2 = f_3 = 0, logit_avg gives f_1/4 + 7b/4. */
@@ -203,6 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_branches_learn_their_own),
         cmocka_unit_test(test_cascades),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -275,6 +275,22 @@ static void test_fused(void **state)
     nn_tape_free(tape);
 }
 
+/* A gate: the same values, and the gradient of the samples that are kept. */
+static void test_gate(void **state)
+{
+    struct nn_tape *tape = nn_tape_new();
+    const double x[6] = {1, 2, 3, 4, 5, 6}, keep[3] = {1, 0, 1}, ones[2] = {1, 10}, want[6] = {0.5, 5, 0, 0, 1, 10};
+    double grad[6] = {0};
+    struct nn_tensor *gated = nn_gate(tape, nn_leaf(tape, 3, 2, x, grad), keep);
+    assert_memory_equal(gated->value, x, sizeof x);
+    struct nn_tensor *y = nn_matmul(tape, gated, nn_leaf(tape, 2, 1, ones, NULL));
+    static const double zero[3] = {0}, scale[3] = {0.25 / 21, 1, 0.5 / 65}; /* y is 21, 43, 65 */
+    nn_backward(tape, nn_squared(tape, y, zero, scale));
+    for (int k = 0; k < 6; k++)
+        assert_true(fabs(grad[k] - want[k]) < 1e-14);
+    nn_tape_free(tape);
+}
+
 /* A NaN gradient must not pass, nor one that is zero everywhere. */
 static double nan_objective(void *ctx, bool backward)
 {
@@ -302,6 +318,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_fused),
+        cmocka_unit_test(test_gate),
         cmocka_unit_test(test_check_rejects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

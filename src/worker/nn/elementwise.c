@@ -161,6 +161,21 @@ struct nn_tensor *nn_sigmoid(struct nn_tape *tape, const struct nn_tensor *x)
     return record(tape, y, x, NULL, 0, sigmoid_backward);
 }
 
+static void gate_backward(struct nn_tape *tape, struct nn_node *node)
+{
+    struct elementwise *e = (struct elementwise *)node;
+    size_t width = (size_t)e->y->cols;
+    for (size_t row = 0; row < (size_t)e->y->rows; row++)
+        axpy(e->a->grad + row * width, e->b->value[row], e->y->grad + row * width, width);
+}
+
+struct nn_tensor *nn_gate(struct nn_tape *tape, const struct nn_tensor *x, const real *keep)
+{
+    struct nn_tensor *y = output_of(tape, x->rows, x->cols, x, NULL);
+    memcpy(nn_fill(y), x->value, nn_size(x) * sizeof(real));
+    return record(tape, y, x, nn_leaf(tape, x->rows, 1, keep, NULL), 0, gate_backward);
+}
+
 static void concat_backward(struct nn_tape *tape, struct nn_node *node)
 {
     struct elementwise *e = (struct elementwise *)node;

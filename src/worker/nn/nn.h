@@ -92,6 +92,9 @@ struct nn_tensor *nn_mul(struct nn_tape *tape, const struct nn_tensor *a, const 
 struct nn_tensor *nn_scale(struct nn_tape *tape, const struct nn_tensor *x, real factor);
 struct nn_tensor *nn_relu(struct nn_tape *tape, const struct nn_tensor *x);
 struct nn_tensor *nn_sigmoid(struct nn_tape *tape, const struct nn_tensor *x);
+/* y = x, but x_b' += keep_b y_b': what is before it learns from some samples only. keep: B constants. Not the derivative of
+ * anything, which is the purpose. */
+struct nn_tensor *nn_gate(struct nn_tape *tape, const struct nn_tensor *x, const real *keep);
 /* [a; b]: columns of a, then columns of b. */
 struct nn_tensor *nn_concat(struct nn_tape *tape, const struct nn_tensor *a, const struct nn_tensor *b);
 /* y_b = a_b . b_b, B x 1. */
