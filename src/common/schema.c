@@ -54,6 +54,8 @@ const struct ps_key ps_keys[] = {
      .initial = "default",
      .doc = "Loss of a sample (bce: cross-entropy, squared) or of a positive beside a negative (bpr); default is the "
             "model's own."},
+    {"model.confidence", REAL(model.confidence), AT_LEAST_0, .initial = "40",
+     .doc = "wmf: an interaction weighs 1 + this, a pair without one 1."},
     {"model.branch_updates",
      CHOICE(model.branch_updates, {"own", PS_BRANCHES_OWN}, {"all", PS_BRANCHES_ALL}), .initial = "own",
      .doc = "Samples that a weaker behaviour's branch learns from: pairs that have that behaviour, or all."},
