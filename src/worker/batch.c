@@ -4,109 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RADIX_BITS = 11 };
-
-/* Scratch for making ids unique: a small open-addressing table, so that memory does not grow with the number of ids. */
-struct ps_unique {
-    uint32_t mask;
-    uint32_t *slot; /* index into id[], plus one; 0 is free */
-    uint32_t *id;   /* distinct ids in order of first appearance */
-    uint32_t *order, *spare, *rank;
-    uint32_t count;
-};
-
-static struct ps_unique *unique_new(int capacity)
-{
-    struct ps_unique *u = ps_calloc(1, sizeof *u);
-    uint32_t size = 64;
-    while (size < 2u * (uint32_t)capacity)
-        size *= 2;
-    u->mask = size - 1;
-    u->slot = ps_calloc(size, sizeof *u->slot);
-    u->id = ps_calloc((size_t)capacity, sizeof *u->id);
-    u->order = ps_calloc((size_t)capacity, sizeof *u->order);
-    u->spare = ps_calloc((size_t)capacity, sizeof *u->spare);
-    u->rank = ps_calloc((size_t)capacity, sizeof *u->rank);
-    return u;
-}
-
-static void unique_free(struct ps_unique *u)
-{
-    if (!u)
-        return;
-    free(u->slot), free(u->id), free(u->order), free(u->spare), free(u->rank);
-    free(u);
-}
-
-static uint32_t unique_add(struct ps_unique *u, uint32_t id)
-{
-    uint32_t place = (id * UINT32_C(2654435769)) >> 7 & u->mask;
-    while (u->slot[place]) {
-        uint32_t index = u->slot[place] - 1;
-        if (u->id[index] == id)
-            return index;
-        place = (place + 1) & u->mask;
-    }
-    u->id[u->count] = id;
-    u->slot[place] = ++u->count;
-    return u->count - 1;
-}
-
-/* Sorts order[0, n) by ascending id: least significant digit first, only as many digits as the ids have. */
-static void sort_by_id(struct ps_unique *u, uint32_t *order, uint32_t n)
-{
-    uint32_t highest = 0;
-    for (uint32_t i = 0; i < n; i++)
-        highest |= u->id[order[i]];
-    uint32_t *from = order, *to = u->spare;
-    for (int shift = 0; shift < 32 && highest >> shift; shift += RADIX_BITS) {
-        uint32_t start[1 << RADIX_BITS] = {0}, sum = 0;
-        for (uint32_t i = 0; i < n; i++)
-            start[u->id[from[i]] >> shift & ((1 << RADIX_BITS) - 1)]++;
-        for (int d = 0; d < 1 << RADIX_BITS; d++) {
-            uint32_t count = start[d];
-            start[d] = sum;
-            sum += count;
-        }
-        for (uint32_t i = 0; i < n; i++)
-            to[start[u->id[from[i]] >> shift & ((1 << RADIX_BITS) - 1)]++] = from[i];
-        uint32_t *swap = from;
-        from = to;
-        to = swap;
-    }
-    if (from != order)
-        memcpy(order, from, n * sizeof *order);
-}
-
-/* Gives the distinct ids the order of the wire and rewrites row[] (indices by first appearance) accordingly. */
-static void unique_finish(struct ps_unique *u, uint32_t route, const struct ps_slot_map *map, struct ps_keys *keys,
-                          uint32_t *row, int n)
-{
-    uint32_t place[PS_MAX_SHARDS + 1] = {0};
-    for (uint32_t i = 0; i < u->count; i++)
-        place[map->shard_of[ps_slot_hash(route, u->id[i])] + 1]++;
-    for (uint32_t s = 0; s < map->shards; s++)
-        place[s + 1] += place[s];
-    memcpy(keys->first, place, sizeof place);
-    for (uint32_t i = 0; i < u->count; i++)
-        u->order[place[map->shard_of[ps_slot_hash(route, u->id[i])]]++] = i;
-    for (uint32_t s = 0; s < map->shards; s++)
-        sort_by_id(u, u->order + keys->first[s], keys->first[s + 1] - keys->first[s]);
-    for (uint32_t i = 0; i < u->count; i++) {
-        keys->key[i] = u->id[u->order[i]];
-        u->rank[u->order[i]] = i;
-    }
-    keys->count = u->count;
-    for (int i = 0; i < n; i++)
-        row[i] = u->rank[row[i]];
-}
-
-static void unique_begin(struct ps_unique *u)
-{
-    memset(u->slot, 0, ((size_t)u->mask + 1) * sizeof *u->slot);
-    u->count = 0;
-}
-
 void ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *dataset, const struct ps_config *config,
                      const struct ps_recipe *recipe)
 {
@@ -122,13 +19,13 @@ void ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *datase
         batcher->share[r] = recipe->sampling == PS_SAMPLING_UNION ? 1 : PS_MAX(share, 1e-12);
     }
     ps_sampler_init(&batcher->sampler, recipe->negatives_from, dataset, recipe->first, config);
-    batcher->unique = unique_new(batcher->capacity);
+    batcher->unique = ps_unique_new((size_t)batcher->capacity);
 }
 
 void ps_batcher_fini(struct ps_batcher *batcher)
 {
     ps_sampler_fini(&batcher->sampler);
-    unique_free(batcher->unique);
+    ps_unique_free(batcher->unique);
     *batcher = (struct ps_batcher){0};
 }
 
@@ -239,15 +136,15 @@ void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const st
             batch->weight[r][i] *= scale;
     }
 
-    unique_begin(batcher->unique);
+    ps_unique_begin(batcher->unique);
     for (int i = 0; i < n; i++)
         batch->user_row[i] = i && batch->user[i] == batch->user[i - 1] ? batch->user_row[i - 1]
-                                                                         : unique_add(batcher->unique, batch->user[i]);
-    unique_finish(batcher->unique, PS_ROUTE_USER, map, &batch->users, batch->user_row, n);
-    unique_begin(batcher->unique);
+                                                                         : ps_unique_add(batcher->unique, batch->user[i]);
+    ps_unique_finish(batcher->unique, PS_ROUTE_USER, map, &batch->users, batch->user_row, (size_t)n);
+    ps_unique_begin(batcher->unique);
     for (int i = 0; i < n; i++)
-        batch->item_row[i] = unique_add(batcher->unique, batch->item[i]);
-    unique_finish(batcher->unique, PS_ROUTE_ITEM, map, &batch->items, batch->item_row, n);
+        batch->item_row[i] = ps_unique_add(batcher->unique, batch->item[i]);
+    ps_unique_finish(batcher->unique, PS_ROUTE_ITEM, map, &batch->items, batch->item_row, (size_t)n);
 }
 
 static int tile_end(const struct ps_batch *batch, bool pairs, int first, int most)

@@ -7,18 +7,11 @@
 #define PS_WORKER_BATCH_H
 
 #include "common/config.h"
-#include "common/slots.h"
 #include "data/dataset.h"
 #include "worker/model.h"
 #include "worker/order.h"
 #include "worker/sampler.h"
-
-/* Distinct ids of one kind, in the order of the wire: by shard, ascending within a shard. Owned arrays. */
-struct ps_keys {
-    uint32_t count;
-    uint64_t *key;                     /* capacity: the samples of a batch */
-    uint32_t first[PS_MAX_SHARDS + 1]; /* keys of shard s: [first[s], first[s+1]) */
-};
+#include "worker/unique.h"
 
 struct ps_batch {
     int n; /* samples: pairs of user and item */
