@@ -49,7 +49,7 @@ static void print_options(const char *options)
 
 static void print_tables(const struct ps_model *model)
 {
-    static const char *const kinds[] = {[PS_TABLE_USER] = "users", [PS_TABLE_ITEM] = "items"};
+    static const char *const kinds[] = {[PS_TABLE_USER] = "users", [PS_TABLE_ITEM] = "items", [PS_TABLE_HISTORY] = "items"};
     if (model->tables == 0)
         printf("\nTables: none\n");
     else

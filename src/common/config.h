@@ -49,6 +49,7 @@ struct ps_config {
         int loss_weights_count; /* 0 = equal weights; checked against the dataset's behaviours there */
         enum ps_objective loss;
         enum ps_branch_updates branch_updates;
+        int history;       /* items of a user's history under each behaviour, at most */
         double confidence; /* WMF's alpha */
         double l2;
         double init_scale;

@@ -56,6 +56,8 @@ const struct ps_key ps_keys[] = {
             "model's own."},
     {"model.confidence", REAL(model.confidence), AT_LEAST_0, .initial = "40",
      .doc = "wmf: an interaction weighs 1 + this, a pair without one 1."},
+    {"model.history", INT(model.history, 1, 100000), .initial = "100",
+     .doc = "Items of a user's history that are looked up under each behaviour, at most (mfpr)."},
     {"model.branch_updates",
      CHOICE(model.branch_updates, {"own", PS_BRANCHES_OWN}, {"all", PS_BRANCHES_ALL}), .initial = "own",
      .doc = "Samples that a weaker behaviour's branch learns from: pairs that have that behaviour, or all."},

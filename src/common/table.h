@@ -15,7 +15,8 @@ enum { PS_MAX_TABLES = 64, PS_MAX_FIELDS = 8, PS_CHUNK = 4096, PS_NAME_SIZE = 48
 enum ps_table_kind {
     PS_TABLE_USER = 1, /* id = dense user id */
     PS_TABLE_ITEM = 2, /* id = dense item id */
-    PS_TABLE_TENSOR = 3
+    PS_TABLE_TENSOR = 3,
+    PS_TABLE_HISTORY = 4 /* id = dense item id: rows of the items in users' histories, not of a sample's item */
 };
 
 enum ps_init {

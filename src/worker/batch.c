@@ -20,12 +20,15 @@ void ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *datase
     }
     ps_sampler_init(&batcher->sampler, recipe->negatives_from, dataset, recipe->first, config);
     batcher->unique = ps_unique_new((size_t)batcher->capacity);
+    if (recipe->history)
+        batcher->unique_history = ps_unique_new(ps_batcher_keys(batcher, PS_TABLE_HISTORY));
 }
 
 void ps_batcher_fini(struct ps_batcher *batcher)
 {
     ps_sampler_fini(&batcher->sampler);
     ps_unique_free(batcher->unique);
+    ps_unique_free(batcher->unique_history);
     *batcher = (struct ps_batcher){0};
 }
 
@@ -44,6 +47,8 @@ void ps_batch_init(struct ps_batch *batch, const struct ps_batcher *batcher)
     }
     batch->users.key = ps_calloc(n, sizeof *batch->users.key);
     batch->items.key = ps_calloc(n, sizeof *batch->items.key);
+    if (batcher->recipe.history)
+        ps_bags_init(&batch->bags, &batcher->recipe, batcher->dataset, (size_t)batcher->positives, n);
 }
 
 void ps_batch_fini(struct ps_batch *batch)
@@ -52,6 +57,7 @@ void ps_batch_fini(struct ps_batch *batch)
     for (int r = 0; r < PS_MAX_BEHAVIOURS; r++)
         free(batch->label[r]), free(batch->weight[r]);
     free(batch->users.key), free(batch->items.key);
+    ps_bags_fini(&batch->bags);
     *batch = (struct ps_batch){0};
 }
 
@@ -145,6 +151,8 @@ void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const st
     for (int i = 0; i < n; i++)
         batch->item_row[i] = ps_unique_add(batcher->unique, batch->item[i]);
     ps_unique_finish(batcher->unique, PS_ROUTE_ITEM, map, &batch->items, batch->item_row, (size_t)n);
+    if (recipe->history)
+        ps_bags_build(&batch->bags, batcher->unique_history, recipe, batcher->dataset, map, &batch->users, batch->item, n);
 }
 
 static int tile_end(const struct ps_batch *batch, bool pairs, int first, int most)
@@ -169,6 +177,9 @@ void ps_batch_tile(const struct ps_batch *batch, const struct ps_batcher *batche
     tile->user_row = batch->user_row + first;
     tile->item_row = batch->item_row + first;
     tile->behind = batch->behind + first;
+    tile->bag_begin = batch->bags.begin;
+    tile->bag_entry = batch->bags.entry;
+    tile->bag_own = batch->bags.own ? batch->bags.own + first : NULL;
     for (int r = 0; r < batcher->recipe.heads; r++) {
         tile->need[r] = PS_MIN(PS_MAX(batch->need[r] - first, 0), tile->n);
         tile->label[r] = batch->label[r] + first;

@@ -8,6 +8,7 @@
 
 #include "common/config.h"
 #include "data/dataset.h"
+#include "worker/history.h"
 #include "worker/model.h"
 #include "worker/order.h"
 #include "worker/sampler.h"
@@ -21,6 +22,7 @@ struct ps_batch {
     int need[PS_MAX_BEHAVIOURS];
     real *label[PS_MAX_BEHAVIOURS], *weight[PS_MAX_BEHAVIOURS];
     struct ps_keys users, items;
+    struct ps_bags bags; /* the users' histories, where the recipe looks them up */
 };
 
 struct ps_batcher {
@@ -32,7 +34,7 @@ struct ps_batcher {
     int negatives; /* for each positive */
     double share[PS_MAX_BEHAVIOURS]; /* of the entries of an epoch, by behaviour; 1 under union sampling */
     struct ps_sampler sampler;
-    struct ps_unique *unique; /* owned scratch */
+    struct ps_unique *unique, *unique_history; /* owned scratch; the latter NULL where there are no histories */
 };
 
 void ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *dataset, const struct ps_config *config,
@@ -50,6 +52,18 @@ void ps_batch_fini(struct ps_batch *batch);
  * its pair, which is 0 under a head whose behaviour the positive lacks, and a positive has none. */
 void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
                     const struct ps_entry *entry, int count, uint32_t epoch, uint32_t lane, uint64_t position);
+
+/* The distinct ids of the batch that a table of rows is asked for. */
+static inline const struct ps_keys *ps_batch_keys(const struct ps_batch *batch, enum ps_table_kind kind)
+{
+    return kind == PS_TABLE_USER ? &batch->users : kind == PS_TABLE_ITEM ? &batch->items : &batch->bags.keys;
+}
+/* How many they are at most. */
+static inline size_t ps_batcher_keys(const struct ps_batcher *batcher, enum ps_table_kind kind)
+{
+    return kind == PS_TABLE_HISTORY ? ps_bags_keys(&batcher->recipe, batcher->dataset, (size_t)batcher->positives)
+                                    : (size_t)batcher->capacity;
+}
 
 /* The tile that begins at sample `first`: `most` samples (fewer at the batch's end), or what comes nearest to it where
  * no positive may be parted from its negatives; rows and param are filled by the caller. */

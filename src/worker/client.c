@@ -7,12 +7,8 @@
 
 static const struct ps_keys *step_keys(const struct ps_client *c, const struct ps_step *step, int table)
 {
-    switch (c->table[table].kind) {
-    case PS_TABLE_USER: return &step->batch.users;
-    case PS_TABLE_ITEM: return &step->batch.items;
-    case PS_TABLE_TENSOR: break;
-    }
-    return &c->tensor[table];
+    enum ps_table_kind kind = c->table[table].kind;
+    return kind == PS_TABLE_TENSOR ? &c->tensor[table] : ps_batch_keys(&step->batch, kind);
 }
 
 int ps_client_init(struct ps_client *c, struct ps_net *net, uint64_t incarnation, const struct ps_control *welcome,

@@ -63,6 +63,7 @@ int ps_model_add_rows(struct ps_model *model, const char *name, enum ps_table_ki
         return table;
     struct ps_table_spec *spec = &model->table[table];
     snprintf(spec->name, sizeof spec->name, "%s", name);
+    PS_ASSERT(kind != PS_TABLE_HISTORY || model->recipe.history);
     spec->rows = kind == PS_TABLE_USER ? model->dataset->users : model->dataset->items;
     return table;
 }

@@ -23,6 +23,10 @@ struct ps_tile {
     int n;
     const uint32_t *user, *item;         /* n dense ids */
     const uint32_t *user_row, *item_row; /* n indices into rows[] of the user and item tables */
+    /* Histories, by row of the user tables, and without[] for nn_bag: the row of a sample's own item, which must not speak for
+     * itself. NULL where the recipe looks up none. */
+    const uint32_t *bag_begin, *bag_own;
+    const struct nn_bag_entry *bag_entry;
     const uint32_t *behind; /* n: how many samples before it a sample's positive is; 0: it is one itself */
     int need[PS_MAX_BEHAVIOURS];           /* by head */
     const real *label[PS_MAX_BEHAVIOURS];  /* need[r] labels in {0, 1} */
@@ -36,8 +40,10 @@ struct ps_tile {
 struct ps_score_input {
     int users, items;
     const uint32_t *user_id, *item_id;
-    const real *const *const *user_rows; /* user_rows[table][u]; NULL where the table is not a user table */
-    const real *const *const *item_rows; /* item_rows[table][i] */
+    /* user_rows[table][u] and item_rows[table][i]; NULL where the table is of the other kind. A table of histories has both: its
+     * row of the item, and the sum of the user's bag (history.h), each behaviour's columns by themselves. */
+    const real *const *const *user_rows;
+    const real *const *const *item_rows;
     const struct nn_tensor *param;
 };
 

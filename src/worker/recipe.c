@@ -27,7 +27,8 @@ int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_r
         .first = defaults->heads == PS_HEADS_TARGET ? dataset->behaviours - 1 : 0,
         .sampling = config->train.sampling,
         .negatives_from = config->train.negatives_from ? config->train.negatives_from : own_negatives,
-        .loss = config->model.loss ? config->model.loss : own_loss};
+        .loss = config->model.loss ? config->model.loss : own_loss,
+        .history = defaults->history ? config->model.history : 0};
     int status = check(name, recipe, config, dataset, err);
     if (status)
         return status;

@@ -2,6 +2,7 @@
 #include "worker/scorer.h"
 
 #include "common/vector.h"
+#include "worker/history.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ static void row_set_init(struct ps_row_set *set, const struct ps_model *model, e
 {
     *set = (struct ps_row_set){.id = ps_calloc(capacity, sizeof *set->id)};
     for (int t = 0; t < model->tables; t++) {
-        if (model->table[t].kind != kind)
+        if (model->table[t].kind != kind && model->table[t].kind != PS_TABLE_HISTORY)
             continue;
         uint32_t width = model->table[t].width;
         set->row[t] = ps_calloc(capacity * width, sizeof *set->row[t]);
@@ -100,6 +101,13 @@ int ps_scorer_fetch(struct ps_scorer *s, struct ps_row_set *set, size_t n, struc
         if (!set->row[t])
             continue;
         size_t width = s->model->table[t].width;
+        if (set == &s->users && s->model->table[t].kind == PS_TABLE_HISTORY) {
+            int status = ps_history_pool(&s->model->recipe, s->model->dataset, s->source, t, (int)width, set->id, n,
+                                         set->row[t], err);
+            if (status < 0)
+                return status;
+            continue;
+        }
         PS_GROW(s->fetched, s->fetched_capacity, (size_t)distinct * width);
         int status = s->source->fetch(s->source->ctx, t, s->distinct, distinct, s->fetched, err);
         if (status < 0)

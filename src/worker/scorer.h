@@ -14,7 +14,7 @@ enum { PS_BLOCK_USERS = 256, PS_BLOCK_ITEMS = 512, PS_GROUP_USERS = 32 * PS_BLOC
 /* Rows of all row tables of one kind. */
 struct ps_row_set {
     uint32_t *id;                        /* owned */
-    float *row[PS_MAX_TABLES];           /* owned; NULL for tables of another kind */
+    float *row[PS_MAX_TABLES];           /* owned; NULL for tables of another kind. Users: the bags of their histories */
     const real **pointer[PS_MAX_TABLES]; /* owned; to the rows above */
 };
 

@@ -9,12 +9,13 @@ struct ps_step *ps_step_new(const struct ps_batcher *batcher, const struct ps_ta
 {
     enum { LINE = 64 };
     struct ps_step *step = ps_calloc(1, sizeof *step);
-    size_t capacity = (size_t)batcher->capacity, bytes[PS_MAX_TABLES] = {0}, total = 0;
+    size_t bytes[PS_MAX_TABLES] = {0}, total = 0;
     ps_batch_init(&step->batch, batcher);
     step->part = ps_calloc(shards, sizeof *step->part);
     for (int t = 0; t < tables; t++) {
         bool tensor = table[t].kind == PS_TABLE_TENSOR;
-        step->value[t] = ps_calloc(tensor ? table[t].rows : capacity, sizeof *step->value[t]);
+        size_t capacity = tensor ? table[t].rows : ps_batcher_keys(batcher, table[t].kind);
+        step->value[t] = ps_calloc(capacity, sizeof *step->value[t]);
         if (!tensor)
             bytes[t] = (capacity * table[t].width * sizeof(real) + LINE - 1) / LINE * LINE;
         total += 2 * bytes[t];

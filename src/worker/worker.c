@@ -80,7 +80,7 @@ static void compute(struct ps_worker *w, struct ps_step *step)
             param[t] = (struct nn_tensor){(int)table->tensor_rows, (int)table->tensor_cols, w->param_value[t],
                                           w->param_grad[t]};
         } else {
-            const struct ps_keys *keys = table->kind == PS_TABLE_USER ? &step->batch.users : &step->batch.items;
+            const struct ps_keys *keys = ps_batch_keys(&step->batch, table->kind);
             rows[t] = (struct nn_rows){(int)keys->count, (int)table->width, step->value[t], step->grad[t]};
         }
     }

@@ -2,7 +2,7 @@
 #ifndef PS_TEST_MODEL_BENCH_H
 #define PS_TEST_MODEL_BENCH_H
 
-#include "worker/model.h"
+#include "worker/history.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,7 +16,39 @@ struct model_bench {
     const real **pointer[PS_MAX_TABLES];
     struct nn_rows rows[PS_MAX_TABLES];
     struct nn_tensor param[PS_MAX_TABLES];
+    uint32_t *bag_begin; /* histories, where the model looks them up; rows are item ids */
+    struct nn_bag_entry *bag_entry;
 };
+
+/* By the formula: every item of every behaviour, over the root of how many there are. */
+static inline void model_bench_histories(struct model_bench *b)
+{
+    const struct ps_dataset *d = b->model.dataset;
+    size_t entries = 0;
+    b->bag_begin = ps_calloc(d->users + 1, sizeof *b->bag_begin);
+    b->bag_entry = ps_calloc(d->users * d->items * d->behaviours, sizeof *b->bag_entry);
+    for (uint32_t user = 0; user < d->users; user++) {
+        for (uint32_t t = 0; t < d->behaviours; t++) {
+            uint64_t first = d->train[t].offset[user], end = d->train[t].offset[user + 1];
+            for (uint64_t k = first; k < end; k++)
+                b->bag_entry[entries++] =
+                    (struct nn_bag_entry){d->train[t].item[k], t, (real)(1 / sqrt((double)(end - first)))};
+        }
+        b->bag_begin[user + 1] = (uint32_t)entries;
+    }
+}
+
+/* A user's bag, each behaviour's columns by themselves. */
+static inline void model_bench_pool(const struct model_bench *b, int t, uint32_t user, real *out)
+{
+    int width = (int)(b->model.table[t].width / b->model.dataset->behaviours);
+    memset(out, 0, b->model.table[t].width * sizeof *out);
+    for (uint32_t e = b->bag_begin[user]; e < b->bag_begin[user + 1]; e++)
+        for (int j = 0; j < width; j++) {
+            size_t column = (size_t)b->bag_entry[e].block * (size_t)width + (size_t)j;
+            out[column] += b->bag_entry[e].weight * b->pointer[t][b->bag_entry[e].row][column];
+        }
+}
 
 static inline size_t model_bench_size(const struct model_bench *b, int t)
 {
@@ -55,6 +87,8 @@ static inline int model_bench_init(struct model_bench *b, const char *name, cons
         b->rows[t] = (struct nn_rows){(int)spec->rows, (int)spec->width, b->pointer[t], b->grad[t]};
         b->param[t] = (struct nn_tensor){(int)spec->tensor_rows, (int)spec->tensor_cols, b->value[t], b->grad[t]};
     }
+    if (b->model.recipe.history)
+        model_bench_histories(b);
     return 0;
 }
 
@@ -65,6 +99,7 @@ static inline void model_bench_fini(struct model_bench *b)
         free(b->grad[t]);
         free(b->pointer[t]);
     }
+    free(b->bag_begin), free(b->bag_entry);
     nn_tape_free(b->tape);
     ps_model_fini(&b->model);
 }
@@ -82,6 +117,9 @@ static inline double model_bench_logit(struct model_bench *b, uint32_t user, uin
                            .user_row = &user,
                            .item_row = &item,
                            .behind = &positive,
+                           .bag_begin = b->bag_begin,
+                           .bag_entry = b->bag_entry,
+                           .bag_own = &item,
                            .sample_weight = 0,
                            .rows = b->rows,
                            .param = b->param};
@@ -101,21 +139,29 @@ static inline double model_bench_logit(struct model_bench *b, uint32_t user, uin
 static inline void model_bench_score(struct model_bench *b, const uint32_t *user, int users, const uint32_t *item,
                                      int items, real *out)
 {
+    struct nn_tape *pool = nn_tape_new();
     const real *user_row[PS_MAX_TABLES][64], *item_row[PS_MAX_TABLES][64];
     const real *const *user_rows[PS_MAX_TABLES] = {NULL}, *const * item_rows[PS_MAX_TABLES] = {NULL};
     for (int t = 0; t < b->model.tables; t++) {
-        if (b->model.table[t].kind == PS_TABLE_USER)
+        enum ps_table_kind kind = b->model.table[t].kind;
+        if (kind == PS_TABLE_USER || kind == PS_TABLE_HISTORY)
             user_rows[t] = user_row[t];
-        if (b->model.table[t].kind == PS_TABLE_ITEM)
+        if (kind == PS_TABLE_ITEM || kind == PS_TABLE_HISTORY)
             item_rows[t] = item_row[t];
-        for (int u = 0; u < users && user_rows[t]; u++)
+        for (int u = 0; u < users && kind == PS_TABLE_USER; u++)
             user_row[t][u] = b->pointer[t][user[u]];
+        for (int u = 0; u < users && kind == PS_TABLE_HISTORY; u++) {
+            real *pooled = nn_tape_alloc(pool, b->model.table[t].width * sizeof *pooled);
+            model_bench_pool(b, t, user[u], pooled);
+            user_row[t][u] = pooled;
+        }
         for (int i = 0; i < items && item_rows[t]; i++)
             item_row[t][i] = b->pointer[t][item[i]];
     }
     struct ps_score_input input = {users, items, user, item, user_rows, item_rows, b->param};
     nn_tape_reset(b->tape);
     b->model.class_->score(&b->model, b->tape, &input, out);
+    nn_tape_free(pool);
 }
 
 #endif

@@ -414,12 +414,96 @@ static void tiles_keep_pairs_together(void **state)
     end(&s);
 }
 
+/* The bags of a micro-batch's users: their items, at most so many of each behaviour, found among the keys. */
+static void histories_are_bags(void **state)
+{
+    struct setting s;
+    struct ps_config config = weighted(PS_SAMPLING_PER_BEHAVIOUR);
+    const struct ps_recipe_defaults defaults = {.heads = PS_HEADS_SHARED, .history = true};
+    begin(&s, config);
+    for (int most = 10; most <= 1000; most *= 10) {
+        struct ps_recipe recipe;
+        struct ps_batcher batcher;
+        struct ps_batch batch;
+        config.model.history = most;
+        assert_int_equal(ps_recipe_init(&recipe, "m", &defaults, &config, &s.p.d, &err), 0);
+        ps_batcher_init(&batcher, &s.p.d, &config, &recipe);
+        ps_batch_init(&batch, &batcher);
+        ps_batch_build(&batch, &batcher, &s.map, s.entry, s.count, EPOCH, LANE, 0);
+        const struct ps_bags *bags = &batch.bags;
+        assert_true(bags->keys.count <= ps_batcher_keys(&batcher, PS_TABLE_HISTORY));
+        for (uint32_t u = 0; u < batch.users.count; u++) {
+            const struct nn_bag_entry *e = bags->entry + bags->begin[u];
+            for (uint32_t b = 0; b < 3; b++) {
+                uint64_t all = s.p.d.train[b].offset[batch.users.key[u] + 1] - s.p.d.train[b].offset[batch.users.key[u]];
+                uint64_t count = PS_MIN(all, (uint64_t)most), last = 0;
+                for (uint64_t k = 0; k < count; k++, e++) {
+                    uint64_t item = bags->keys.key[e->row];
+                    assert_int_equal(e->block, b);
+                    assert_true(fabs((double)e->weight - 1 / sqrt((double)count)) < 1e-6);
+                    assert_true(ps_dataset_has(&s.p.d, b, (uint32_t)batch.users.key[u], (uint32_t)item));
+                    assert_true(k == 0 || item > last); /* different ones */
+                    last = item;
+                }
+            }
+            assert_ptr_equal(e, bags->entry + bags->begin[u + 1]);
+        }
+        for (int n = 0; n < batch.n; n++) /* a sample's own item */
+            if (bags->own[n] != PS_NO_KEY)
+                assert_int_equal(bags->keys.key[bags->own[n]], batch.item[n]);
+            else
+                for (uint32_t k = 0; k < bags->keys.count; k++)
+                    assert_true(bags->keys.key[k] != batch.item[n]);
+        ps_batch_fini(&batch);
+        ps_batcher_fini(&batcher);
+    }
+    end(&s);
+}
+
+/* Ranking's sums are those of the bags, whatever users are asked for together. */
+static int fetch_squares(void *ctx, int table, const uint32_t *ids, int n, float *out, struct ps_error *e)
+{
+    for (int k = 0; k < n; k++) {
+        assert_true(k == 0 || ids[k] > ids[k - 1]);
+        for (int j = 0; j < 6; j++)
+            out[k * 6 + j] = (float)(ids[k] * ids[k] % 97) + (float)j;
+    }
+    return 0;
+}
+
+static void histories_are_pooled(void **state)
+{
+    struct setting s;
+    begin(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR));
+    const struct ps_row_source source = {.fetch = fetch_squares};
+    s.recipe.history = 7;
+    float together[USERS * 6], alone[6];
+    uint32_t user[USERS];
+    for (uint32_t u = 0; u < USERS; u++)
+        user[u] = u * 7 % USERS;
+    assert_int_equal(ps_history_pool(&s.recipe, &s.p.d, &source, 0, 6, user, USERS, together, &err), 0);
+    for (uint32_t u = 0; u < USERS; u++) {
+        assert_int_equal(ps_history_pool(&s.recipe, &s.p.d, &source, 0, 6, &user[u], 1, alone, &err), 0);
+        assert_memory_equal(alone, together + u * 6, sizeof alone);
+        for (uint32_t b = 0; b < 3; b++) {
+            double sum = 0;
+            uint64_t count = ps_history_count(&s.p.d, b, user[u], 7);
+            for (uint64_t k = 0; k < count; k++) {
+                uint64_t item = ps_history_item(&s.p.d, b, user[u], 7, k);
+                sum += ((double)(item * item % 97) + b * 2) / sqrt((double)count);
+            }
+            assert_true(fabs(sum - (double)alone[b * 2]) < 1e-3);
+        }
+    }
+    end(&s);
+}
+
 static void impossible_recipes_are_refused(void **state)
 {
     struct setting s;
     begin(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR));
     struct ps_recipe recipe;
-    struct ps_recipe_defaults each = {PS_HEADS_EACH, 0, 0}, shared = {PS_HEADS_SHARED, 0, PS_LOSS_BPR};
+    struct ps_recipe_defaults each = {.heads = PS_HEADS_EACH}, shared = {.heads = PS_HEADS_SHARED, .loss = PS_LOSS_BPR};
     s.config.model.loss_weights_count = 2;
     assert_int_equal(ps_recipe_init(&recipe, "m", &each, &s.config, &s.p.d, &err), -PS_EXIT_USAGE);
     assert_non_null(strstr(err.text, "loss_weights"));
@@ -450,6 +534,8 @@ int main(void)
         FOLDER_TEST(pairs_weigh_their_negatives),
         FOLDER_TEST(pairs_of_all_heads),
         FOLDER_TEST(tiles_keep_pairs_together),
+        FOLDER_TEST(histories_are_bags),
+        FOLDER_TEST(histories_are_pooled),
         FOLDER_TEST(impossible_recipes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

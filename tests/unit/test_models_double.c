@@ -49,6 +49,9 @@ static void objective_init(struct objective *o, struct model_bench *b)
                                .user_row = sample_user,
                                .item_row = sample_item,
                                .behind = sample_behind,
+                               .bag_begin = b->bag_begin,
+                               .bag_entry = b->bag_entry,
+                               .bag_own = sample_item,
                                .sample_weight = 1.0 / SAMPLES,
                                .rows = b->rows,
                                .param = b->param};

@@ -37,6 +37,16 @@ static struct nn_lookup lookup_of(struct nn_tape *tape, const struct nn_tensor *
     return (struct nn_lookup){rows, index, first};
 }
 
+/* Four bags, one of them empty and one with the same row twice; samples with and without an entry to be left out. */
+static const uint32_t bag_begin[] = {0, 3, 3, 6, 7}, bag_index[SAMPLES] = {0, 0, 0, 1, 2, 3},
+                      bag_without[SAMPLES] = {2, UINT32_MAX, 0, 1, 3, 0};
+static const struct nn_bag_entry bag_entry[] = {{0, 0, 0.5}, {2, 1, -0.7}, {1, 0, 1.5}, {3, 0, 2}, {3, 1, 0.25}, {0, 1, 1}, {2, 0, 1}};
+
+static struct nn_bags bags_of(struct nn_tape *tape, const struct nn_tensor *table)
+{
+    return (struct nn_bags){lookup_of(tape, table, NULL, 0).rows, bag_begin, bag_entry};
+}
+
 #define ONE(expression)                                                                                                \
     do {                                                                                                               \
         out[0] = (expression);                                                                                         \
@@ -63,6 +73,7 @@ OPERATION(op_concat) { ONE(nn_concat(tape, in[0], in[1])); }
 OPERATION(op_row_dot) { ONE(nn_row_dot(tape, in[0], in[1])); }
 OPERATION(op_head) { ONE(nn_sigmoid(tape, nn_head(tape, nn_mul(tape, in[0], in[0]), 2))); }
 OPERATION(op_lookup) { ONE(nn_lookup(tape, lookup_of(tape, in[0], index_p, 1), SAMPLES, 3)); }
+OPERATION(op_bag) { ONE(nn_bag(tape, bags_of(tape, in[0]), bag_index, bag_without, SAMPLES, 3)); }
 OPERATION(op_l2_rows) { ONE(nn_l2_rows(tape, lookup_of(tape, in[0], index_p, 1), SAMPLES, 3, 0.3)); }
 OPERATION(op_bce_logits) { ONE(nn_bce_logits(tape, in[0], label, weight)); }
 OPERATION(op_squared) { ONE(nn_squared(tape, in[0], label, weight)); }
@@ -119,6 +130,7 @@ static const struct operation operations[] = {
     {"row_dot", {{3, 19}, {3, 19}}, op_row_dot, -1, 1},
     {"head", {{3, 4}}, op_head, -1, 1},
     {"lookup", {{4, 5}}, op_lookup, -1, 1},
+    {"bag", {{4, 6}}, op_bag, -1, 1},
     {"l2_rows", {{4, 5}}, op_l2_rows, -1, 1},
     {"lookup_pair, pair", {{4, 5}, {4, 3}}, op_pair, -1, 1},
     {"lookup_pair, product", {{4, 5}, {4, 3}}, op_product, -1, 1},
@@ -291,6 +303,21 @@ static void test_gate(void **state)
     nn_tape_free(tape);
 }
 
+/* Bags by hand: sample 0's without row 2, an empty one, and one whose row is left out in both its entries. */
+static void test_bag(void **state)
+{
+    struct nn_tape *tape = nn_tape_new();
+    double table[4 * 6];
+    for (int k = 0; k < 24; k++)
+        table[k] = k;
+    struct nn_tensor *y = nn_bag(tape, bags_of(tape, nn_leaf(tape, 4, 6, table, NULL)), bag_index, bag_without, SAMPLES, 3);
+    static const double want[SAMPLES][3] = {{9, 11, 13}, {-1.5, -0.2, 1.1}, {-1.5, -0.7, 0.1}, {0, 0, 0}, {3, 4, 5}, {12, 13, 14}};
+    for (int b = 0; b < SAMPLES; b++)
+        for (int j = 0; j < 3; j++)
+            assert_true(fabs(y->value[b * 3 + j] - want[b][j]) < 1e-12);
+    nn_tape_free(tape);
+}
+
 /* A NaN gradient must not pass, nor one that is zero everywhere. */
 static double nan_objective(void *ctx, bool backward)
 {
@@ -318,6 +345,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_fused),
+        cmocka_unit_test(test_bag),
         cmocka_unit_test(test_gate),
         cmocka_unit_test(test_check_rejects),
     };

@@ -77,6 +77,22 @@ static inline int nn_parts_width(int parts, int width)
 struct nn_tensor *nn_lookup_pair(struct nn_tape *tape, struct nn_lookup p, struct nn_lookup q, int samples, int width,
                                  int parts);
 
+/* bag.c: bags of rows (embedding bags). Bag g is entries [begin[g], begin[g+1]); an entry is columns [block * E, (block+1) * E)
+ * of a row, times a weight, which is a constant. */
+struct nn_bag_entry {
+    uint32_t row, block;
+    real weight;
+};
+struct nn_bags {
+    const struct nn_rows *rows;
+    const uint32_t *begin;
+    const struct nn_bag_entry *entry;
+};
+/* y_b = the sum of bag index[b] without its entries of row without[b] (of none where there is no such row); B x E. Samples of
+ * one bag that follow each other share its sum. */
+struct nn_tensor *nn_bag(struct nn_tape *tape, struct nn_bags from, const uint32_t *index, const uint32_t *without,
+                         int samples, int width);
+
 /* gmf.c: several heads over the elementwise product of two look-ups, which is never written down:
  *   out[r][b] = h_r . (p_b * q_b) for the first samples[r] samples, samples[0] >= samples[1] >= ...; h_r: E x 1.
  *   With c_b = sum_r out[r]'_b h_r:  p_b' += c_b * q_b;  q_b' += c_b * p_b;  h_r' += sum_b out[r]'_b (p_b * q_b). */
