@@ -60,8 +60,7 @@ def prepare():
              "buy=" + beibei + "/buy.train.tsv.xz"])
         return out, "Beibei, cart and buy"
     log = os.path.join(work, "log.tsv")
-    run([PENSTOCK, "synth", "--out", log, "--users", USERS, "--items", ITEMS, "--interactions", 950000,
-         "--behaviours", "cart,buy"])
+    run([PENSTOCK, "synth", "--out", log, "--users", USERS, "--items", ITEMS, "--interactions", 2500000])
     run([PENSTOCK, "prepare", "--behaviours", "cart,buy", "--out", out, log])
     return out, "made data of Beibei's size (PENSTOCK_DATA has no beibei-cart-buy)"
 
