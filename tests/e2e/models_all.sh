@@ -1,0 +1,30 @@
+#!/bin/bash
+# Every model of the registry goes the whole way: trained with `sync` it ends with the same checkpoint whatever the number of
+# servers and workers, workers and commands rank alike, and it makes lists. A sampling that does not fit a model is refused.
+# time limit: 240
+. "$(dirname "$0")/helpers.sh"
+make_data
+configure train.consistency=sync eval.floors=false
+
+penstock 0 models
+models=$(awk '$1 != "popularity" && $1 != "carted_first" { print $1 }' out.txt)
+[ "$(wc -w <<< "$models")" -ge 16 ] || fail "only these models: $models"
+for model in $models; do
+    penstock 0 train run.yaml --run "$model" --set "model.name=$model" --servers 1 --workers 1
+    digest "$model"
+    want=$digest
+    penstock 0 train run.yaml --run "$model-many" --set "model.name=$model" --servers 2 --workers 3
+    expect out.txt "^  $model "
+    grep "^  $model " out.txt > trained.txt
+    same_digest "$model-many" "$want"
+    penstock 0 evaluate "$model-many"
+    grep "^  $model " out.txt > evaluated.txt
+    cmp trained.txt evaluated.txt || fail "$model ranks otherwise without servers"
+    penstock 0 recommend "$model-many" --topk 3 --out lists.tsv
+    [ "$(wc -l < lists.tsv)" -gt 1000 ] || fail "$model recommends little"
+done
+
+penstock 2 train run.yaml --run refused --set model.name=bpr --set train.sampling=union
+expect err.txt 'train.sampling is union, which needs a score for each behaviour'
+penstock 2 train run.yaml --run refused --set model.name=bpr --set train.negatives=0
+expect err.txt 'train.negatives is 0, but model bpr'
