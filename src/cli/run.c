@@ -179,6 +179,6 @@ void ps_run_close(struct ps_run *run, int code, const char *reason)
         ps_token_remove(run->folder);
         close(run->lock);
     }
-    free(run->socket_folder), free(run->folder), free(run->checkpoints), free(run->state), free(run->token);
+    free(run->socket_folder), free(run->folder), free(run->checkpoints), free(run->state), free(run->first), free(run->token);
     memset(run, 0, sizeof *run);
 }

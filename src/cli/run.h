@@ -34,6 +34,7 @@ struct ps_run {
     int lock;          /* of ps_run_claim, as long as `folder` is set */
     char *checkpoints; /* RUN/checkpoints, absolute */
     char *state;       /* RUN/state */
+    char *first;       /* the checkpoint that a new run begins with, or NULL; owned */
     bool takeover;     /* this is a coordinator for the members that another one has left */
     char *socket_folder; /* mode 0700, for ipc; removed at the end */
 };

@@ -7,6 +7,7 @@
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/pretrained.h"
 #include "cli/report.h"
 #include "cli/run.h"
 #include "cli/signals.h"
@@ -179,7 +180,7 @@ static int train(struct ps_run *run, const struct arguments *a, struct ps_error 
     bool begun = ps_coordinator_begun(run->coordinator); /* this is a takeover: the servers have their rows */
     int status = a->resume && !begun ? ps_cut_choose(run->checkpoints, a->from, run->log, &from, err) : 0;
     if (!status)
-        status = ps_coordinator_start(run->coordinator, from, err);
+        status = ps_coordinator_start(run->coordinator, from ? from : run->first, err);
     if (status == 1) { /* the members have to be told, no more */
         status = -err->code;
         goto end;
@@ -254,6 +255,8 @@ int cmd_train(int argc, char **argv)
         status = ps_run_plan(&run, &err);
     if (!status)
         status = ps_run_folder(&run, folder, a.takeover ? PS_CLAIM_TAKEOVER : a.resume ? PS_CLAIM_RESUME : PS_CLAIM_NEW, &err);
+    if (!status && !a.resume)
+        status = ps_pretrained_make(&run, &run.first, &err);
     if (!status) {
         ps_catch_signals();
         status = ps_run_open(&run, ps_run_transport(run.config.cluster.transport, embedded, boot.one_host),

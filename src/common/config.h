@@ -50,6 +50,8 @@ struct ps_config {
         enum ps_objective loss;
         enum ps_branch_updates branch_updates;
         int history;       /* items of a user's history under each behaviour, at most */
+        char pretrained_gmf[PS_CONFIG_PATH], pretrained_mlp[PS_CONFIG_PATH]; /* folders of runs; relative to the working folder */
+        double pretrained_share;
         double confidence; /* WMF's alpha */
         double l2;
         double init_scale;

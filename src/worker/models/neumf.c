@@ -5,7 +5,7 @@ const struct ps_model_class ps_model_neumf = {
     .name = "neumf",
     .title = "neural matrix factorisation",
     .source = PS_NCF_SOURCE,
-    .options = "embedding layers loss l2 init_scale",
+    .options = "embedding layers loss l2 init_scale pretrained_gmf pretrained_mlp pretrained_share",
     .recipe = {.heads = PS_HEADS_TARGET},
     .init = ps_neumf_init,
     .fini = ps_ncf_fini,
