@@ -174,18 +174,19 @@ static double bench_ranking(const char *name, double flops, size_t targets)
         fill(memory.value[t], size, (uint64_t)t);
     }
     struct ps_pair *target = ps_calloc(targets, sizeof *target);
-    struct ps_rank *rank = ps_calloc(targets, sizeof *rank);
     for (size_t k = 0; k < targets; k++)
         target[k] = (struct ps_pair){(uint32_t)k, (uint32_t)(k * 7 % ITEMS)};
     dataset.test = target, dataset.test_count = targets;
     struct ps_row_source source = {fetch, &memory};
     double begin = ps_now();
-    if (ps_rank_targets(&model, &source, PS_SPLIT_TEST, target, targets, PS_MASK_TARGET, rank, &err) < 0)
+    struct ps_ranking how = {.split = PS_SPLIT_TEST, .mask = PS_MASK_TARGET};
+    struct ps_ranks ranks;
+    if (ps_rank_targets(&model, &source, &how, target, targets, &ranks, &err) < 0)
         ps_die(PS_EXIT_FAIL, "%s", err.text);
     double seconds = ps_now() - begin, pairs = (double)targets * ITEMS;
     printf("%-12s ranking %zu users x %d items: %.2f s, %.0f M pairs/s, %.0f GFLOP/s\n", name, targets, ITEMS, seconds,
            pairs / seconds / 1e6, pairs * flops / seconds / 1e9);
-    free(target), free(rank);
+    free(target), ps_ranks_fini(&ranks);
     return pairs * flops / seconds / 1e9;
 }
 

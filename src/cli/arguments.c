@@ -30,6 +30,13 @@ double ps_argument_probability(const char *option, const char *arg, struct argp_
     return value;
 }
 
+enum ps_split ps_argument_split(const char *arg, struct argp_state *state)
+{
+    if (strcmp(arg, "test") && strcmp(arg, "valid"))
+        argp_error(state, "--split is 'test' or 'valid', not '%s'", arg);
+    return strcmp(arg, "test") ? PS_SPLIT_VALID : PS_SPLIT_TEST;
+}
+
 void ps_argument_only(const char **place, const char *arg, const char *what, struct argp_state *state)
 {
     if (*place)

@@ -5,11 +5,15 @@
 #include <argp.h>
 #include <stdint.h>
 
+#include "data/dataset.h"
+
 /* A whole number from `least` to `most`; `option` is what messages call it. */
 uint64_t ps_argument_count(const char *option, const char *arg, uint64_t least, uint64_t most, struct argp_state *state);
 /* The same, for an int. */
 int ps_argument_number(const char *option, const char *arg, int least, int most, struct argp_state *state);
 double ps_argument_probability(const char *option, const char *arg, struct argp_state *state);
+/* "test" or "valid". */
+enum ps_split ps_argument_split(const char *arg, struct argp_state *state);
 /* The only positional argument, called `what` in messages; NULL at first. */
 void ps_argument_only(const char **place, const char *arg, const char *what, struct argp_state *state);
 

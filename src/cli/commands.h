@@ -16,6 +16,7 @@ int cmd_join(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_scale(int argc, char **argv);
 int cmd_evaluate(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
 int cmd_recommend(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);

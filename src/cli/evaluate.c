@@ -10,10 +10,13 @@
 #include "cli/report.h"
 #include "cli/run.h"
 
-enum { KEY_CHECKPOINT = 1000, KEY_SPLIT, KEY_SET, KEY_WORKERS, KEY_JSON, KEY_DATA, MAX_OVERRIDES = 256 };
+enum {
+    KEY_CHECKPOINT = 1000, KEY_SPLIT, KEY_MEAN, KEY_SAMPLED, KEY_LISTS, KEY_BOOTSTRAP, KEY_SET, KEY_WORKERS, KEY_JSON, KEY_RANKS, KEY_DATA,
+    MAX_OVERRIDES = 256
+};
 
 struct arguments {
-    const char *run, *checkpoint, *json;
+    const char *run, *checkpoint, *json, *ranks;
     enum ps_split split;
     int workers;
     const char *override[MAX_OVERRIDES];
@@ -25,18 +28,23 @@ static const struct argp_option options[] = {
     {"checkpoint", KEY_CHECKPOINT, "NAME", 0, "best (default), last, epoch-NNNN, or a folder", 0},
     {"split", KEY_SPLIT, "SPLIT", 0, "test (default) or valid", 0},
     {"mask", 'm', "MASK", 0, "none, target or any: which of the user's training items are no candidates", 0},
+    {"sampled", KEY_SAMPLED, "N", 0, "Rank among N items drawn for each user, and the targets; 0: all items", 0},
+    {"mean", KEY_MEAN, "MEAN", 0, "targets, each ranked by itself, or users, all targets of one ranked together", 0},
     {"ties", 't', "TIES", 0, "standard, expected or conservative", 0},
     {"topk", 'k', "LIST", 0, "Values of K, as in 10,20,50", 0},
-    {"users", 'u', "N", 0, "Rank a fixed, seeded sample of N targets; 0: all", 0},
+    {"users", 'u', "N", 0, "Rank a fixed, seeded sample of N targets (--mean users: of N users); 0: all", 0},
+    {"lists", KEY_LISTS, NULL, 0, "Coverage and novelty too", 0},
+    {"bootstrap", KEY_BOOTSTRAP, "N", 0, "Resamples behind the 95 % intervals; 0: no intervals", 0},
     {"data", KEY_DATA, "DIR", 0, "Another prepared dataset with the same ids", 0},
     {"set", KEY_SET, "KEY=VALUE", 0, "Override any other key of the run's configuration", 0},
     {"workers", KEY_WORKERS, "W", 0, "Threads that rank (default: one for each core)", 0},
     {"json", KEY_JSON, "FILE", 0, "Also write the result as JSON ('-': to the standard output, instead of the table)", 0},
+    {"ranks", KEY_RANKS, "FILE", 0, "Also keep the ranks, for penstock compare", 0},
     {0}};
 
 static const char doc[] = "Rank held-out targets with a run's checkpoint.\v"
-                          "All items are candidates but the masked ones; nothing is sampled unless --users says so. The protocol "
-                          "stands in the result.";
+                          "All items are candidates but the masked ones; nothing is sampled unless --users or --sampled say so. The "
+                          "protocol stands in the result; docs/metrics.md defines every metric.";
 
 static void override(struct arguments *a, struct argp_state *state, const char *key, const char *value)
 {
@@ -52,11 +60,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct arguments *a = state->input;
     switch (key) {
     case KEY_CHECKPOINT: a->checkpoint = arg; return 0;
-    case KEY_SPLIT:
-        if (strcmp(arg, "test") && strcmp(arg, "valid"))
-            argp_error(state, "--split is 'test' or 'valid', not '%s'", arg);
-        a->split = strcmp(arg, "test") ? PS_SPLIT_VALID : PS_SPLIT_TEST;
-        return 0;
+    case KEY_SPLIT: a->split = ps_argument_split(arg, state); return 0;
     case 'm': override(a, state, "eval.mask", arg); return 0;
     case 't': override(a, state, "eval.ties", arg); return 0;
     case 'u': override(a, state, "eval.users", arg); return 0;
@@ -66,6 +70,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         free(list);
         return 0;
     }
+    case KEY_MEAN: override(a, state, "eval.mean", arg); return 0;
+    case KEY_SAMPLED:
+        override(a, state, "eval.candidates", strcmp(arg, "0") ? "sampled" : "all");
+        if (strcmp(arg, "0"))
+            override(a, state, "eval.sampled", arg);
+        return 0;
+    case KEY_LISTS: override(a, state, "eval.lists", "true"); return 0;
+    case KEY_BOOTSTRAP: override(a, state, "eval.bootstrap", arg); return 0;
     case KEY_DATA: override(a, state, "data.path", arg); return 0;
     case KEY_SET:
         if (a->overrides == MAX_OVERRIDES)
@@ -74,6 +86,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_WORKERS: a->workers = ps_argument_number("--workers", arg, 1, 256, state); return 0;
     case KEY_JSON: a->json = arg; return 0;
+    case KEY_RANKS: a->ranks = arg; return 0;
     case ARGP_KEY_ARG:
         ps_argument_only(&a->run, arg, "RUN", state);
         return 0;
@@ -85,13 +98,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static int write_json(const struct ps_run *run, const struct ps_report *report, const char *path, struct ps_error *err)
+static int write_json(const struct ps_report *report, const char *path, struct ps_error *err)
 {
     bool standard = !strcmp(path, "-");
     FILE *to = standard ? stdout : fopen(path, "we");
     if (!to)
         return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write %s", path);
-    ps_report_json(run, report, to);
+    ps_report_json(report, to);
     fputc('\n', to);
     if (!standard && (ferror(to) | fclose(to)))
         return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write %s", path);
@@ -106,7 +119,7 @@ int cmd_evaluate(int argc, char **argv)
 
     struct ps_error err = {0};
     struct ps_run run = {0};
-    struct ps_report report;
+    struct ps_report *report = NULL;
     char *checkpoint = ps_run_checkpoint(a.run, a.checkpoint);
     int status = ps_run_config(a.run, a.override, a.overrides, &run.config, &err);
     int workers = a.workers ? a.workers : (int)PS_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
@@ -122,9 +135,12 @@ int cmd_evaluate(int argc, char **argv)
     if (!status)
         status = ps_report_rank(&run, a.split, &report, &err);
     if (!status && (!a.json || strcmp(a.json, "-")))
-        ps_report_print(&run, &report, stdout);
+        ps_report_print(report, ps_report_weaker(&run), stdout);
     if (!status && a.json)
-        status = write_json(&run, &report, a.json, &err);
+        status = write_json(report, a.json, &err);
+    if (!status && a.ranks)
+        status = ps_result_write(&report->result, a.ranks, &err);
+    ps_report_free(report);
     ps_run_close(&run, status ? err.code : 0, status ? err.text : "");
     free(checkpoint);
     for (int i = 0; i < a.overrides; i++)

@@ -25,6 +25,7 @@ static const struct command {
     {"status", cmd_status, false, "show what a running job and each of its processes are doing"},
     {"scale", cmd_scale, false, "change the number of workers of a running job"},
     {"evaluate", cmd_evaluate, true, "rank the held-out items with a trained model"},
+    {"compare", cmd_compare, false, "set two results side by side: could their difference be chance?"},
     {"recommend", cmd_recommend, true, "write the best items of users"},
     {"export", cmd_export, false, "write embeddings as .npy with their names"},
     {"inspect", cmd_inspect, false, "say what a dataset, a checkpoint or a run holds"},

@@ -120,7 +120,7 @@ static int write_lists(struct ps_offline *offline, const struct arguments *a, co
         size_t n = PS_MIN((size_t)BLOCK_USERS, s->count - first);
         for (size_t i = 0; i < n; i++)
             user[i] = s->user ? s->user[first + i] : (uint32_t)(first + i);
-        status = ps_top_items(&offline->model, &offline->source, user, n, offline->config.eval.mask, a->k,
+        status = ps_top_items(&offline->model, &offline->source, user, n, ps_eval_mask(&offline->config), a->k,
                               offline->config.train.seed, top, err);
         for (size_t i = 0; !status && i < n; i++) {
             size_t user_length, item_length;

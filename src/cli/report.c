@@ -1,4 +1,4 @@
-/* report.c - results as people and programs read them; see report.h. */
+/* report.c - ranking for a report, and a report as JSON; see report.h. */
 #include "cli/report.h"
 
 #include <stdlib.h>
@@ -10,145 +10,137 @@
 #include "worker/nn/blas.h"
 
 static const char *const floors[] = {"popularity", "carted_first"};
-static const char *const mask_name[] = {"none", "target", "any"};
-static const char *const ties_name[] = {"standard", "expected", "conservative"};
 
-static const char *split_name(enum ps_split split)
+static void measure(struct ps_report *report, int m)
 {
-    return split == PS_SPLIT_VALID ? "valid" : "test";
+    struct ps_result *result = &report->result;
+    struct ps_measuring how = ps_result_measuring(result);
+    ps_metrics_compute(&result->ranks[m], &how, &report->row[m].metrics);
+    report->columns = ps_columns_all(how.k_count, result->ranks[m].novelty, report->column);
+    for (int group = 0; group < PS_GROUP_HISTORY && result->config.eval.bootstrap; group++) {
+        struct ps_intervals *interval = &report->row[m].interval[group];
+        struct ps_sample sample;
+        ps_sample_init(&sample, &result->ranks[m], &how, group, report->column, report->columns);
+        ps_bootstrap(&sample, result->config.eval.bootstrap, result->config.eval.seed, interval->low, interval->high);
+        ps_sample_fini(&sample);
+    }
 }
 
 static int rank_one(struct ps_run *run, const char *model, struct ps_report *report, struct ps_error *err)
 {
-    const struct ps_config *config = &run->config;
-    struct ps_rank *rank;
-    int status = ps_coordinator_rank(run->coordinator, model, report->split, config->eval.mask, &rank, err);
+    struct ps_result *result = &report->result;
+    int m = result->models, status = ps_coordinator_rank(run->coordinator, model, result->split, run->config.eval.lists,
+                                                         &result->ranks[m], err);
     if (status)
         return status;
-    struct ps_report_row *row = &report->row[report->rows++];
-    row->model = model;
-    ps_metrics_compute(rank, report->targets, run->dataset.behaviours, config->eval.k, config->eval.k_count,
-                       config->eval.ties, &row->metrics);
-    free(rank);
+    snprintf(result->model[m], PS_NAME_SIZE, "%s", model);
+    result->models++;
+    measure(report, m);
     return 0;
 }
 
-int ps_report_rank(struct ps_run *run, enum ps_split split, struct ps_report *report, struct ps_error *err)
+int ps_report_rank(struct ps_run *run, enum ps_split split, struct ps_report **report, struct ps_error *err)
 {
-    uint64_t held = split == PS_SPLIT_VALID ? run->dataset.valid_count : run->dataset.test_count;
-    uint64_t users = run->config.eval.users;
-    *report = (struct ps_report){.split = split, .targets = users && users < held ? users : held,
-                                 .sampled_of = users && users < held ? held : 0};
-    int status = rank_one(run, run->config.model.name, report, err);
+    *report = ps_calloc(1, sizeof **report);
+    ps_result_init(&(*report)->result, &run->config, &run->dataset, split);
+    int status = rank_one(run, run->config.model.name, *report, err);
     for (size_t i = 0; !status && run->config.eval.floors && i < PS_COUNT(floors); i++)
         if (strcmp(floors[i], run->config.model.name) && (run->dataset.behaviours > 1 || strcmp(floors[i], "carted_first")))
-            status = rank_one(run, floors[i], report, err);
+            status = rank_one(run, floors[i], *report, err);
     return status;
 }
 
-static void describe_candidates(const struct ps_run *run, char text[200])
+void ps_report_free(struct ps_report *report)
 {
-    const char *target = run->dataset.behaviour[run->dataset.behaviours - 1];
-    switch (run->config.eval.mask) {
-    case PS_MASK_NONE: snprintf(text, 200, "all items"); break;
-    case PS_MASK_TARGET: snprintf(text, 200, "all items but the user's training items under '%s'", target); break;
-    case PS_MASK_ANY: snprintf(text, 200, "all items but the user's training items under any behaviour"); break;
-    }
+    if (report)
+        ps_result_fini(&report->result);
+    free(report);
 }
 
-static const char *weaker(const struct ps_run *run)
+const char *ps_report_weaker(const struct ps_run *run)
 {
     return run->dataset.behaviours > 1 ? run->dataset.behaviour[run->dataset.behaviours - 2] : "";
 }
 
-static void print_group(const struct ps_run *run, const struct ps_report *report, enum ps_group group, FILE *to)
+/* ---- JSON ---- */
+
+static void print_protocol(const struct ps_result *result, FILE *to)
 {
-    static const char *const title[] = {"all targets", "targets that the user had touched under a weaker behaviour",
-                                        "targets that the user had not touched"};
-    uint64_t count = report->row[0].metrics.targets[group];
-    fprintf(to, "\n%s (%llu)\n", title[group], (unsigned long long)count);
-    if (!count)
-        return;
-    int shown[PS_MAX_K], columns = 0;
-    for (int i = 0; i < run->config.eval.k_count; i++)
-        shown[columns++] = i;
-    fprintf(to, "  %-14s", "HR / NDCG");
-    for (int i = 0; i < columns; i++) {
-        char head[16];
-        snprintf(head, sizeof head, "@%d", run->config.eval.k[shown[i]]);
-        fprintf(to, "  %13s", head);
+    const struct ps_config *config = &result->config;
+    uint64_t targets = result->ranks[0].count, sampled_of = targets < result->held_out ? result->held_out : 0;
+    bool all = config->eval.candidates == PS_CANDIDATES_ALL;
+    char *mask = ps_result_setting(result, "eval.mask"), *ties = ps_result_setting(result, "eval.ties");
+    char *mean = ps_result_setting(result, "eval.mean"), *sampled = ps_format("%d sampled", config->eval.sampled);
+    fprintf(to, "{\"candidates\":\"%s\",\"mask\":\"%s\",\"ties\":\"%s\",\"mean\":\"%s\",\"targets\":%llu,\"sampled_of\":%llu",
+            all ? "all items" : sampled, mask, ties, mean, (unsigned long long)targets, (unsigned long long)sampled_of);
+    if (!all || sampled_of)
+        fprintf(to, ",\"seed\":%llu", (unsigned long long)config->eval.seed);
+    fputc('}', to);
+    free(mask), free(ties), free(mean), free(sampled);
+}
+
+static void print_group(const struct ps_report *report, int m, int group, FILE *to)
+{
+    const struct ps_result *result = &report->result;
+    const struct ps_metrics *metrics = &report->row[m].metrics;
+    const int *k = result->config.eval.k;
+    char name[32];
+    ps_metric_group_name(group, result->config.eval.user_groups, result->config.eval.user_groups_count, name);
+    fprintf(to, "%s\"%s\":{\"targets\":%llu", group ? "," : "", name, (unsigned long long)metrics->targets[group]);
+    if (result->config.eval.mean == PS_MEAN_USERS)
+        fprintf(to, ",\"users\":%llu", (unsigned long long)metrics->cases[group]);
+    for (int c = 0; metrics->targets[group] && c < report->columns; c++) {
+        ps_column_name(report->column[c], k, name);
+        fprintf(to, ",\"%s\":%.8f", name, metrics->at[group][report->column[c].at].of[report->column[c].measure]);
     }
-    fputc('\n', to);
-    for (int r = 0; r < report->rows; r++) {
-        fprintf(to, "  %-14s", report->row[r].model);
-        for (int i = 0; i < columns; i++) {
-            const struct ps_quality *q = &report->row[r].metrics.at[group][shown[i]];
-            fprintf(to, "  %.4f/%.4f", q->hr, q->ndcg);
+    for (int j = 0; group == PS_GROUP_ALL && result->ranks[m].place && j < result->config.eval.k_count; j++)
+        fprintf(to, ",\"coverage@%d\":%.8f", k[j], metrics->coverage[j]);
+    fputc('}', to);
+}
+
+static void print_intervals(const struct ps_report *report, int m, FILE *to)
+{
+    const struct ps_result *result = &report->result;
+    for (int group = 0; group < PS_GROUP_HISTORY; group++) {
+        char name[32];
+        ps_metric_group_name(group, NULL, 0, name);
+        fprintf(to, "%s\"%s\":{", group ? "," : "", name);
+        for (int c = 0; report->row[m].metrics.cases[group] && c < report->columns; c++) {
+            const struct ps_intervals *interval = &report->row[m].interval[group];
+            ps_column_name(report->column[c], result->config.eval.k, name);
+            fprintf(to, "%s\"%s\":[%.8f,%.8f]", c ? "," : "", name, interval->low[c], interval->high[c]);
         }
-        fputc('\n', to);
+        fputc('}', to);
     }
 }
 
-/* Where a rule beats the model over all targets at the smallest K, the reader is told what that means. */
-static void explain_rules(const struct ps_run *run, const struct ps_report *report, FILE *to)
+void ps_report_json(const struct ps_report *report, FILE *to)
 {
-    const struct ps_metrics *model = &report->row[0].metrics;
-    int k = run->config.eval.k[0];
-    double seen = 100.0 * (double)model->targets[PS_GROUP_SEEN] / (double)PS_MAX(model->targets[PS_GROUP_ALL], 1);
-    for (int r = 1; r < report->rows; r++) {
-        const struct ps_report_row *rule = &report->row[r];
-        if (rule->metrics.at[PS_GROUP_ALL][0].ndcg <= model->at[PS_GROUP_ALL][0].ndcg)
-            continue;
-        if (!strcmp(rule->model, "carted_first"))
-            fprintf(to, "\nThe rule carted_first beats %s at %d: %.1f %% of the targets had been touched under a weaker behaviour in "
-                    "training,\nand the rule puts the user's '%s' items first, while the model's score does not know what "
-                    "this user has touched.\nOver the targets that were not touched the rule falls back to popularity: "
-                    "compare there.\n", report->row[0].model, k, seen, weaker(run));
-        else
-            fprintf(to, "\nThe rule %s beats %s at %d: the model has not learned more than which items are popular. It may "
-                    "need\nmore epochs, another learning rate or more data; do not put it into production as it is.\n",
-                    rule->model, report->row[0].model, k);
-    }
-}
-
-void ps_report_print(const struct ps_run *run, const struct ps_report *report, FILE *to)
-{
-    char candidates[200];
-    describe_candidates(run, candidates);
-    fprintf(to, "%s: %llu targets", split_name(report->split), (unsigned long long)report->targets);
-    if (report->sampled_of)
-        fprintf(to, " (a fixed sample of %llu)", (unsigned long long)report->sampled_of);
-    fprintf(to, ", ranked among %s (mask=%s); %s ties; means over targets\n", candidates,
-            mask_name[run->config.eval.mask], ties_name[run->config.eval.ties]);
-    for (int g = 0; g < PS_GROUPS; g++)
-        if (g == PS_GROUP_ALL || run->dataset.behaviours > 1)
-            print_group(run, report, (enum ps_group)g, to);
-    explain_rules(run, report, to);
-}
-
-void ps_report_json(const struct ps_run *run, const struct ps_report *report, FILE *to)
-{
-    const struct ps_config *config = &run->config;
-    fprintf(to, "{\"split\":\"%s\",\"protocol\":{\"candidates\":\"all items\",\"mask\":\"%s\",\"ties\":\"%s\",\"mean\":\"targets\","
-            "\"targets\":%llu,\"sampled_of\":%llu},\"models\":{", split_name(report->split), mask_name[config->eval.mask],
-            ties_name[config->eval.ties], (unsigned long long)report->targets, (unsigned long long)report->sampled_of);
-    for (int r = 0; r < report->rows; r++) {
-        const struct ps_metrics *m = &report->row[r].metrics;
-        fprintf(to, "%s\"%s\":{", r ? "," : "", report->row[r].model);
-        for (int g = 0; g < PS_GROUPS; g++) {
-            fprintf(to, "%s\"%s\":{\"targets\":%llu", g ? "," : "", ps_group_name((enum ps_group)g),
-                    (unsigned long long)m->targets[g]);
-            for (int i = 0; m->targets[g] && i < config->eval.k_count; i++)
-                fprintf(to, ",\"hr@%d\":%.8f,\"ndcg@%d\":%.8f,\"mrr@%d\":%.8f", config->eval.k[i], m->at[g][i].hr,
-                        config->eval.k[i], m->at[g][i].ndcg, config->eval.k[i], m->at[g][i].mrr);
+    const struct ps_result *result = &report->result;
+    fprintf(to, "{\"split\":\"%s\",\"protocol\":", ps_split_name(result->split));
+    print_protocol(result, to);
+    if (result->config.eval.bootstrap) {
+        fprintf(to, ",\"intervals\":{\"level\":0.95,\"resamples\":%d", result->config.eval.bootstrap);
+        for (int m = 0; m < result->models; m++) {
+            fprintf(to, ",\"%s\":{", result->model[m]);
+            print_intervals(report, m, to);
             fputc('}', to);
         }
+        fputc('}', to);
+    }
+    fputs(",\"models\":{", to);
+    for (int m = 0; m < result->models; m++) {
+        fprintf(to, "%s\"%s\":{", m ? "," : "", result->model[m]);
+        for (int group = 0; group < ps_metric_groups(result->config.eval.user_groups_count); group++)
+            print_group(report, m, group, to);
         fputc('}', to);
     }
     fputs("}}", to);
 }
 
-static int write_json(const struct ps_run *run, const struct ps_training *t, const struct ps_report *report, int reports,
+/* ---- the end of a run ---- */
+
+static int write_json(const struct ps_run *run, const struct ps_training *t, struct ps_report *const *report, int reports,
                       struct ps_error *err)
 {
     char *text = NULL;
@@ -171,7 +163,7 @@ static int write_json(const struct ps_run *run, const struct ps_training *t, con
             (unsigned long long)ps_coordinator_strangers(run->coordinator));
     for (int i = 0; i < reports; i++) {
         fputs(i ? ",\n  " : "\n  ", to);
-        ps_report_json(run, &report[i], to);
+        ps_report_json(report[i], to);
     }
     fputs("]}\n", to);
     fclose(to);
@@ -221,9 +213,38 @@ static void keep_training(const struct ps_run *run, struct ps_training *t)
     free(text), free(path);
 }
 
+static void print_run(const struct ps_run *run, const struct ps_training *t, const struct ps_report *report)
+{
+    printf("%s: %u epochs%s, %llu samples in %.1f s (%.0f k samples/s)", run->config.model.name, t->epoch,
+           t->stopped_early ? " (stopped early)" : "", (unsigned long long)t->samples, t->seconds,
+           1e-3 * (double)t->samples / PS_MAX(t->seconds, 1e-9));
+    if (t->best_epoch)
+        printf("; the best epoch by validation is %u", t->best_epoch);
+    printf("\n\n");
+    if (report)
+        ps_report_print(report, ps_report_weaker(run), stdout);
+    else
+        printf("The dataset holds nothing out, so nothing was ranked.\n");
+    printf("\nresults: %s/metrics.json   log: %s/log.jsonl   checkpoint: %s/checkpoints/%s\n", run->folder, run->folder,
+           run->folder, t->best_epoch ? "best" : "last");
+    ps_runlog(run->log, "{\"event\":\"end\",\"code\":0,\"samples_per_second\":%.0f}",
+              (double)t->samples / PS_MAX(t->seconds, 1e-9));
+}
+
+/* RUN/ranks/SPLIT.ranks, for penstock compare. */
+static int keep_ranks(const struct ps_run *run, const struct ps_result *result, struct ps_error *err)
+{
+    char *folder = ps_format("%s/ranks", run->folder), *path = ps_result_path(run->folder, result->split);
+    int status = ps_folder_make(folder, err);
+    if (!status)
+        status = ps_result_write(result, path, err);
+    free(folder), free(path);
+    return status;
+}
+
 int ps_report_run(struct ps_run *run, const struct ps_training *training, struct ps_error *err)
 {
-    struct ps_report report[2];
+    struct ps_report *report[2] = {NULL};
     struct ps_training kept = *training, *t = &kept;
     int reports = 0, status = 0;
     if (!t->samples)
@@ -232,23 +253,13 @@ int ps_report_run(struct ps_run *run, const struct ps_training *training, struct
         status = ps_report_rank(run, PS_SPLIT_VALID, &report[reports++], err);
     if (!status && run->dataset.test_count)
         status = ps_report_rank(run, PS_SPLIT_TEST, &report[reports++], err);
+    for (int i = 0; i < reports && !status; i++)
+        status = keep_ranks(run, &report[i]->result, err);
     if (!status)
         status = write_json(run, t, report, reports, err);
-    if (status)
-        return status;
-    printf("%s: %u epochs%s, %llu samples in %.1f s (%.0f k samples/s)", run->config.model.name, t->epoch,
-           t->stopped_early ? " (stopped early)" : "", (unsigned long long)t->samples, t->seconds,
-           1e-3 * (double)t->samples / PS_MAX(t->seconds, 1e-9));
-    if (t->best_epoch)
-        printf("; the best epoch by validation is %u", t->best_epoch);
-    printf("\n\n");
-    if (reports)
-        ps_report_print(run, &report[reports - 1], stdout);
-    else
-        printf("The dataset holds nothing out, so nothing was ranked.\n");
-    printf("\nresults: %s/metrics.json   log: %s/log.jsonl   checkpoint: %s/checkpoints/%s\n", run->folder, run->folder,
-           run->folder, t->best_epoch ? "best" : "last");
-    ps_runlog(run->log, "{\"event\":\"end\",\"code\":0,\"samples_per_second\":%.0f}",
-              (double)t->samples / PS_MAX(t->seconds, 1e-9));
-    return 0;
+    if (!status)
+        print_run(run, t, reports ? report[reports - 1] : NULL);
+    ps_report_free(report[0]);
+    ps_report_free(report[1]);
+    return status;
 }

@@ -10,6 +10,7 @@
 #include "cli/sockets.h"
 #include "common/file.h"
 #include "coordinator/runlog.h"
+#include "data/targets.h"
 #include "worker/batch.h"
 #include "worker/nn/blas.h"
 
@@ -59,9 +60,13 @@ static int endpoint(struct ps_run *run, enum ps_transport transport, char out[51
     return 0;
 }
 
-static uint64_t held_out(const struct ps_config *config, uint64_t count)
+static uint64_t held_out(const struct ps_run *run, enum ps_split split)
 {
-    return config->eval.users ? PS_MIN(config->eval.users, count) : count;
+    struct ps_targets targets;
+    ps_targets_init(&targets, &run->dataset, split, &run->config);
+    uint64_t count = targets.count;
+    ps_targets_fini(&targets);
+    return count;
 }
 
 static uint64_t lane_batches(void *of, uint32_t epoch, uint32_t lane)
@@ -122,8 +127,8 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
         .table = run->model.table,
         .tables = run->model.tables,
         .behaviours = run->dataset.behaviours,
-        .held_out = {[PS_SPLIT_VALID] = held_out(config, run->dataset.valid_count),
-                     [PS_SPLIT_TEST] = held_out(config, run->dataset.test_count)},
+        .held_out = {[PS_SPLIT_VALID] = held_out(run, PS_SPLIT_VALID), [PS_SPLIT_TEST] = held_out(run, PS_SPLIT_TEST)},
+        .items = run->dataset.items,
         .epoch_samples = ps_recipe_entries(&run->model.recipe, &run->dataset) * (uint64_t)(1 + config->train.negatives),
         .lane_batches = lane_batches,
         .lane_batches_of = run,

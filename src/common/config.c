@@ -73,6 +73,9 @@ static int check(const struct ps_config *config, const char *name, struct ps_err
         return ps_fail(err, PS_EXIT_USAGE,
                        "%s: train.batch is %d, but must be at least %d: one positive and its train.negatives (%d)",
                        name, config->train.batch, 1 + config->train.negatives, config->train.negatives);
+    if (config->eval.lists && config->eval.k[config->eval.k_count - 1] > PS_TOP_MAX)
+        return ps_fail(err, PS_EXIT_USAGE, "%s: eval.lists needs eval.k up to %d; it has %d", name, PS_TOP_MAX,
+                       config->eval.k[config->eval.k_count - 1]);
     for (int i = 0; i < config->model.loss_weights_count; i++)
         sum += config->model.loss_weights[i];
     if (config->model.loss_weights_count && sum <= 0)
@@ -140,7 +143,7 @@ static int load_groups(struct ps_config *config, const char *name, const struct 
     return 0;
 }
 
-static int load_override(struct ps_config *config, const char *override, struct ps_error *err)
+int ps_config_set(struct ps_config *config, const char *override, struct ps_error *err)
 {
     char where[WHERE_SIZE], path[WHERE_SIZE];
     const char *equals = strchr(override, '=');
@@ -164,7 +167,7 @@ static int load(struct ps_config *config, struct ps_yaml *root, const char *name
     int status = load_groups(&fresh, name, root, err);
     ps_yaml_free(root);
     for (int i = 0; i < count && !status; i++)
-        status = load_override(&fresh, overrides[i], err);
+        status = ps_config_set(&fresh, overrides[i], err);
     if (!status)
         status = check(&fresh, name, err);
     if (!status)
@@ -185,6 +188,13 @@ int ps_config_load_text(struct ps_config *config, const char *text, const char *
     struct ps_yaml *root;
     int status = ps_yaml_load_text(text, strlen(text), name, PS_EXIT_USAGE, &root, err);
     return status ? status : load(config, root, name, NULL, 0, err);
+}
+
+enum ps_mask ps_eval_mask(const struct ps_config *config)
+{
+    if (config->eval.mask != PS_MASK_AUTO)
+        return config->eval.mask;
+    return config->eval.candidates == PS_CANDIDATES_SAMPLED ? PS_MASK_ANY : PS_MASK_TARGET;
 }
 
 /* ---- writing ---- */

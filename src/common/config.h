@@ -10,7 +10,7 @@
 #include "common/base.h"
 #include "common/table.h"
 
-enum { PS_MAX_LOSS_WEIGHTS = 8, PS_MAX_K = 16, PS_CONFIG_PATH = 4096 };
+enum { PS_MAX_LOSS_WEIGHTS = 8, PS_MAX_K = 16, PS_MAX_BOUNDS = 8, PS_TOP_MAX = 1000, PS_CONFIG_PATH = 4096 };
 
 enum ps_cascade { PS_CASCADE_PROB, PS_CASCADE_LOGIT_AVG, PS_CASCADE_LOGIT_SUM, PS_CASCADE_NONE };
 enum ps_unit { PS_UNIT_DEFAULT, PS_UNIT_PAPER, PS_UNIT_CODE };
@@ -24,7 +24,9 @@ enum ps_negatives {
 };
 enum ps_objective { PS_LOSS_DEFAULT, PS_LOSS_BCE, PS_LOSS_BPR, PS_LOSS_SQUARED };
 enum ps_branch_updates { PS_BRANCHES_OWN, PS_BRANCHES_ALL };
-enum ps_mask { PS_MASK_NONE, PS_MASK_TARGET, PS_MASK_ANY };
+enum ps_mask { PS_MASK_NONE, PS_MASK_TARGET, PS_MASK_ANY, PS_MASK_AUTO };
+enum ps_candidates { PS_CANDIDATES_ALL, PS_CANDIDATES_SAMPLED };
+enum ps_mean { PS_MEAN_TARGETS, PS_MEAN_USERS };
 enum ps_ties { PS_TIES_STANDARD, PS_TIES_EXPECTED, PS_TIES_CONSERVATIVE };
 enum ps_transport { PS_TRANSPORT_AUTO, PS_TRANSPORT_INPROC, PS_TRANSPORT_IPC, PS_TRANSPORT_TCP };
 enum ps_security { PS_SECURITY_NONE, PS_SECURITY_CURVE };
@@ -78,10 +80,18 @@ struct ps_config {
     struct {
         int k[PS_MAX_K]; /* strictly ascending */
         int k_count;
-        enum ps_mask mask;
+        enum ps_mask mask; /* as it was written: ps_eval_mask says what it comes to */
+        enum ps_candidates candidates;
+        int sampled; /* candidates drawn for a user */
         enum ps_ties ties;
+        enum ps_mean mean;
         uint64_t users; /* 0 = all; else a fixed seeded sample of this size */
+        uint64_t seed;
         bool floors;
+        bool lists;                    /* coverage and novelty: k[] is at most PS_TOP_MAX then */
+        int user_groups[PS_MAX_BOUNDS]; /* strictly ascending */
+        int user_groups_count;
+        int bootstrap; /* resamples; 0 = no intervals */
     } eval;
     struct {
         int servers; /* 0 = a sensible share of the ranks */
@@ -125,6 +135,12 @@ int ps_config_load(struct ps_config *config, const char *path, const char *const
                    struct ps_error *err);
 /* The same from memory, for a configuration that came over the wire; `name` stands for the file in errors. */
 int ps_config_load_text(struct ps_config *config, const char *text, const char *name, struct ps_error *err);
+
+/* Sets one key by "group.key=value"; on failure nothing is set. */
+int ps_config_set(struct ps_config *config, const char *override, struct ps_error *err);
+
+/* The mask in force, which is never PS_MASK_AUTO: its default depends on eval.candidates. */
+enum ps_mask ps_eval_mask(const struct ps_config *config);
 
 /* The effective configuration, every key of it, as YAML; reading it back gives the same struct bit for bit. The caller
  * frees the text. */

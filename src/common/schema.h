@@ -32,13 +32,14 @@ struct ps_key {
     const char *doc;
     size_t offset;    /* of the field in struct ps_config */
     size_t second;    /* of the second field: a list's length, a metric's K */
-    int size;         /* bytes of a text; elements of a list */
+    int size;         /* bytes of a text; elements of a list, at most */
+    int least;        /* elements of PS_KEY_INTS, at least */
     double low, high; /* limits of numbers, also of a list's elements; both allowed unless open */
     bool low_open, high_open;
     const struct ps_choice *choices; /* ended by a NULL name */
 };
 
-enum { PS_KEY_LIMIT = 96 }; /* there are fewer keys than this */
+enum { PS_KEY_LIMIT = 128 }; /* there are fewer keys than this */
 extern const struct ps_key ps_keys[];
 extern const int ps_key_count;
 

@@ -62,7 +62,7 @@ void ps_key_allowed(const struct ps_key *key, char *text, size_t size)
         append(text, size, "hr@K or ndcg@K with a whole number K from 1 to 1000000");
         break;
     case PS_KEY_INTS:
-        append(text, size, "an ascending list of 1 to %d whole numbers", key->size);
+        append(text, size, "an ascending list of %d to %d whole numbers", key->least, key->size);
         append_limits(key, text, size);
         break;
     case PS_KEY_REALS:
@@ -216,7 +216,7 @@ static bool parse_list(const struct ps_key *key, const char *const *text, int co
         double real[LIMIT];
     } list = {{0}};
     PS_ASSERT(key->size <= LIMIT);
-    if (count > key->size || (key->type == PS_KEY_INTS && count == 0))
+    if (count > key->size || count < key->least)
         return false;
     for (int i = 0; i < count; i++) {
         uint64_t value;

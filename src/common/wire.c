@@ -155,7 +155,6 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
     m.first = c->first;
     m.count = c->count;
     m.split = c->split;
-    m.mask = c->mask;
 
     POINTERS(Penstock__Lane, penstock__lane__init, c->lane_count, lane, lane_pointers);
     fill_lanes(lane, c->lane, c->lane_count);
@@ -392,7 +391,6 @@ int ps_control_unpack(const struct ps_message *message, struct ps_control *contr
     c.first = m->first;
     c.count = m->count;
     c.split = m->split;
-    c.mask = m->mask;
     if (m->optimizer)
         c.optimizer = (struct ps_optimizer_spec){
             (enum ps_optimizer_kind)m->optimizer->kind, m->optimizer->lr, m->optimizer->momentum,

@@ -55,8 +55,8 @@ enum ps_message_kind {
     PS_MOVED,        /* back: the others have it */
     PS_MAP,          /* coordinator -> member: the era and the slot map in force; what is under way under older ones is void */
     PS_MAP_ACK,      /* back; `first` = the map's version */
-    PS_EVAL,         /* coordinator -> worker: rank targets [first, first+count) of `split` with model `text` */
-    PS_EVAL_DONE,    /* back: one frame of struct ps_rank */
+    PS_EVAL,         /* coordinator -> worker: rank targets [first, first+count) of `split` with model `text`; `code` = 1: with lists */
+    PS_EVAL_DONE,    /* back: a frame of ranks, as ps_ranks_pack lays them out */
     PS_STOP,         /* coordinator -> member: end; `code` is the exit code, `text` the reason */
     PS_BYE,          /* member -> coordinator: leaving; `code`, `text` as in STOP */
     PS_LEAVE,        /* worker -> coordinator: it wants to go; repeated until its lanes are taken back and STOP comes */
@@ -164,7 +164,7 @@ struct ps_control {
     uint64_t seed;
     uint32_t lanes, slots, mode, shard, code;
     uint64_t first, count;
-    uint32_t split, mask;
+    uint32_t split;
     uint32_t lane_count;
     struct ps_lane_entry *lane;
     uint32_t table_count;
@@ -189,6 +189,8 @@ struct ps_rank {
     uint32_t equal;      /* other candidates with the same score */
     uint32_t candidates; /* the target included */
     uint32_t seen;       /* bit b: the pair is in training behaviour b */
+    uint32_t user;
+    uint32_t history;    /* items that the user has in training under the target behaviour */
 };
 
 /* Packs a header into frame 0 of the message (the message must be empty or have frame 0 unset). */

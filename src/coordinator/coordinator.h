@@ -10,6 +10,7 @@
 #include <signal.h>
 
 #include "common/config.h"
+#include "common/metrics.h"
 #include "common/net.h"
 #include "common/wire.h"
 
@@ -30,6 +31,7 @@ struct ps_coordinator_options {
     int tables;
     uint32_t behaviours;     /* of the dataset */
     uint64_t held_out[3];    /* targets to rank, by enum ps_split, after eval.users */
+    uint64_t items;          /* of the dataset */
     uint64_t epoch_samples;  /* about how many an epoch has, for the progress bar */
     /* Micro-batches of a lane in an epoch, by the dataset and the configuration alone. */
     uint64_t (*lane_batches)(void *of, uint32_t epoch, uint32_t lane);
@@ -83,10 +85,10 @@ int ps_coordinator_start(struct ps_coordinator *coordinator, const char *from, s
 int ps_coordinator_load(struct ps_coordinator *coordinator, const char *from, struct ps_error *err);
 /* Trains until train.epochs or early stopping; goes on after the epoch of the checkpoint that it was started from. */
 int ps_coordinator_train(struct ps_coordinator *coordinator, struct ps_training *training, struct ps_error *err);
-/* Ranks the held-out targets of a split with a model of the registry, distributed over the workers.
- * *rank has held_out[split] entries, in the order of the (sampled) targets; the caller frees it. */
-int ps_coordinator_rank(struct ps_coordinator *coordinator, const char *model, uint32_t split, enum ps_mask mask,
-                        struct ps_rank **rank, struct ps_error *err);
+/* Ranks the held-out targets of a split with a model of the registry, distributed over the workers; `lists`: looks at users' best
+ * items too. *ranks has held_out[split] entries, in the order of ps_targets_init; the caller frees it. */
+int ps_coordinator_rank(struct ps_coordinator *coordinator, const char *model, uint32_t split, bool lists,
+                        struct ps_ranks *ranks, struct ps_error *err);
 /* Records the end, tells every member to end with this exit code and reason, and waits briefly for their BYE. PS_EXIT_SUPERSEDED
  * where another coordinator has the run by now: then nobody is told anything. */
 int ps_coordinator_stop(struct ps_coordinator *coordinator, int code, const char *reason, struct ps_error *err);

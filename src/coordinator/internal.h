@@ -166,8 +166,9 @@ struct ps_coordinator {
 
     /* The evaluation under way, and its number. */
     uint64_t evaluation;
-    struct ps_rank *rank;
-    uint64_t rank_count, task_size, tasks, tasks_done;
+    struct ps_ranks ranks;
+    int ranks_k; /* number of K of the lists that are looked at; 0: none */
+    uint64_t task_size, tasks, tasks_done;
     uint8_t *task_state; /* 0 open, 1 given, 2 done */
 
     struct ps_accounts account;  /* of the epoch under way */
@@ -330,7 +331,7 @@ int ps_workers_ready(struct ps_coordinator *c, struct ps_error *err);
 
 /* rank.c */
 /* ps_coordinator_rank, but PS_ROLL_BACK is the caller's to recover from. */
-int ps_rank_run(struct ps_coordinator *c, const char *model, uint32_t split, enum ps_mask mask, struct ps_rank **rank,
+int ps_rank_run(struct ps_coordinator *c, const char *model, uint32_t split, bool lists, struct ps_ranks *ranks,
                 struct ps_error *err);
 void ps_rank_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *control,
                     const struct ps_message *message);

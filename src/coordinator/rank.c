@@ -21,9 +21,7 @@ void ps_rank_member_lost(struct ps_coordinator *c, struct ps_member *member)
 void ps_rank_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *control,
                     const struct ps_message *message)
 {
-    if (!c->rank)
-        return;
-    if (control->request != c->evaluation)
+    if (!c->ranks.rank || control->request != c->evaluation)
         return;
     uint64_t task = control->first / c->task_size;
     if (member->task == task + 1)
@@ -31,16 +29,17 @@ void ps_rank_handle(struct ps_coordinator *c, struct ps_member *member, const st
     if (task >= c->tasks || c->task_state[task] == DONE ||
         message->count != 2)
         return;
-    uint64_t first = task * c->task_size, count = PS_MIN(c->task_size, c->rank_count - first);
-    if (control->first != first || ps_frame_size(&message->frame[1]) != count * sizeof *c->rank)
+    uint64_t first = task * c->task_size, count = PS_MIN(c->task_size, c->ranks.count - first);
+    const struct ps_frame *answer = &message->frame[1];
+    if (control->first != first || ps_frame_size(answer) != ps_ranks_bytes(count, c->ranks_k, c->ranks.items))
         return;
-    memcpy(c->rank + first, ps_frame_data(&message->frame[1]), count * sizeof *c->rank);
+    ps_ranks_take(&c->ranks, first, count, c->ranks_k, ps_frame_data(answer));
     c->task_state[task] = DONE;
     c->tasks_done++;
 }
 
 /* Gives an open task to every idle worker; asks again where an answer is long overdue. */
-static void give_tasks(struct ps_coordinator *c, const char *model, uint32_t split, enum ps_mask mask)
+static void give_tasks(struct ps_coordinator *c, const char *model, uint32_t split)
 {
     uint64_t next = 0;
     for (int i = 0; i < c->members; i++) {
@@ -65,21 +64,21 @@ static void give_tasks(struct ps_coordinator *c, const char *model, uint32_t spl
                                  .request = c->evaluation,
                                  .text = (char *)(uintptr_t)model,
                                  .split = split,
-                                 .mask = mask,
+                                 .code = c->ranks_k > 0,
                                  .first = first,
-                                 .count = PS_MIN(c->task_size, c->rank_count - first)};
+                                 .count = PS_MIN(c->task_size, c->ranks.count - first)};
         if (!ps_send_control(c, m, &ask))
             m->task_since -= ASK_AGAIN - PS_ASK_AGAIN; /* soon: it never got it */
     }
 }
 
-int ps_rank_run(struct ps_coordinator *c, const char *model, uint32_t split, enum ps_mask mask, struct ps_rank **rank,
+int ps_rank_run(struct ps_coordinator *c, const char *model, uint32_t split, bool lists, struct ps_ranks *ranks,
                 struct ps_error *err)
 {
     c->doing = "evaluation";
     uint64_t count = c->options.held_out[split];
-    c->rank = ps_calloc(count, sizeof *c->rank);
-    c->rank_count = count;
+    c->ranks_k = lists ? c->config->eval.k_count : 0;
+    ps_ranks_init(&c->ranks, count, c->ranks_k, c->options.items);
     uint64_t share = count / (4 * (uint64_t)PS_MAX(ps_members_count(c, PS_ROLE_WORKER), 1));
     c->task_size = PS_MIN(PS_MAX(share, (uint64_t)TASK_LEAST), (uint64_t)TASK_MOST);
     c->tasks = (count + c->task_size - 1) / c->task_size;
@@ -94,7 +93,7 @@ int ps_rank_run(struct ps_coordinator *c, const char *model, uint32_t split, enu
     uint64_t seen_done = 0;
     int status = 0;
     while (!status && c->tasks_done < c->tasks) {
-        give_tasks(c, model, split, mask);
+        give_tasks(c, model, split);
         status = ps_pump(c, 0.1, err);
         if (!status && c->epoch && ps_move_wanted(c)) { /* all lanes have ended */
             status = ps_move(c, err);
@@ -117,18 +116,18 @@ int ps_rank_run(struct ps_coordinator *c, const char *model, uint32_t split, enu
     free(c->task_state);
     c->task_state = NULL;
     if (status)
-        free(c->rank);
+        ps_ranks_fini(&c->ranks);
     else
-        *rank = c->rank;
-    c->rank = NULL;
+        *ranks = c->ranks;
+    c->ranks = (struct ps_ranks){0};
     return status;
 }
 
-int ps_coordinator_rank(struct ps_coordinator *c, const char *model, uint32_t split, enum ps_mask mask,
-                        struct ps_rank **rank, struct ps_error *err)
+int ps_coordinator_rank(struct ps_coordinator *c, const char *model, uint32_t split, bool lists, struct ps_ranks *ranks,
+                        struct ps_error *err)
 {
     int status;
-    while ((status = ps_rank_run(c, model, split, mask, rank, err)) == PS_ROLL_BACK)
+    while ((status = ps_rank_run(c, model, split, lists, ranks, err)) == PS_ROLL_BACK)
         if ((status = ps_recover(c, err)))
             break;
     return status;

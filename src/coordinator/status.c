@@ -30,7 +30,7 @@ static const char *phase(const struct ps_coordinator *c)
         return "waiting for members";
     if (c->alone_since > 0)
         return "waiting for a worker";
-    if (c->rank)
+    if (c->ranks.rank)
         return "ranking";
     if (c->expected == PS_READY)
         return "loading";

@@ -183,18 +183,19 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
 /* Validation after an epoch; it may be the best so far. */
 static int validate(struct ps_coordinator *c, struct ps_error *err)
 {
-    struct ps_rank *rank;
+    struct ps_ranks ranks;
     double begin = ps_now();
-    int status = ps_rank_run(c, c->config->model.name, PS_SPLIT_VALID, c->config->eval.mask, &rank, err);
+    int status = ps_rank_run(c, c->config->model.name, PS_SPLIT_VALID, false, &ranks, err);
     if (status)
         return status;
     /* Ties count against the model here: a model that gives everything one score must never be chosen. */
     struct ps_metrics metrics;
-    ps_metrics_compute(rank, c->options.held_out[PS_SPLIT_VALID], c->options.behaviours, &c->config->early_stop.k, 1,
-                       PS_TIES_CONSERVATIVE, &metrics);
+    struct ps_measuring how = {.mean = c->config->eval.mean, .ties = PS_TIES_CONSERVATIVE, .behaviours = c->options.behaviours,
+                               .k = &c->config->early_stop.k, .k_count = 1};
+    ps_metrics_compute(&ranks, &how, &metrics);
     const struct ps_quality *quality = &metrics.at[PS_GROUP_ALL][0];
     double value = c->config->early_stop.metric == PS_METRIC_HR ? quality->hr : quality->ndcg;
-    free(rank);
+    ps_ranks_fini(&ranks);
     c->last_value = value;
     c->training.validation_seconds += ps_now() - begin;
     bool best = !c->training.best_epoch || value > c->training.best;

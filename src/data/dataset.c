@@ -375,6 +375,11 @@ int ps_dataset_find(const struct ps_dataset *d, enum ps_entity entity, const cha
     return 0;
 }
 
+uint32_t ps_dataset_by_name(const struct ps_dataset *d, enum ps_entity entity, uint64_t place)
+{
+    return d->private_->names[entity].sorted[place];
+}
+
 uint64_t ps_dataset_union(const struct ps_dataset *d, uint32_t user, uint32_t *item, uint32_t *mask, uint64_t capacity)
 {
     uint64_t at[PS_MAX_BEHAVIOURS], end[PS_MAX_BEHAVIOURS], count = 0;

@@ -66,6 +66,9 @@ const char *ps_dataset_name(const struct ps_dataset *dataset, enum ps_entity ent
 int ps_dataset_find(const struct ps_dataset *dataset, enum ps_entity entity, const char *name, size_t length,
                     uint64_t *id);
 
+/* The dense id with that place in the order of names: an order that has nothing to do with ids. */
+uint32_t ps_dataset_by_name(const struct ps_dataset *dataset, enum ps_entity entity, uint64_t place);
+
 /* Whether (user, item) is in training behaviour b: a binary search in the user's list, without branches that depend on
  * the data (which way it goes is a coin toss, and samplers ask this millions of times a second). */
 static inline bool ps_dataset_has(const struct ps_dataset *dataset, uint32_t b, uint32_t user, uint32_t item)

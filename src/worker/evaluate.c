@@ -11,36 +11,42 @@ static int fetch(void *ctx, int table, const uint32_t *ids, int n, float *out, s
     return ps_client_read(ctx, table, ids, n, out, err);
 }
 
+static int rank(struct ps_client *client, struct ps_model *model, const struct ps_config *config,
+                const struct ps_control *message, const struct ps_pair *target, struct ps_frame *answer, struct ps_error *err)
+{
+    struct ps_ranking how = ps_ranking_of(config, (enum ps_split)message->split, message->code == 1);
+    struct ps_row_source source = {.fetch = fetch, .ctx = client};
+    struct ps_ranks ranks;
+    int status = ps_rank_targets(model, &source, &how, target, message->count, &ranks, err);
+    if (status)
+        return status;
+    ps_frame_alloc(answer, ps_ranks_bytes(ranks.count, how.k_count, ranks.items));
+    ps_ranks_pack(&ranks, how.k_count, ps_frame_data(answer));
+    ps_ranks_fini(&ranks);
+    return 0;
+}
+
 int ps_evaluate_targets(struct ps_client *client, const struct ps_config *config, const struct ps_dataset *dataset,
-                        struct ps_model *trained, const struct ps_control *message, struct ps_frame *ranks,
+                        struct ps_model *trained, const struct ps_control *message, struct ps_frame *answer,
                         struct ps_error *err)
 {
-    const struct ps_pair *held = message->split == PS_SPLIT_VALID ? dataset->valid : dataset->test;
-    uint64_t held_count = message->split == PS_SPLIT_VALID ? dataset->valid_count : dataset->test_count;
-    uint64_t ranked = config->eval.users ? PS_MIN(config->eval.users, held_count) : held_count;
-    if (message->count > ranked || message->first > ranked - message->count || message->count > (1u << 24))
-        return ps_fail(err, PS_EXIT_NET, "told to rank targets %llu to %llu of %llu: the coordinator reads another dataset",
-                       (unsigned long long)message->first, (unsigned long long)(message->first + message->count),
-                       (unsigned long long)ranked);
-    struct ps_pair *target = ps_calloc(message->count, sizeof *target);
-    for (uint64_t i = 0; i < message->count; i++)
-        target[i] = held[ranked < held_count ? ps_random_permute(config->train.seed, held_count, message->first + i)
-                                             : message->first + i];
+    struct ps_targets targets;
+    ps_targets_init(&targets, dataset, (enum ps_split)message->split, config);
     struct ps_model rule = {0}, *model = trained;
     bool is_trained = strcmp(message->text, trained->class_->name) == 0;
-    int status = is_trained ? 0 : ps_model_init(&rule, message->text, config, dataset, err);
-    if (!status) {
-        if (!is_trained)
-            model = &rule;
-        struct ps_row_source source = {.fetch = fetch, .ctx = client};
-        ps_frame_alloc(ranks, message->count * sizeof(struct ps_rank));
-        status = ps_rank_targets(model, &source, (enum ps_split)message->split, target, message->count,
-                                 (enum ps_mask)message->mask, ps_frame_data(ranks), err);
-        if (status)
-            ps_frame_fini(ranks);
-        if (!is_trained)
-            ps_model_fini(&rule);
+    int status = 0;
+    if (message->count > targets.count || message->first > targets.count - message->count || message->count > (1u << 24))
+        status = ps_fail(err, PS_EXIT_NET, "told to rank targets %llu to %llu of %llu: the coordinator reads another dataset",
+                         (unsigned long long)message->first, (unsigned long long)(message->first + message->count),
+                         (unsigned long long)targets.count);
+    if (!status && !is_trained) {
+        status = ps_model_init(&rule, message->text, config, dataset, err);
+        model = &rule;
     }
-    free(target);
+    if (!status)
+        status = rank(client, model, config, message, targets.pair + message->first, answer, err);
+    if (rule.class_)
+        ps_model_fini(&rule);
+    ps_targets_fini(&targets);
     return status;
 }

@@ -1,38 +1,44 @@
 /* rank.c - the exact rank of held-out targets; see rank.h. */
-#include "common/vector.h"
-#include "worker/scorer.h"
+#include "worker/lists.h"
+#include "worker/sampled.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* The same for all items that the user has in the split: the target itself and the others. */
-static int strike_held_out(const struct ps_pair *held, uint64_t n, uint32_t user, uint64_t first, int count,
-                           float *score)
+/* The user's held-out items of one block, and their scores before anything was struck. */
+struct held {
+    uint32_t item[PS_BLOCK_ITEMS];
+    float score[PS_BLOCK_ITEMS];
+    int count;
+};
+
+static void hold(const struct ps_dataset *dataset, enum ps_split split, uint32_t user, uint64_t first, int count,
+                 const float *score, struct held *held)
 {
-    uint64_t low = 0, high = n;
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        if (held[middle].user < user)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    int struck = 0;
-    for (; low < n && held[low].user == user; low++)
-        struck += ps_scorer_strike(score, held[low].item, first, count);
-    return struck;
+    uint64_t n;
+    const struct ps_pair *pair = ps_held_out_of(dataset, split, user, &n);
+    held->count = 0;
+    for (uint64_t i = 0; i < n; i++)
+        if (pair[i].item >= first && pair[i].item < first + (uint64_t)count) {
+            held->item[held->count] = pair[i].item;
+            held->score[held->count++] = score[pair[i].item - first];
+        }
 }
 
-PS_VECTOR static void count_above(const float *score, int n, float target, uint32_t *greater, uint32_t *equal)
+/* Makes candidates of them again, or strikes them. Returns how many more are struck than before. */
+static int settle(const struct held *held, enum ps_mean mean, uint64_t first, int count, float *score)
 {
-    uint32_t above = 0, same = 0;
-    for (int i = 0; i < n; i++) {
-        above += score[i] > target;
-        same += score[i] == target;
+    int struck = 0;
+    for (int i = 0; i < held->count; i++) {
+        float *at = &score[held->item[i] - first];
+        if (mean == PS_MEAN_TARGETS) {
+            struck += ps_scorer_strike(score, held->item[i], first, count);
+        } else {
+            struck -= isnan(*at);
+            *at = held->score[i];
+        }
     }
-    *greater += above;
-    *equal += same;
+    return struck;
 }
 
 /* The group's users are at hand; their targets' scores, by the same blocks as all others. */
@@ -55,24 +61,39 @@ static int score_targets(struct ps_scorer *s, const struct ps_pair *target, size
     return 0;
 }
 
-static int rank_group(struct ps_scorer *s, enum ps_split split, const struct ps_pair *target, size_t n,
-                      enum ps_mask mask, float *own, struct ps_rank *out, struct ps_error *err)
+static struct ps_rank describe(const struct ps_dataset *dataset, struct ps_pair target)
+{
+    const struct ps_history *bought = &dataset->train[dataset->behaviours - 1];
+    return (struct ps_rank){.candidates = (uint32_t)dataset->items + 1, /* the target is struck as well */
+                            .seen = ps_dataset_seen(dataset, target.user, target.item),
+                            .user = target.user,
+                            .history = (uint32_t)(bought->offset[target.user + 1] - bought->offset[target.user])};
+}
+
+/* What a group fills in: ranks and, where asked for, lists. */
+struct output {
+    const struct ps_ranking *how;
+    float *own; /* scratch: the targets' scores */
+    struct ps_rank *rank;
+    struct ps_lists *lists;
+};
+
+static int rank_group(struct ps_scorer *s, const struct ps_pair *target, size_t n, const struct output *out, struct ps_error *err)
 {
     const struct ps_dataset *dataset = s->model->dataset;
-    const struct ps_pair *held = split == PS_SPLIT_VALID ? dataset->valid : dataset->test;
-    uint64_t held_count = split == PS_SPLIT_VALID ? dataset->valid_count : dataset->test_count;
+    const struct ps_ranking *how = out->how;
     size_t padded = (n + PS_BLOCK_USERS - 1) / PS_BLOCK_USERS * PS_BLOCK_USERS;
     for (size_t k = 0; k < padded; k++)
         s->users.id[k] = target[PS_MIN(k, n - 1)].user;
     int status = ps_scorer_fetch(s, &s->users, padded, err);
-    if (status >= 0)
-        status = score_targets(s, target, n, own, err);
-    if (status < 0)
-        return status;
     for (size_t k = 0; k < n; k++)
-        out[k] = (struct ps_rank){.candidates = (uint32_t)dataset->items + 1, /* the target is struck as well */
-                                  .seen = ps_dataset_seen(dataset, target[k].user, target[k].item)};
-
+        out->rank[k] = describe(dataset, target[k]);
+    if (status >= 0)
+        status = how->sampled ? ps_rank_sampled(s, how, target, n, out->rank, err) : score_targets(s, target, n, out->own, err);
+    if (status < 0 || (how->sampled && !how->k_count))
+        return status;
+    struct held held;
+    ps_lists_begin(out->lists, n);
     for (uint64_t block = 0; block < dataset->items; block += PS_BLOCK_ITEMS) {
         int count = ps_scorer_fetch_block(s, block, err);
         if (count < 0)
@@ -84,33 +105,60 @@ static int rank_group(struct ps_scorer *s, enum ps_split split, const struct ps_
                 float *score = s->score + (k - first) * PS_BLOCK_ITEMS;
                 if (ps_scorer_has_nan(score, count))
                     return ps_scorer_refuse_nan(s, user, err);
-                int struck = ps_scorer_strike_masked(dataset, mask, user, block, count, score);
-                struck += strike_held_out(held, held_count, user, block, count, score);
+                if (!how->sampled)
+                    hold(dataset, how->split, user, block, count, score, &held);
+                int struck = ps_scorer_strike_masked(dataset, how->mask, user, block, count, score);
+                ps_lists_add(out->lists, k, block, score, count);
+                if (how->sampled)
+                    continue;
+                struck += settle(&held, how->mean, block, count, score);
                 struck += ps_scorer_strike(score, target[k].item, block, count);
-                count_above(score, count, own[k], &out[k].greater, &out[k].equal);
-                out[k].candidates -= (uint32_t)struck;
+                ps_scorer_count(score, count, out->own[k], &out->rank[k].greater, &out->rank[k].equal);
+                out->rank[k].candidates -= (uint32_t)struck;
             }
         }
     }
     return 0;
 }
 
-int ps_rank_targets(struct ps_model *model, const struct ps_row_source *source, enum ps_split split,
-                    const struct ps_pair *target, size_t n, enum ps_mask mask, struct ps_rank *out,
-                    struct ps_error *err)
+struct ps_ranking ps_ranking_of(const struct ps_config *config, enum ps_split split, bool lists)
 {
+    bool sampled = config->eval.candidates == PS_CANDIDATES_SAMPLED;
+    return (struct ps_ranking){.split = split,
+                               .mask = ps_eval_mask(config),
+                               .mean = config->eval.mean,
+                               .sampled = sampled ? (uint64_t)config->eval.sampled : 0,
+                               .seed = config->eval.seed,
+                               .k = config->eval.k,
+                               .k_count = lists ? config->eval.k_count : 0};
+}
+
+int ps_rank_targets(struct ps_model *model, const struct ps_row_source *source, const struct ps_ranking *how,
+                    const struct ps_pair *target, size_t n, struct ps_ranks *out, struct ps_error *err)
+{
+    PS_ASSERT(how->mask != PS_MASK_AUTO);
     struct ps_scorer s;
-    int status = ps_scorer_init(&s, model, source, n, err);
+    int status = ps_scorer_init(&s, model, source, n, ps_sampled_items(model->dataset, how, target, n), err);
     if (status < 0)
         return status;
-    float *own = ps_calloc(s.group, sizeof *own);
-    struct ps_rank *rank = ps_calloc(PS_MAX(n, (size_t)1), sizeof *rank);
-    for (size_t first = 0; first < n && status >= 0; first += s.group)
-        status = rank_group(&s, split, target + first, PS_MIN(n - first, s.group), mask, own, rank + first, err);
+    struct ps_lists lists;
+    struct ps_ranks ranks;
+    ps_ranks_init(&ranks, n, how->k_count, model->dataset->items);
+    ps_lists_init(&lists, model->dataset, how, s.group, &ranks);
+    struct output output = {.how = how, .own = ps_calloc(s.group, sizeof *output.own), .lists = &lists};
+    for (size_t first = 0; first < n && status >= 0; first += s.group) {
+        size_t count = PS_MIN(n - first, s.group);
+        output.rank = ranks.rank + first;
+        status = rank_group(&s, target + first, count, &output, err);
+        if (status >= 0)
+            ps_lists_end(&lists, first, count);
+    }
     if (status >= 0)
-        memcpy(out, rank, n * sizeof *rank);
-    free(rank);
-    free(own);
+        *out = ranks;
+    else
+        ps_ranks_fini(&ranks);
+    ps_lists_fini(&lists);
+    free(output.own);
     ps_scorer_fini(&s);
-    return status;
+    return status < 0 ? status : 0;
 }

@@ -63,14 +63,15 @@ void ps_scorer_fini(struct ps_scorer *s)
 }
 
 int ps_scorer_init(struct ps_scorer *s, struct ps_model *model, const struct ps_row_source *source, size_t users,
-                   struct ps_error *err)
+                   size_t items, struct ps_error *err)
 {
     size_t blocks = (users + PS_BLOCK_USERS - 1) / PS_BLOCK_USERS;
     size_t group = PS_MIN(PS_MAX(blocks, (size_t)1) * PS_BLOCK_USERS, (size_t)PS_GROUP_USERS);
     *s = (struct ps_scorer){.model = model, .source = source, .group = group, .tape = nn_tape_new()};
     row_set_init(&s->users, model, PS_TABLE_USER, group);
-    row_set_init(&s->items, model, PS_TABLE_ITEM, PS_BLOCK_ITEMS);
-    size_t most = PS_MAX(group, (size_t)PS_BLOCK_ITEMS);
+    PS_ASSERT(items >= PS_BLOCK_ITEMS);
+    row_set_init(&s->items, model, PS_TABLE_ITEM, items);
+    size_t most = PS_MAX(group, items);
     s->order = ps_calloc(most, sizeof *s->order);
     s->distinct = ps_calloc(most, sizeof *s->distinct);
     s->score = ps_malloc_aligned((size_t)PS_BLOCK_USERS * PS_BLOCK_ITEMS * sizeof *s->score);
@@ -121,23 +122,34 @@ int ps_scorer_fetch(struct ps_scorer *s, struct ps_row_set *set, size_t n, struc
     return 0;
 }
 
-void ps_scorer_run(struct ps_scorer *s, size_t first, int users)
+static void run(struct ps_scorer *s, size_t first_user, int users, size_t first_item, int items)
 {
     const real *const *user_rows[PS_MAX_TABLES] = {NULL}, *const * item_rows[PS_MAX_TABLES] = {NULL};
     for (int t = 0; t < s->model->tables; t++) {
         if (s->users.pointer[t])
-            user_rows[t] = s->users.pointer[t] + first;
-        item_rows[t] = s->items.pointer[t];
+            user_rows[t] = s->users.pointer[t] + first_user;
+        if (s->items.pointer[t])
+            item_rows[t] = s->items.pointer[t] + first_item;
     }
     struct ps_score_input input = {.users = users,
-                                   .items = PS_BLOCK_ITEMS,
-                                   .user_id = s->users.id + first,
-                                   .item_id = s->items.id,
+                                   .items = items,
+                                   .user_id = s->users.id + first_user,
+                                   .item_id = s->items.id + first_item,
                                    .user_rows = user_rows,
                                    .item_rows = item_rows,
                                    .param = s->tensor};
     nn_tape_reset(s->tape);
     s->model->class_->score(s->model, s->tape, &input, s->score);
+}
+
+void ps_scorer_run(struct ps_scorer *s, size_t first, int users)
+{
+    run(s, first, users, 0, PS_BLOCK_ITEMS);
+}
+
+void ps_scorer_run_list(struct ps_scorer *s, size_t user, size_t first, int items)
+{
+    run(s, user, 1, first, items);
 }
 
 int ps_scorer_fetch_block(struct ps_scorer *s, uint64_t first, struct ps_error *err)
@@ -147,6 +159,17 @@ int ps_scorer_fetch_block(struct ps_scorer *s, uint64_t first, struct ps_error *
         s->items.id[i] = (uint32_t)(first + (uint64_t)PS_MIN(i, count - 1));
     int status = ps_scorer_fetch(s, &s->items, PS_BLOCK_ITEMS, err);
     return status < 0 ? status : count;
+}
+
+PS_VECTOR void ps_scorer_count(const float *score, int n, float target, uint32_t *greater, uint32_t *equal)
+{
+    uint32_t above = 0, same = 0;
+    for (int i = 0; i < n; i++) {
+        above += score[i] > target;
+        same += score[i] == target;
+    }
+    *greater += above;
+    *equal += same;
 }
 
 PS_VECTOR bool ps_scorer_has_nan(const float *score, int n)

@@ -1,4 +1,4 @@
-/* scorer.h - for rank.c and top.c: rows of a group of users and of one block of items, and the scores of their pairs.
+/* scorer.h - for rank.c, sampled.c and top.c: rows of a group of users and of some items, and the scores of their pairs.
  *
  * A scored item that is no candidate is struck: its score is overwritten by NaN, which compares false with everything,
  * so that the loops over a block need no branches. (The model's own scores are checked for NaN before.)
@@ -30,21 +30,26 @@ struct ps_scorer {
     uint32_t *distinct;
     float *fetched;
     size_t fetched_capacity;
-    float *score; /* PS_BLOCK_USERS x PS_BLOCK_ITEMS */
+    float *score; /* PS_BLOCK_USERS x PS_BLOCK_ITEMS, or as many otherwise */
 };
 
-/* Fetches the parameters; `users` is how many will be scored in all. Nothing is left to free after an error. */
+/* Fetches the parameters; `users` is how many will be scored in all, `items` how many at once: at least PS_BLOCK_ITEMS. Nothing is
+ * left to free after an error. */
 int ps_scorer_init(struct ps_scorer *scorer, struct ps_model *model, const struct ps_row_source *source, size_t users,
-                   struct ps_error *err);
+                   size_t items, struct ps_error *err);
 void ps_scorer_fini(struct ps_scorer *scorer);
 
 /* Fetches rows for scorer->users.id[0, n) or scorer->items.id[0, n), which may repeat and be in any order. */
 int ps_scorer_fetch(struct ps_scorer *scorer, struct ps_row_set *set, size_t n, struct ps_error *err);
 /* The block of items that begins at `first`, padded with repetitions of its last one. Returns how many, or an error. */
 int ps_scorer_fetch_block(struct ps_scorer *scorer, uint64_t first, struct ps_error *err);
-/* Scores users [first, first + users) of the group and all items at hand: score[u * PS_BLOCK_ITEMS + i]. */
+/* Scores users [first, first + users) of the group and all items of the block at hand: score[u * PS_BLOCK_ITEMS + i]. */
 void ps_scorer_run(struct ps_scorer *scorer, size_t first, int users);
+/* Scores one user of the group and items [first, first + items) of those at hand: score[i]. */
+void ps_scorer_run_list(struct ps_scorer *scorer, size_t user, size_t first, int items);
 
+/* Counts scores above the target's, and equal ones; struck ones (NaN) are neither. */
+void ps_scorer_count(const float *score, int n, float target, uint32_t *greater, uint32_t *equal);
 bool ps_scorer_has_nan(const float *score, int n);
 int ps_scorer_refuse_nan(const struct ps_scorer *scorer, uint32_t user, struct ps_error *err);
 

@@ -1,14 +1,9 @@
-/* top.c - the best items of a user; see rank.h. */
+/* top.c - the best items of a user; see rank.h and top.h. */
+#include "worker/top.h"
 #include "worker/scorer.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-/* The best items of one user so far: a heap with the worst of them on top. */
-struct best {
-    struct ps_top *top; /* borrowed: the user's k places in the output */
-    int count;
-};
 
 static bool is_better(struct ps_top a, struct ps_top b, uint64_t salt)
 {
@@ -28,42 +23,49 @@ static void sift_down(struct ps_top *heap, int count, uint64_t salt)
     }
 }
 
-static void best_add(struct best *best, int k, struct ps_top new, uint64_t salt)
+static void add(struct ps_best *best, struct ps_top new)
 {
     struct ps_top *heap = best->top;
-    if (best->count == k) {
-        if (is_better(new, heap[0], salt)) {
+    if (best->count == best->k) {
+        if (is_better(new, heap[0], best->salt)) {
             heap[0] = new;
-            sift_down(heap, k, salt);
+            sift_down(heap, best->k, best->salt);
         }
         return;
     }
     int at = best->count++;
-    for (; at > 0 && is_better(heap[(at - 1) / 2], new, salt); at = (at - 1) / 2)
+    for (; at > 0 && is_better(heap[(at - 1) / 2], new, best->salt); at = (at - 1) / 2)
         heap[at] = heap[(at - 1) / 2];
     heap[at] = new;
 }
 
-/* Takes the worst away until the places are in order, best first. */
-static void best_sort(struct best *best, int k, uint64_t salt)
+void ps_best_add(struct ps_best *best, uint64_t first, const float *score, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (!isnan(score[i]) && (best->count < best->k || score[i] >= best->top[0].score))
+            add(best, (struct ps_top){(uint32_t)first + (uint32_t)i, score[i]});
+}
+
+/* Takes the worst away until the places are in order. */
+void ps_best_sort(struct ps_best *best)
 {
     for (int left = best->count; left > 1; left--) {
         struct ps_top worst = best->top[0];
         best->top[0] = best->top[left - 1];
-        sift_down(best->top, left - 1, salt);
+        sift_down(best->top, left - 1, best->salt);
         best->top[left - 1] = worst;
     }
-    for (int j = best->count; j < k; j++)
+    for (int j = best->count; j < best->k; j++)
         best->top[j] = (struct ps_top){PS_NO_ITEM, -INFINITY};
 }
 
 static int top_group(struct ps_scorer *s, const uint32_t *user, size_t n, enum ps_mask mask, int k, uint64_t salt,
-                     struct best *best, struct ps_top *out, struct ps_error *err)
+                     struct ps_best *best, struct ps_top *out, struct ps_error *err)
 {
     const struct ps_dataset *dataset = s->model->dataset;
     for (size_t u = 0; u < n; u++) {
         s->users.id[u] = user[u];
-        best[u] = (struct best){out + u * (size_t)k, 0};
+        best[u] = (struct ps_best){.top = out + u * (size_t)k, .k = k, .salt = salt};
     }
     int status = ps_scorer_fetch(s, &s->users, n, err);
     if (status < 0)
@@ -80,15 +82,12 @@ static int top_group(struct ps_scorer *s, const uint32_t *user, size_t n, enum p
                 if (ps_scorer_has_nan(score, count))
                     return ps_scorer_refuse_nan(s, user[first + (size_t)u], err);
                 ps_scorer_strike_masked(dataset, mask, user[first + (size_t)u], block, count, score);
-                struct best *mine = &best[first + (size_t)u];
-                for (int i = 0; i < count; i++)
-                    if (!isnan(score[i]) && (mine->count < k || score[i] >= mine->top[0].score))
-                        best_add(mine, k, (struct ps_top){(uint32_t)block + (uint32_t)i, score[i]}, salt);
+                ps_best_add(&best[first + (size_t)u], block, score, count);
             }
         }
     }
     for (size_t u = 0; u < n; u++)
-        best_sort(&best[u], k, salt);
+        ps_best_sort(&best[u]);
     return 0;
 }
 
@@ -97,10 +96,10 @@ int ps_top_items(struct ps_model *model, const struct ps_row_source *source, con
 {
     PS_ASSERT(k >= 1 && k <= PS_TOP_MAX);
     struct ps_scorer s;
-    int status = ps_scorer_init(&s, model, source, n, err);
+    int status = ps_scorer_init(&s, model, source, n, PS_BLOCK_ITEMS, err);
     if (status < 0)
         return status;
-    struct best *best = ps_calloc(s.group, sizeof *best);
+    struct ps_best *best = ps_calloc(s.group, sizeof *best);
     uint64_t salt = ps_mix64(seed);
     for (size_t first = 0; first < n && status >= 0; first += s.group)
         status =

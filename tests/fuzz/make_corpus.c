@@ -168,7 +168,7 @@ static void control_seeds(void)
     control_seed("grant", &(struct ps_control){.kind = PS_GRANT, .run = 1, .epoch = 1, .lane = lane, .lane_count = 2});
     control_seed("cut", &(struct ps_control){.kind = PS_CUT_DONE, .first = 7, .file = &file, .file_count = 1});
     control_seed("stop", &(struct ps_control){.kind = PS_STOP, .code = 3, .text = (char *)"the dataset is damaged"});
-    control_seed("eval", &(struct ps_control){.kind = PS_EVAL, .first = 1, .count = 2, .split = 1, .mask = 2, .text = (char *)"m"});
+    control_seed("eval", &(struct ps_control){.kind = PS_EVAL, .first = 1, .count = 2, .split = 1, .code = 1, .text = (char *)"m"});
 }
 
 static void codec_seeds(void)

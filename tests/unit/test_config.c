@@ -80,6 +80,12 @@ static void test_defaults(void **state)
     assert_int_equal(config.eval.k_count, 6);
     assert_int_equal(config.eval.k[5], 200);
     assert_true(config.eval.floors);
+    assert_int_equal(config.eval.user_groups_count, 5);
+    assert_int_equal(ps_eval_mask(&config), PS_MASK_TARGET);
+    config.eval.candidates = PS_CANDIDATES_SAMPLED;
+    assert_int_equal(ps_eval_mask(&config), PS_MASK_ANY);
+    config.eval.mask = PS_MASK_NONE;
+    assert_int_equal(ps_eval_mask(&config), PS_MASK_NONE);
     assert_int_equal(config.cluster.transport, PS_TRANSPORT_AUTO);
     assert_string_equal(config.cluster.interface, "127.0.0.1");
     assert_int_equal(config.net.values, PS_CODEC_PLAIN);
@@ -175,6 +181,10 @@ static void test_impossible_values(void **state)
             "run.yaml:4: eval.k is [20, 10], but must be an ascending list of 1 to 16 whole numbers from 1 to 1000000");
     refused(DATA "eval:\n  k: []\n",
             "run.yaml:4: eval.k is [], but must be an ascending list of 1 to 16 whole numbers from 1 to 1000000");
+    refused(DATA "eval:\n  user_groups: [1, 2, 3, 4, 5, 6, 7, 8, 9]\n",
+            "run.yaml:4: eval.user_groups is [1, 2, 3, 4, 5, 6, 7, 8, 9], but must be an ascending list of 0 to 8 whole numbers "
+            "from 1 to 1000000");
+    refused(DATA "eval:\n  lists: true\n  k: [10, 1001]\n", "run.yaml: eval.lists needs eval.k up to 1000; it has 1001");
     refused(DATA "model:\n  loss_weights: [1, 2, 3, 4, 5, 6, 7, 8, 9]\n",
             "run.yaml:4: model.loss_weights is [1, 2, 3, 4, 5, 6, 7, 8, 9], but must be a list of up to 8 numbers, at "
             "least 0");
@@ -261,7 +271,8 @@ static void test_round_trip(void **state)
              "optimizer: {name: sgd, lr: 0.1, momentum: 0.3, initial_accumulator: 0.1, beta1: 0, "
              "beta2: 0.98, epsilon: 3.3e-7, weight_decay: 16777217}\n"
              "early_stop: {metric: hr@7, patience: 0, every: 3}\n"
-             "eval: {k: [3], mask: any, ties: conservative, users: 12, floors: false}\n"
+             "eval: {k: [3], mean: users, candidates: sampled, sampled: 9, mask: any, ties: conservative, users: 12, seed: 4, floors: false, "
+             "lists: true, user_groups: [2, 6], bootstrap: 0}\n"
              "cluster: {servers: 3, transport: tcp, interface: '::1', port: 65535, security: curve, start_timeout: 0.1, "
              "worker_timeout: 5, member_timeout: 2, progress_timeout: 7, "
              "coordinator_timeout: 3600}\n"

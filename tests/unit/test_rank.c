@@ -31,17 +31,34 @@ static int fetch_fails(void *ctx, int table, const uint32_t *ids, int n, float *
     return ps_fail(err, PS_EXIT_NET, "the server is gone");
 }
 
+/* Ranks among all items, each target by itself; `rank` has room for n. */
+static int rank_targets(struct ps_model *model, const struct ps_row_source *source, const struct ps_pair *target, size_t n,
+                        enum ps_mask mask, struct ps_rank *rank, struct ps_error *err)
+{
+    struct ps_ranking how = {.split = PS_SPLIT_TEST, .mask = mask};
+    struct ps_ranks ranks;
+    int status = ps_rank_targets(model, source, &how, target, n, &ranks, err);
+    if (!status) {
+        memcpy(rank, ranks.rank, n * sizeof *rank);
+        ps_ranks_fini(&ranks);
+    }
+    return status;
+}
+
 /* What ps_rank_targets promises, word for word, for one target; `score` holds the user's scores of all items. */
 static struct ps_rank rank_by_hand(const struct ps_dataset *dataset, struct ps_pair target, enum ps_mask mask,
-                                   const real *score)
+                                   enum ps_mean mean, const real *score)
 {
-    struct ps_rank rank = {.candidates = 1, .seen = ps_dataset_seen(dataset, target.user, target.item)};
+    const uint64_t *bought = dataset->train[dataset->behaviours - 1].offset + target.user;
+    struct ps_rank rank = {.candidates = 1, .seen = ps_dataset_seen(dataset, target.user, target.item), .user = target.user,
+                           .history = (uint32_t)(bought[1] - bought[0])};
     uint32_t buy = 1u << (dataset->behaviours - 1), masked = mask == PS_MASK_NONE ? 0 : mask == PS_MASK_ANY ? ~0u : buy;
     for (uint32_t i = 0; i < dataset->items; i++) {
         bool held_out = false;
         for (uint64_t k = 0; k < dataset->test_count; k++)
             held_out |= dataset->test[k].user == target.user && dataset->test[k].item == i;
-        if (i == target.item || held_out || (ps_dataset_seen(dataset, target.user, i) & masked))
+        bool free_ = !held_out && !(ps_dataset_seen(dataset, target.user, i) & masked);
+        if (i == target.item || !(free_ || (held_out && mean == PS_MEAN_USERS)))
             continue;
         rank.candidates++;
         rank.greater += score[i] > score[target.item];
@@ -62,22 +79,22 @@ static void score_all_items(struct model_bench *b, uint32_t user, real *score)
     }
 }
 
-static void check_ranks(struct model_bench *b, enum ps_mask mask)
+static void check_ranks(struct model_bench *b, enum ps_mask mask, enum ps_mean mean)
 {
     const struct ps_dataset *dataset = b->model.dataset;
     struct ps_row_source source = {fetch, b};
-    struct ps_rank *rank = ps_calloc(dataset->test_count, sizeof *rank);
+    struct ps_ranking how = {.split = PS_SPLIT_TEST, .mask = mask, .mean = mean};
+    struct ps_ranks ranks;
     real *score = ps_calloc(dataset->items, sizeof *score);
     struct ps_error err;
-    assert_int_equal(
-        ps_rank_targets(&b->model, &source, PS_SPLIT_TEST, dataset->test, dataset->test_count, mask, rank, &err), 0);
+    assert_int_equal(ps_rank_targets(&b->model, &source, &how, dataset->test, dataset->test_count, &ranks, &err), 0);
     for (uint64_t k = 0; k < dataset->test_count; k++) {
         score_all_items(b, dataset->test[k].user, score);
-        struct ps_rank by_hand = rank_by_hand(dataset, dataset->test[k], mask, score);
-        assert_memory_equal(&rank[k], &by_hand, sizeof by_hand);
+        struct ps_rank by_hand = rank_by_hand(dataset, dataset->test[k], mask, mean, score);
+        assert_memory_equal(&ranks.rank[k], &by_hand, sizeof by_hand);
     }
     free(score);
-    free(rank);
+    ps_ranks_fini(&ranks);
 }
 
 static void test_toy_ranks(void **state)
@@ -89,7 +106,8 @@ static void test_toy_ranks(void **state)
             struct model_bench b;
             assert_int_equal(model_bench_init(&b, ps_models[m]->name, &config, &dataset), 0);
             model_bench_draw(&b, 11);
-            check_ranks(&b, (enum ps_mask)mask);
+            check_ranks(&b, (enum ps_mask)mask, PS_MEAN_TARGETS);
+            check_ranks(&b, (enum ps_mask)mask, PS_MEAN_USERS);
             model_bench_fini(&b);
         }
 }
@@ -157,8 +175,7 @@ static void test_twins_tie(void **state)
             struct ps_dataset alone = w->dataset;
             alone.test_count = 0;
             b.model.dataset = &alone;
-            assert_int_equal(ps_rank_targets(&b.model, &source, PS_SPLIT_TEST, target, 600, PS_MASK_NONE, rank, &err),
-                             0);
+            assert_int_equal(rank_targets(&b.model, &source, target, 600, PS_MASK_NONE, rank, &err), 0);
             for (uint32_t u = 0; u < 600; u++)
                 assert_true(rank[u].equal == 1 && rank[u].candidates == 1300);
             model_bench_fini(&b);
@@ -175,21 +192,22 @@ static void test_ranks_do_not_depend_on_shares(void **state)
         struct model_bench b;
         assert_int_equal(model_bench_init(&b, ps_models[m]->name, &config, &w->dataset), 0);
         model_bench_draw(&b, 13);
-        check_ranks(&b, PS_MASK_TARGET);
+        check_ranks(&b, PS_MASK_TARGET, PS_MEAN_TARGETS);
+        if (m == 0)
+            check_ranks(&b, PS_MASK_ANY, PS_MEAN_USERS);
         struct ps_row_source source = {fetch, &b};
         struct ps_rank whole[800], part[800];
         struct ps_error err;
-        assert_int_equal(ps_rank_targets(&b.model, &source, PS_SPLIT_TEST, w->test, n, PS_MASK_ANY, whole, &err), 0);
+        assert_int_equal(rank_targets(&b.model, &source, w->test, n, PS_MASK_ANY, whole, &err), 0);
         for (uint64_t first = 0; first < n; first += 333)
-            assert_int_equal(ps_rank_targets(&b.model, &source, PS_SPLIT_TEST, w->test + first,
-                                             PS_MIN(n - first, (uint64_t)333), PS_MASK_ANY, part + first, &err),
-                             0);
+            assert_int_equal(rank_targets(&b.model, &source, w->test + first, PS_MIN(n - first, (uint64_t)333), PS_MASK_ANY,
+                                          part + first, &err), 0);
         assert_memory_equal(whole, part, n * sizeof *whole);
 
         struct ps_pair backward[800];
         for (uint64_t k = 0; k < n; k++)
             backward[k] = w->test[n - 1 - k];
-        assert_int_equal(ps_rank_targets(&b.model, &source, PS_SPLIT_TEST, backward, n, PS_MASK_ANY, part, &err), 0);
+        assert_int_equal(rank_targets(&b.model, &source, backward, n, PS_MASK_ANY, part, &err), 0);
         for (uint64_t k = 0; k < n; k++)
             assert_memory_equal(&whole[k], &part[n - 1 - k], sizeof *whole);
         model_bench_fini(&b);
@@ -207,21 +225,20 @@ static void test_degenerate_models(void **state)
     struct ps_error err;
     assert_int_equal(model_bench_init(&b, "nmtr_neumf", &config, &dataset), 0);
     struct ps_row_source source = {fetch, &b};
-    assert_int_equal(ps_rank_targets(&b.model, &source, PS_SPLIT_TEST, toy_test, 6, PS_MASK_NONE, rank, &err), 0);
+    assert_int_equal(rank_targets(&b.model, &source, toy_test, 6, PS_MASK_NONE, rank, &err), 0);
     for (int k = 0; k < 6; k++)
         assert_true(rank[k].greater == 0 && rank[k].equal + 1 == rank[k].candidates);
     assert_int_equal(rank[3].candidates, 6); /* user 3's other held-out item is no candidate */
 
     model_bench_draw(&b, 14);
     const struct ps_pair bought = {0, 1}; /* in training, and masked: still ranked */
-    assert_int_equal(ps_rank_targets(&b.model, &source, PS_SPLIT_TEST, &bought, 1, PS_MASK_ANY, rank, &err), 0);
+    assert_int_equal(rank_targets(&b.model, &source, &bought, 1, PS_MASK_ANY, rank, &err), 0);
     assert_int_equal(rank[0].candidates, 4); /* all 7 but the viewed 0, 2, 5 (5 is held out, too) */
 
     memset(rank, 0x55, sizeof rank);
     struct ps_rank before = rank[0];
     b.value[1][3 * b.model.table[1].width] = NAN; /* item 3, nobody's target */
-    assert_int_equal(ps_rank_targets(&b.model, &source, PS_SPLIT_TEST, toy_test, 6, PS_MASK_NONE, rank, &err),
-                     -PS_EXIT_FAIL);
+    assert_int_equal(rank_targets(&b.model, &source, toy_test, 6, PS_MASK_NONE, rank, &err), -PS_EXIT_FAIL);
     assert_non_null(strstr(err.text, "not a number"));
     assert_memory_equal(rank, &before, sizeof before);
     struct ps_top top[3];
@@ -229,8 +246,7 @@ static void test_degenerate_models(void **state)
     assert_int_equal(ps_top_items(&b.model, &source, &user, 1, PS_MASK_NONE, 3, 1, top, &err), -PS_EXIT_FAIL);
 
     source.fetch = fetch_fails;
-    assert_int_equal(ps_rank_targets(&b.model, &source, PS_SPLIT_TEST, toy_test, 6, PS_MASK_NONE, rank, &err),
-                     -PS_EXIT_NET);
+    assert_int_equal(rank_targets(&b.model, &source, toy_test, 6, PS_MASK_NONE, rank, &err), -PS_EXIT_NET);
     assert_string_equal(err.text, "the server is gone");
     model_bench_fini(&b);
 }
@@ -370,10 +386,10 @@ static void check_floor(const char *name, const struct ps_dataset *dataset, int 
     assert_int_equal(model_bench_init(&b, name, &config, dataset), 0);
     struct ps_row_source source = {fetch, &b};
     struct ps_rank *rank = ps_calloc(dataset->test_count, sizeof *rank);
-    assert_int_equal(ps_rank_targets(&b.model, &source, PS_SPLIT_TEST, dataset->test, dataset->test_count,
-                                     PS_MASK_TARGET, rank, &err),
-                     0);
-    ps_metrics_compute(rank, dataset->test_count, 2, k, count, PS_TIES_EXPECTED, &metrics);
+    assert_int_equal(rank_targets(&b.model, &source, dataset->test, dataset->test_count, PS_MASK_TARGET, rank, &err), 0);
+    struct ps_ranks ranks = {.count = dataset->test_count, .rank = rank};
+    struct ps_measuring how = {.ties = PS_TIES_EXPECTED, .behaviours = 2, .k = k, .k_count = count};
+    ps_metrics_compute(&ranks, &how, &metrics);
     assert_int_equal(metrics.targets[PS_GROUP_SEEN], 13525);
     for (int j = 0; j < count; j++) {
         const struct ps_quality *found = &metrics.at[PS_GROUP_ALL][j];
