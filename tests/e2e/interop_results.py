@@ -1,8 +1,12 @@
 """What another program makes of Penstock's results, with nothing but Python's standard library.
 
-  interop_results.py held-out LOG TEST REST      takes each user's last purchase out of a log
+  interop_results.py held-out LOG TEST REST [MOST]    takes each user's last purchase out of a log, or up to MOST of the last half
   interop_results.py lists LOG TSV K  lists are well formed: ids, ranks, no item that the user has bought
   interop_results.py agree TEST TSV JSON MODEL   metrics recomputed from the lists are those of `penstock evaluate`
+  interop_results.py several TEST LOG TSV MODEL TARGETS USERS    the same for several targets a user, from lists of all items that the user has
+                     not bought, for the two results whose means are over targets and over users; coverage and novelty too
+  interop_results.py sampled JSON MODEL N    a result among N drawn candidates says so, and can be one
+  interop_results.py compared JSON A B MODEL    the difference that `penstock compare` shows is that of two metrics.json
   interop_results.py ties STANDARD EXPECTED CONSERVATIVE    three results of evaluate, which differ in the tie rule only
   interop_results.py npy FOLDER LOG WIDTH        .npy files hold what their headers say, beside the original ids
   interop_results.py json FILE...                every line (.jsonl), or the whole, is valid JSON
@@ -28,14 +32,13 @@ def check(condition, sentence):
         sys.exit(sentence)
 
 
-def held_out(log, test, rest):
+def held_out(log, test, rest, most=1):
     events = rows(log)
-    last = {}
-    for event in events:
-        if event["behaviour"] == "buy" and (event["user"] not in last
-                                            or int(event["timestamp"]) >= int(last[event["user"]]["timestamp"])):
-            last[event["user"]] = event
-    pairs = {(e["user"], e["item"]) for e in last.values()}
+    bought = {}
+    for event in sorted(events, key=lambda event: int(event["timestamp"]), reverse=True):
+        if event["behaviour"] == "buy":
+            bought.setdefault(event["user"], {})[event["item"]] = True
+    pairs = {(user, item) for user, own in bought.items() for item in list(own)[:min(int(most), max(1, len(own) // 2))]}
     with open(test, "w", encoding="utf-8") as to:
         to.write("user\titem\n")
         to.writelines(f"{user}\t{item}\n" for user, item in sorted(pairs))
@@ -84,6 +87,96 @@ def agree(test, tsv, result, model):
             check(abs(value - want[f"{name}@{k}"]) < 1e-8,
                   f"{name}@{k} is {want[f'{name}@{k}']} by evaluate, {value:.8f} by the lists")
     check(0 < want["hr@10"] < 1, "no target, or every target, is among the first 10: nothing was compared")
+
+
+def several(test, log, tsv, model, of_targets, of_users):
+    held, events, found = {}, rows(log), read_lists(tsv)
+    for row in rows(test):
+        held.setdefault(row["user"], set()).add(row["item"])
+    seen, bought, buyers = set(), {}, {}
+    for event in events:
+        if event["behaviour"] == "buy":
+            bought.setdefault(event["user"], set()).add(event["item"])
+        else:
+            seen.add((event["user"], event["item"]))
+    users = {event["user"] for event in events}
+    items = len({event["item"] for event in events})
+    for own in bought.values():
+        for item in own:
+            buyers[item] = buyers.get(item, 0) + 1
+    ks = [1, 10, 50]
+
+    def measure(order, targets):
+        at = [place for place, item in enumerate(order, 1) if item in targets]
+        check(len(at) == len(targets), "a list lacks a target")
+        own = {"auc": sum(sum(1 for item in order[place:] if item not in targets) for place in at)
+                      / (len(targets) * (len(order) - len(targets)))}
+        for k in ks:
+            hits = [(place, number) for number, place in enumerate(at, 1) if place <= k]
+            best = sum(1 / math.log2(place + 1) for place in range(1, min(k, len(targets)) + 1))
+            own |= {f"hr@{k}": bool(hits), f"recall@{k}": len(hits) / len(targets), f"precision@{k}": len(hits) / k,
+                    f"mrr@{k}": 1 / at[0] if at[0] <= k else 0,
+                    f"ndcg@{k}": sum(1 / math.log2(place + 1) for place, _ in hits) / best,
+                    f"map@{k}": sum(number / place for place, number in hits) / min(k, len(targets))}
+        return own
+
+    cases = {"targets": {"all": [], "seen": [], "unseen": []}, "users": {"all": [], "seen": [], "unseen": []}}
+    covered = {k: set() for k in ks}
+    for user, targets in held.items():
+        order = [item for _, item, _ in found[user]]
+        surprise = {f"novelty@{k}": sum(math.log2((1 + len(users)) / (1 + buyers.get(item, 0))) for item in order[:k]) / k for k in ks}
+        for k in ks:
+            covered[k] |= set(order[:k])
+        touched = {item for item in targets if (user, item) in seen}
+        for group, own in (("all", targets), ("seen", touched), ("unseen", targets - touched)):
+            if own:
+                kept = [item for item in order if item in own or item not in targets]
+                cases["users"][group].append(measure(kept, own) | surprise)
+            for target in own:
+                kept = [item for item in order if item == target or item not in targets]
+                cases["targets"][group].append(measure(kept, {target}) | surprise)
+    for mean, path in (("targets", of_targets), ("users", of_users)):
+        with open(path, encoding="utf-8") as file:
+            report = json.load(file)
+        check(report["protocol"]["mean"] == mean, f"{path} does not say that its means are over {mean}")
+        for group, want in cases[mean].items():
+            have = report["models"][model][group]
+            check(have.get("users", have["targets"]) == len(want), f"{path} has other numbers of {group} than the log")
+            for name in want[0]:
+                value = sum(case[name] for case in want) / len(want)
+                near = 1e-6 if name.startswith("novelty") else 1e-8
+                check(abs(value - have[name]) < near, f"{path}: {group}: {name} is {have[name]}, by the lists {value:.8f}")
+        for k in ks:
+            have = report["models"][model]["all"][f"coverage@{k}"]
+            check(abs(have - len(covered[k]) / items) < 1e-8, f"{path}: coverage@{k} is {have}")
+        low, high = report["intervals"][model]["all"]["ndcg@10"]
+        check(low < report["models"][model]["all"]["ndcg@10"] < high, f"{path}: NDCG@10 is not in its interval, {low} to {high}")
+    check(max(map(len, held.values())) > 2, "no user has several targets")
+
+
+def sampled(path, model, n):
+    with open(path, encoding="utf-8") as file:
+        report = json.load(file)
+    check(report["protocol"]["candidates"] == f"{n} sampled" and report["protocol"]["mask"] == "any", f"{path} says {report['protocol']}")
+    own = report["models"][model]["all"]
+    check(own[f"hr@{int(n) + 1}"] == 1, "a target is not among the candidates")
+    check(0 < own["hr@1"] < own["hr@10"] < 1, f"HR@1 is {own['hr@1']}, HR@10 is {own['hr@10']}")
+
+
+def compared(path, a, b, model):
+    means = []
+    for run in (a, b):
+        with open(f"{run}/metrics.json", encoding="utf-8") as file:
+            means.append([r for r in json.load(file)["results"] if r["split"] == "test"][0]["models"][model]["all"])
+    with open(path, encoding="utf-8") as file:
+        report = json.load(file)
+    check(list(report["metrics"]) == ["hr@10", "hr@50", "ndcg@10", "ndcg@50", "auc"], f"{path} has {list(report['metrics'])}")
+    for name, row in report["metrics"].items():
+        difference = means[0][name] - means[1][name]
+        check(abs(row["first"] - means[0][name]) < 2e-8 and abs(row["difference"] - difference) < 2e-8, f"{name} is {row}")
+        check(row["interval"][0] <= row["difference"] <= row["interval"][1], f"{name}: {row}")
+        check(row["better"] + row["same"] + row["worse"] == report["users"], f"{name}: {row}")
+        check(0 < row["p"] <= 1, f"{name}: {row}")
 
 
 def ties(*paths):
@@ -153,5 +246,5 @@ def valid_json(*paths):
                     sys.exit(f"{path}:{number}: {error}")
 
 
-{"held-out": held_out, "lists": lists, "agree": agree, "ties": ties, "npy": npy, "json": valid_json}[sys.argv[1]](
-    *sys.argv[2:])
+{"held-out": held_out, "lists": lists, "agree": agree, "several": several, "sampled": sampled, "compared": compared, "ties": ties,
+ "npy": npy, "json": valid_json}[sys.argv[1]](*sys.argv[2:])

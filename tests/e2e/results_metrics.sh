@@ -1,0 +1,41 @@
+#!/bin/bash
+# Users with several targets, coverage, novelty and intervals, as another program works them out of recommended lists
+# (interop_results.py); drawn candidates are the same for any ids, any seed of training and any number of workers.
+# time limit: 300
+. "$(dirname "$0")/helpers.sh"
+command -v python3 > /dev/null || skip 'there is no python3'
+python() { run 0 60 python3 "$PENSTOCK_ROOT/tests/e2e/interop_results.py" "$@"; }
+
+penstock 0 synth --out all.tsv --users 400 --items 200 --interactions 24000
+python held-out all.tsv test.tsv log.tsv 4
+penstock 0 prepare --out data --behaviours view,cart,buy --test test.tsv --valid none log.tsv
+configure model.name=nmtr_gmf train.consistency=sync train.epochs=3
+penstock 0 train run.yaml --run run --workers 1
+python json run/metrics.json
+
+# All items in order; the other targets of a user are taken out of them, or stay.
+penstock 0 recommend run --mask target --topk 200 --out lists.tsv
+for mean in targets users; do penstock 0 evaluate run --mean $mean --mask target --lists --topk 1,10,50 --json $mean.json; done
+python several test.tsv log.tsv lists.tsv nmtr_gmf targets.json users.json
+for workers in 1 3; do
+    penstock 0 evaluate run --mean users --mask any --lists --users 150 --workers $workers --json lists-$workers.json --ranks lists-$workers.ranks
+    penstock 0 evaluate run --sampled 30 --topk 1,10,31 --workers $workers --json sampled-$workers.json
+done
+cmp lists-1.json lists-3.json || fail 'coverage, novelty or intervals depend on the number of workers'
+cmp lists-1.ranks lists-3.ranks || fail 'the ranks that are kept depend on the number of workers'
+expect lists-1.json '"protocol":.*"mean":"users".*"coverage@10":0\.'
+cmp sampled-1.json sampled-3.json || fail 'ranks among drawn candidates depend on the number of workers'
+python sampled sampled-1.json nmtr_gmf 30
+penstock 2 evaluate run --lists --topk 10,2000
+expect err.txt 'eval.lists needs eval.k up to 1000'
+
+# Other ids, and another seed of training: the rules are ranked among the same candidates. Another eval.seed draws others.
+penstock 0 prepare --out other --id-seed 9 --behaviours view,cart,buy --test test.tsv --valid none log.tsv
+for name in data other; do
+    penstock 0 train run.yaml --run rule-$name --set data.path=$name --set model.name=popularity --set train.seed=$RANDOM
+    penstock 0 evaluate rule-$name --sampled 30 --bootstrap 0 --json rule-$name.json
+done
+cmp rule-data.json rule-other.json || fail 'drawn candidates depend on ids or on train.seed'
+penstock 0 evaluate rule-data --sampled 30 --bootstrap 0 --set eval.seed=7 --json seed.json
+cmp -s rule-data.json seed.json && fail 'eval.seed has no effect'
+exit 0
