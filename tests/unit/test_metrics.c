@@ -196,6 +196,18 @@ static void test_users(void **state)
     assert_string_equal(name, "users_5-19");
 }
 
+/* A seen target and an unseen one level with it, and two others: each is level with those two only where it is alone. */
+static void test_kinds_apart(void **state)
+{
+    struct ps_rank rank[] = {{.greater = 0, .equal = 3, .candidates = 8, .seen = 1}, {.greater = 0, .equal = 3, .candidates = 8}};
+    const int k[] = {1};
+    struct ps_metrics m;
+    compute(rank, 2, 2, k, 1, PS_MEAN_USERS, &m);
+    for (int group = PS_GROUP_SEEN; group <= PS_GROUP_UNSEEN; group++)
+        assert_true(near(m.at[group][0].hr, 1.0 / 3) && near(m.at[group][0].auc, 5.0 / 6));
+    assert_true(near(m.at[PS_GROUP_ALL][0].hr, 0.5) && near(m.at[PS_GROUP_ALL][0].auc, 5.0 / 6));
+}
+
 /* With one target a user, what the mean is over changes no bit. */
 static void test_one_target_a_user(void **state)
 {
@@ -220,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_several_targets),
         cmocka_unit_test(test_tied_targets),
         cmocka_unit_test(test_users),
+        cmocka_unit_test(test_kinds_apart),
         cmocka_unit_test(test_one_target_a_user),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,6 +70,14 @@ static void test_targets(void **state)
     }
     assert_int_equal(users, 20);
     ps_targets_fini(&some);
+    for (config.eval.users = 1; config.eval.users < 45; config.eval.users++) {
+        uint64_t found = 0;
+        ps_targets_init(&some, &p.d, PS_SPLIT_TEST, &config);
+        for (uint64_t i = 0; i < some.count; i += n, found++)
+            ps_held_out_of(&p.d, PS_SPLIT_TEST, some.pair[i].user, &n);
+        assert_int_equal(found, config.eval.users);
+        ps_targets_fini(&some);
+    }
     config.eval.users = 45; /* as many as have targets */
     ps_targets_init(&some, &p.d, PS_SPLIT_TEST, &config);
     assert_true(some.count == p.d.test_count && !some.owned);

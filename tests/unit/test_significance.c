@@ -82,6 +82,7 @@ static struct ps_sample sample_of(const double *value, size_t n)
 static void test_interval(void **state)
 {
     int held = 0;
+    double below = 0, above = 0; /* in standard deviations, on average */
     for (uint64_t trial = 0; trial < 200; trial++) {
         struct ps_random random = ps_random_stream(trial, PS_RANDOM_TEST, 0, 0, 0);
         double value[400], sum = 0, low, high;
@@ -90,11 +91,13 @@ static void test_interval(void **state)
         struct ps_sample s = sample_of(value, 400);
         ps_bootstrap(&s, 400, 5, &low, &high);
         double deviation = sqrt(sum / 400 * (1 - sum / 400) / 400);
-        assert_true(low < sum / 400 && sum / 400 < high && fabs((high - low) / (2 * 1.96 * deviation) - 1) < 0.2);
+        below += (sum / 400 - low) / deviation / 200;
+        above += (high - sum / 400) / deviation / 200;
         held += low <= 0.3 && 0.3 <= high;
         ps_sample_fini(&s);
     }
-    print_message("the interval held the truth %d times of 200\n", held);
+    print_message("from %.3f deviations below to %.3f above, the interval held the truth %d times of 200\n", below, above, held);
+    assert_true(fabs(below - 1.96) < 0.06 && fabs(above - 1.96) < 0.06);
     assert_true(held >= 180 && held <= 199);
 }
 
@@ -133,8 +136,14 @@ static void test_p(void **state)
         assert_true(fabs(p - want[i]) < 0.015);
         ps_sample_fini(&s);
     }
-    /* Twenty users of one sign: 2 of 2^20. 0.1 is not exact, so their sums in another order differ in the last bits. */
+    /* Eighteen of the 32 ways to sign a tenth of 1, 1, 1, -3 and 5 are as far from 0 as 5, though not to the last bit of 0.1. */
+    const double rounded[] = {0.1, 0.1, 0.1, -0.3, 0.5};
     double same[20], p;
+    struct ps_sample tenths = sample_of(rounded, 5);
+    ps_sign_flip(&tenths, 20000, 3, &p);
+    assert_true(fabs(p - 18 / 32.0) < 0.015);
+    ps_sample_fini(&tenths);
+    /* Twenty users of one sign: 2 of 2^20. */
     for (int i = 0; i < 20; i++)
         same[i] = 0.1 * (1 + i % 3);
     struct ps_sample s = sample_of(same, 20);
