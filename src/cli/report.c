@@ -231,15 +231,14 @@ static void print_run(const struct ps_run *run, const struct ps_training *t, con
               (double)t->samples / PS_MAX(t->seconds, 1e-9));
 }
 
-/* RUN/ranks/SPLIT.ranks, for penstock compare. */
-static int keep_ranks(const struct ps_run *run, const struct ps_result *result, struct ps_error *err)
+/* RUN/ranks/SPLIT.ranks, for penstock compare. A disk that is full does not cost the run its end. */
+static void keep_ranks(const struct ps_run *run, const struct ps_result *result)
 {
+    struct ps_error err;
     char *folder = ps_format("%s/ranks", run->folder), *path = ps_result_path(run->folder, result->split);
-    int status = ps_folder_make(folder, err);
-    if (!status)
-        status = ps_result_write(result, path, err);
+    if (ps_folder_make(folder, &err) || ps_result_write(result, path, &err))
+        ps_warn("the ranks are not kept, so 'penstock compare' will not know this run: %s", err.text);
     free(folder), free(path);
-    return status;
 }
 
 int ps_report_run(struct ps_run *run, const struct ps_training *training, struct ps_error *err)
@@ -254,7 +253,7 @@ int ps_report_run(struct ps_run *run, const struct ps_training *training, struct
     if (!status && run->dataset.test_count)
         status = ps_report_rank(run, PS_SPLIT_TEST, &report[reports++], err);
     for (int i = 0; i < reports && !status; i++)
-        status = keep_ranks(run, &report[i]->result, err);
+        keep_ranks(run, &report[i]->result);
     if (!status)
         status = write_json(run, t, report, reports, err);
     if (!status)

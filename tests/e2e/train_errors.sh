@@ -52,9 +52,11 @@ done
 digest other
 want=$digest
 status=0
-(ulimit -f 8 && exec "$PENSTOCK" train --resume other --set train.epochs=4 > out.txt 2> err.txt) || status=$?
+short=(--set eval.k=10 --set eval.bootstrap=0 --set eval.floors=false) # metrics.json has room
+(ulimit -f 8 && exec "$PENSTOCK" train --resume other --set train.epochs=4 "${short[@]}" > out.txt 2> err.txt) || status=$?
 [ $status = 0 ] || { cat err.txt; fail "a limit on file sizes ended the run with $status"; }
 expect err.txt 'could not be written: .*File too large'
+expect err.txt 'warning: the ranks are not kept, so .penstock compare. will not know this run: .*File too large'
 same_digest other "$want"
 penstock 0 train --resume other --set train.epochs=4
 
