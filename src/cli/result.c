@@ -261,7 +261,7 @@ void ps_result_difference(const struct ps_result *a, const struct ps_result *b, 
     bool same = a->ranks[0].count == b->ranks[0].count;
     for (size_t i = 0; i < a->ranks[0].count && same; i++) {
         const struct ps_rank *x = &a->ranks[0].rank[i], *y = &b->ranks[0].rank[i];
-        same = x->user == y->user && x->candidates == y->candidates && x->seen == y->seen;
+        same = x->user == y->user && x->candidates == y->candidates && x->seen == y->seen && x->history == y->history;
     }
     if (!*text && !same)
         snprintf(text, 512, "their targets");

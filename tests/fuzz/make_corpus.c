@@ -6,6 +6,7 @@
 #include "../unit/shard_fixture.h"
 
 #include "cli/meeting.h"
+#include "cli/result.h"
 #include "common/config.h"
 #define ps_lane_state ps_lane_state_of_coordinator
 #include "coordinator/internal.h"
@@ -315,6 +316,36 @@ static void record_seeds(void)
     free(text), free(path), free(folder), free(c);
 }
 
+static void ranks_seeds(void)
+{
+    static const struct ps_dataset dataset = {.items = 20, .behaviours = 3, .behaviour = {"view", "cart", "buy"}, .test_count = 6,
+                                              .fingerprint = 1};
+    struct ps_error err;
+    struct ps_config config;
+    char *path = ps_format("%s/test.ranks", fuzz_folder()), *bytes;
+    size_t size;
+    ps_config_init(&config);
+    snprintf(config.data.path, sizeof config.data.path, "data");
+    for (int lists = 0; lists < 2; lists++) {
+        struct ps_result result;
+        config.eval.mean = lists ? PS_MEAN_USERS : PS_MEAN_TARGETS;
+        ps_result_init(&result, &config, &dataset, PS_SPLIT_TEST);
+        for (int m = 0; m < 2; m++) {
+            struct ps_ranks *ranks = &result.ranks[result.models];
+            snprintf(result.model[result.models++], PS_NAME_SIZE, m ? "popularity" : "nmtr_gmf");
+            ps_ranks_init(ranks, 6, lists ? config.eval.k_count : 0, dataset.items);
+            for (uint32_t i = 0; i < 6; i++)
+                ranks->rank[i] = (struct ps_rank){.greater = i * 3 % 5, .equal = i % 2, .candidates = 15, .seen = i, .user = i / 2, .history = 4};
+        }
+        if (ps_result_write(&result, path, &err) || ps_file_read(path, FUZZ_FILE_BYTES, &bytes, &size, &err))
+            ps_die(err.code, "%s", err.text);
+        write_seed("ranks", lists ? "lists" : "targets", bytes, size);
+        ps_result_fini(&result);
+        free(bytes);
+    }
+    free(path);
+}
+
 static void dataset_seeds(void)
 {
     char *folder = ps_format("%s/seed", fuzz_folder());
@@ -345,6 +376,7 @@ int main(int argc, char **argv)
     config_seeds();
     checkpoint_seeds();
     record_seeds();
+    ranks_seeds();
     dataset_seeds();
     /* Seeds of `prepare` are tables, which are kept as they are. */
     return 0;

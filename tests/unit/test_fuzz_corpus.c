@@ -13,6 +13,9 @@
 #define LLVMFuzzerTestOneInput feed_record
 #include "../fuzz/record.c"
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput feed_ranks
+#include "../fuzz/ranks.c"
+#undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput feed_prepare
 #include "../fuzz/prepare.c"
 #undef LLVMFuzzerTestOneInput
@@ -71,6 +74,7 @@ FEED(codec)
 FEED(config)
 FEED(checkpoint)
 FEED(record)
+FEED(ranks)
 FEED(dataset)
 FEED(prepare)
 
@@ -116,6 +120,16 @@ static void seeds_are_taken(void **state)
         fail_msg("%s", err.text);
     ps_yaml_free(root);
     free((void *)(uintptr_t)whole.data);
+
+    whole = in = seed("ranks/lists");
+    snprintf(folder, sizeof folder, "%s/test.ranks", fuzz_folder());
+    fuzz_file(fuzz_folder(), "test.ranks", in, in.size);
+    struct ps_result result;
+    if (ps_result_read(&result, folder, &err))
+        fail_msg("%s; make fuzz-corpus", err.text);
+    assert_true(result.models == 2 && result.ranks[1].place);
+    ps_result_fini(&result);
+    free((void *)(uintptr_t)whole.data);
 }
 
 int main(void)
@@ -124,7 +138,7 @@ int main(void)
         cmocka_unit_test(control_inputs_do_no_harm), cmocka_unit_test(data_inputs_do_no_harm),
         cmocka_unit_test(codec_inputs_do_no_harm),   cmocka_unit_test(config_inputs_do_no_harm),
         cmocka_unit_test(checkpoint_inputs_do_no_harm), cmocka_unit_test(record_inputs_do_no_harm),
-        cmocka_unit_test(dataset_inputs_do_no_harm), cmocka_unit_test(prepare_inputs_do_no_harm),
-        cmocka_unit_test(seeds_are_taken)};
+        cmocka_unit_test(ranks_inputs_do_no_harm),   cmocka_unit_test(dataset_inputs_do_no_harm),
+        cmocka_unit_test(prepare_inputs_do_no_harm), cmocka_unit_test(seeds_are_taken)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
