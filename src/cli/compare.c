@@ -6,22 +6,19 @@
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
-#include "cli/result.h"
-#include "common/significance.h"
-#include "coordinator/runlog.h"
+#include "cli/comparison.h"
 
 enum { KEY_SPLIT = 1000, KEY_GROUP, KEY_DRAWS, KEY_RESAMPLES, KEY_SEED, KEY_FORMAT };
-enum format { TEXT, MARKDOWN, TSV, JSON };
 
 struct arguments {
     const char *run[2], *metrics, *topk, *ties, *group;
-    int runs, draws, resamples;
-    uint64_t seed;
+    int runs;
+    struct ps_chances chances;
     enum ps_split split;
-    enum format format;
+    enum ps_format format;
 };
 
-static const char *const formats[] = {"text", "markdown", "tsv", "json", NULL};
+static const char *const formats[] = {"text", "markdown", "tsv", "json", NULL}; /* by enum ps_format */
 
 static const struct argp_option options[] = {
     {"metric", 'm', "LIST", 0, "Metrics, as in ndcg,hr@10,auc (default: hr,ndcg); without @K, at every K", 0},
@@ -53,13 +50,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 't': a->ties = arg; return 0;
     case KEY_GROUP: a->group = arg; return 0;
     case KEY_SPLIT: a->split = ps_argument_split(arg, state); return 0;
-    case KEY_DRAWS: a->draws = ps_argument_number("--draws", arg, 100, 10000000, state); return 0;
-    case KEY_RESAMPLES: a->resamples = ps_argument_number("--resamples", arg, 100, 1000000, state); return 0;
-    case KEY_SEED: a->seed = ps_argument_count("--seed", arg, 0, UINT64_C(1) << 53, state); return 0;
+    case KEY_DRAWS: a->chances.draws = ps_argument_number("--draws", arg, 100, 10000000, state); return 0;
+    case KEY_RESAMPLES: a->chances.resamples = ps_argument_number("--resamples", arg, 100, 1000000, state); return 0;
+    case KEY_SEED: a->chances.seed = ps_argument_count("--seed", arg, 0, UINT64_C(1) << 53, state); return 0;
     case KEY_FORMAT:
         for (int f = 0; formats[f]; f++)
             if (!strcmp(arg, formats[f])) {
-                a->format = (enum format)f;
+                a->format = (enum ps_format)f;
                 return 0;
             }
         argp_error(state, "--format is text, markdown, tsv or json, not '%s'", arg);
@@ -97,9 +94,12 @@ static int open_side(struct side *side, const char *name, enum ps_split split, s
         model = colon + 1;
     bool is_run = !stat(side->path, &st) && S_ISDIR(st.st_mode);
     char *file = is_run ? ps_result_path(side->path, split) : ps_strdup(side->path);
-    int status = stat(file, &st) ? ps_fail(err, PS_EXIT_DATA, "there is no %s: train the run to its end, or 'penstock evaluate %s "
-                                           "--split %s --ranks FILE' and compare the files", file, side->path, ps_split_name(split))
-                                 : ps_result_read(&side->result, file, err);
+    int status = 0;
+    if (stat(file, &st))
+        status = ps_fail(err, PS_EXIT_DATA, "there is no %s: train the run to its end, or 'penstock evaluate %s --split %s --ranks "
+                         "FILE' and compare the files", file, side->path, ps_split_name(split));
+    else
+        status = ps_result_read(&side->result, file, err);
     free(file);
     for (side->model = 0; !status && *model; side->model++)
         if (side->model == side->result.models)
@@ -127,7 +127,8 @@ static int choose(const struct arguments *a, struct side side[2], int sides, str
         free(set);
         if (status)
             return status;
-        char *first = ps_result_setting(&side[0].result, keys[i]), *second = ps_result_setting(&side[sides - 1].result, keys[i]);
+        char *first = ps_result_setting(&side[0].result, keys[i]);
+        char *second = ps_result_setting(&side[sides - 1].result, keys[i]);
         if (strcmp(first, second))
             status = ps_fail(err, PS_EXIT_DATA, "%s and %s differ in %s (%s and %s); choose with %s", side[0].path, side[1].path,
                              keys[i], first, second, options[i]);
@@ -154,8 +155,8 @@ static int add_columns(const char *name, const struct ps_config *config, bool li
     }
     if (*columns > before)
         return 0;
-    return ps_fail(err, PS_EXIT_USAGE, "--metric: '%s' is none of hr, ndcg, mrr, recall, precision, map%s, auc, with or without a @K of eval.k%s",
-                   name, lists ? ", novelty" : "", lists ? "" : " (novelty needs results with eval.lists)");
+    return ps_fail(err, PS_EXIT_USAGE, "--metric: '%s' is none of hr, ndcg, mrr, recall, precision, map%s, auc, with or without "
+                   "a @K of eval.k%s", name, lists ? ", novelty" : "", lists ? "" : " (novelty needs results with eval.lists)");
 }
 
 static int choose_columns(const struct arguments *a, const struct side *side, bool lists, struct ps_column *column, int *columns,
@@ -186,128 +187,70 @@ static int choose_group(const struct arguments *a, const struct ps_measuring *ho
 
 /* ---- the comparison ---- */
 
-/* What there is to say of each metric. */
-struct comparison {
-    const char *label[2];
-    int columns;
-    char name[PS_MAX_COLUMNS][32];
-    double mean[2][PS_MAX_COLUMNS], low[2][PS_MAX_COLUMNS], high[2][PS_MAX_COLUMNS];
-    double difference[PS_MAX_COLUMNS], least[PS_MAX_COLUMNS], most[PS_MAX_COLUMNS], p[PS_MAX_COLUMNS];
-    size_t users, better[PS_MAX_COLUMNS], same[PS_MAX_COLUMNS];
-};
-
-static void compare(const struct arguments *a, struct ps_sample sample[2], struct comparison *c)
+static char *label(const struct side *side, int model)
 {
-    for (int s = 0; s < 2; s++) {
-        ps_sample_means(&sample[s], c->mean[s]);
-        ps_bootstrap(&sample[s], a->resamples, a->seed, c->low[s], c->high[s]);
-    }
-    ps_sample_subtract(&sample[0], &sample[1]);
-    const struct ps_sample *difference = &sample[0];
-    c->users = difference->users;
-    for (int i = 0; i < c->columns; i++) {
-        c->difference[i] = c->mean[0][i] - c->mean[1][i];
-        c->better[i] = c->same[i] = 0;
-        for (size_t u = 0; u < difference->users; u++) {
-            double d = difference->sum[u * (size_t)c->columns + (size_t)i];
-            c->better[i] += d > 0;
-            c->same[i] += d == 0;
-        }
-    }
-    ps_bootstrap(difference, a->resamples, a->seed, c->least, c->most);
-    ps_sign_flip(difference, a->draws, a->seed, c->p);
-}
-
-static void print_json(const struct arguments *a, const struct side *side, const struct comparison *c)
-{
-    char *mask = ps_result_setting(&side->result, "eval.mask"), *ties = ps_result_setting(&side->result, "eval.ties");
-    char first[PS_JSON_TEXT], second[PS_JSON_TEXT];
-    char *mean = ps_result_setting(&side->result, "eval.mean"), *candidates = ps_result_setting(&side->result, "eval.candidates");
-    printf("{\"split\":\"%s\",\"group\":\"%s\",\"candidates\":\"%s\",\"mask\":\"%s\",\"ties\":\"%s\",\"mean\":\"%s\",\"users\":%zu,\"resamples\":%d,"
-           "\"draws\":%d,\"seed\":%llu,\"first\":\"%s\",\"second\":\"%s\",\"metrics\":{", ps_split_name(side->result.split), a->group,
-           candidates, mask, ties, mean, c->users, a->resamples, a->draws, (unsigned long long)a->seed, ps_json_text(c->label[0], first), ps_json_text(c->label[1], second));
-    for (int i = 0; i < c->columns; i++)
-        printf("%s\"%s\":{\"first\":%.8f,\"first_interval\":[%.8f,%.8f],\"second\":%.8f,\"second_interval\":[%.8f,%.8f],\"difference\":%.8f,"
-               "\"interval\":[%.8f,%.8f],\"p\":%.6g,\"better\":%zu,\"same\":%zu,\"worse\":%zu}", i ? "," : "", c->name[i], c->mean[0][i],
-               c->low[0][i], c->high[0][i], c->mean[1][i], c->low[1][i], c->high[1][i], c->difference[i], c->least[i], c->most[i],
-               c->p[i], c->better[i], c->same[i], c->users - c->better[i] - c->same[i]);
-    printf("}}\n");
-    free(mask), free(ties), free(mean), free(candidates);
-}
-
-static const char tsv_header[] = "first\tsecond\tmetric\tfirst_mean\tfirst_low\tfirst_high\tsecond_mean\tsecond_low\tsecond_high\tdifference\tlow\t"
-                                 "high\tp\tbetter\tsame\tworse";
-
-static void print_tsv(const struct comparison *c)
-{
-    for (int i = 0; i < c->columns; i++)
-        printf("%s\t%s\t%s\t%.8f\t%.8f\t%.8f\t%.8f\t%.8f\t%.8f\t%.8f\t%.8f\t%.8f\t%.6g\t%zu\t%zu\t%zu\n", c->label[0], c->label[1], c->name[i], c->mean[0][i], c->low[0][i],
-               c->high[0][i], c->mean[1][i], c->low[1][i], c->high[1][i], c->difference[i], c->least[i], c->most[i], c->p[i],
-               c->better[i], c->same[i], c->users - c->better[i] - c->same[i]);
-}
-
-/* For people: as text, or as a table of Markdown. */
-static void print_table(const struct arguments *a, const struct side *side, const struct comparison *c)
-{
-    bool markdown = a->format == MARKDOWN;
-    const char *gap = markdown ? " | " : "  ", *edge = markdown ? "| " : "", *end = markdown ? " |" : "";
-    ps_result_describe(&side->result, stdout);
-    printf("%s: %zu users; 95 %% intervals of %d resamples of users; p of %d draws of signs\n\n", a->group, c->users, a->resamples, a->draws);
-    printf("%s%-13s%s%-23s%s%-23s%s%-26s%s%-7s%sbetter/same/worse%s\n", edge, "", gap, c->label[0], gap, c->label[1], gap, "difference", gap,
-           "p", gap, end);
-    if (markdown)
-        printf("|---|---|---|---|---|---|\n");
-    for (int i = 0; i < c->columns; i++)
-        printf("%s%-13s%s%6.4f [%6.4f, %6.4f]%s%6.4f [%6.4f, %6.4f]%s%+7.4f [%+7.4f, %+7.4f]%s%-7.2g%s%zu/%zu/%zu%s\n", edge, c->name[i], gap,
-               c->mean[0][i], c->low[0][i], c->high[0][i], gap, c->mean[1][i], c->low[1][i], c->high[1][i], gap, c->difference[i],
-               c->least[i], c->most[i], gap, c->p[i], gap, c->better[i], c->same[i], c->users - c->better[i] - c->same[i], end);
+    return ps_format("%s:%s", side->path, side->result.model[model]);
 }
 
 /* Compares one model of a side with one of another side, or of the same. */
-static int compare_models(const struct arguments *a, const struct side *first, int m, const struct side *second, int n,
-                          struct ps_error *err)
+static int compare_models(const struct arguments *a, const struct side *side[2], const int model[2], bool first, struct ps_error *err)
 {
-    const struct ps_result *of[2] = {&first->result, &second->result};
-    const int model[2] = {m, n};
-    struct ps_measuring how = ps_result_measuring(of[0]);
+    const struct ps_result *result = &side[0]->result;
+    struct ps_measuring how = ps_result_measuring(result);
+    struct ps_ranks ranks[2] = {result->ranks[model[0]], side[1]->result.ranks[model[1]]};
+    bool lists = ranks[0].novelty && ranks[1].novelty && !a->topk; /* their K are those that were ranked with */
     struct ps_column column[PS_MAX_COLUMNS];
-    struct ps_sample sample[2];
-    struct comparison *c = ps_calloc(1, sizeof *c);
-    char *label[2];
-    bool lists = of[0]->ranks[m].novelty && of[1]->ranks[n].novelty && !a->topk;
+    struct ps_comparison *c = ps_calloc(1, sizeof *c);
+    *c = (struct ps_comparison){.result = result, .group = a->group, .chances = a->chances};
     int group = 0, status = choose_group(a, &how, &group, err);
     if (!status)
-        status = choose_columns(a, first, lists, column, &c->columns, err);
+        status = choose_columns(a, side[0], lists, column, &c->columns, err);
     if (!status) {
+        struct ps_sample sample[2];
+        char *labels[2];
         for (int i = 0; i < c->columns; i++)
-            ps_column_name(column[i], how.k, c->name[i]);
+            ps_column_name(column[i], how.k, c->column[i].name);
         for (int s = 0; s < 2; s++) {
-            struct ps_ranks ranks = of[s]->ranks[model[s]];
-            if (!lists)
-                ranks.novelty = NULL;
-            ps_sample_init(&sample[s], &ranks, &how, group, column, c->columns);
-            label[s] = ps_format("%s:%s", s ? second->path : first->path, of[s]->model[model[s]]);
-            c->label[s] = label[s];
+            ranks[s].novelty = lists ? ranks[s].novelty : NULL;
+            ps_sample_init(&sample[s], &ranks[s], &how, group, column, c->columns);
+            c->label[s] = labels[s] = label(side[s], model[s]);
         }
-        compare(a, sample, c);
-        if (a->format == JSON)
-            print_json(a, first, c);
-        else if (a->format == TSV)
-            print_tsv(c);
-        else
-            print_table(a, first, c);
+        ps_compare(sample, c);
+        ps_comparison_print(c, a->format, first);
         for (int s = 0; s < 2; s++) {
-            free(label[s]);
             ps_sample_fini(&sample[s]);
+            free(labels[s]);
         }
     }
     free(c);
     return status;
 }
 
+/* Two sides; or one, whose model is compared with every other one beside it. */
+static int compare_sides(const struct arguments *a, const struct side side[2], struct ps_error *err)
+{
+    const struct side *of[2] = {&side[0], &side[a->runs - 1]};
+    int model[2] = {side[0].model, side[1].model}, status = 0;
+    if (a->runs == 2)
+        return compare_models(a, of, model, true, err);
+    if (side->result.models == 1)
+        return ps_fail(err, PS_EXIT_DATA, "%s has ranks of one model only, so there is nothing to compare it with; name another result",
+                       side->path);
+    bool first = true;
+    for (int m = 0; m < side->result.models && !status; m++)
+        if (m != side->model) {
+            model[1] = m;
+            status = compare_models(a, of, model, first, err);
+            first = false;
+        }
+    return status;
+}
+
 int cmd_compare(int argc, char **argv)
 {
-    struct arguments a = {.split = PS_SPLIT_TEST, .draws = 10000, .resamples = 1000, .seed = 2026, .group = "all"};
+    struct arguments a = {.split = PS_SPLIT_TEST,
+                          .group = "all",
+                          .chances = {.resamples = 1000, .draws = 10000, .seed = 2026}};
     const struct argp argp = {options, parse, "RESULT [RESULT]", doc, NULL, NULL, NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &a);
 
@@ -318,16 +261,8 @@ int cmd_compare(int argc, char **argv)
         status = open_side(&side[s], a.run[s], a.split, &err);
     if (!status)
         status = choose(&a, side, a.runs, &err);
-    if (!status && a.runs == 1 && side[0].result.models == 1)
-        status = ps_fail(&err, PS_EXIT_DATA, "%s has ranks of one model only, so there is nothing to compare it with; name another result",
-                         side[0].path);
-    if (!status && a.format == TSV)
-        puts(tsv_header);
-    if (!status && a.runs == 2)
-        status = compare_models(&a, &side[0], side[0].model, &side[1], side[1].model, &err);
-    for (int m = 0; a.runs == 1 && m < side[0].result.models && !status; m++)
-        if (m != side[0].model)
-            status = compare_models(&a, &side[0], side[0].model, &side[0], m, &err);
+    if (!status)
+        status = compare_sides(&a, side, &err);
     for (int s = 0; s < 2; s++) {
         ps_result_fini(&side[s].result);
         free(side[s].path);

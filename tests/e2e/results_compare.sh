@@ -27,7 +27,7 @@ penstock 0 compare b
 expect out.txt '^ +b:nmtr_gmf +b:popularity +difference'
 expect out.txt '^ +b:nmtr_gmf +b:carted_first +difference'
 penstock 0 compare a:popularity b:popularity --topk 7
-expect out.txt '^hr@7 .* \+0\.0000 \[\+0\.0000, \+0\.0000\]  1        0/[0-9]+/0$'
+expect out.txt '^hr@7 .* \+0\.0000 \[\+0\.0000, \+0\.0000\]  1 +0/[0-9]+/0$'
 refuse out.txt '@10'
 penstock 0 compare b --split valid --metric mrr@10
 expect out.txt '^valid: '

@@ -18,7 +18,8 @@ penstock 0 recommend run --mask target --topk 200 --out lists.tsv
 for mean in targets users; do penstock 0 evaluate run --mean $mean --mask target --lists --topk 1,10,50 --json $mean.json; done
 python several test.tsv log.tsv lists.tsv nmtr_gmf targets.json users.json
 for workers in 1 3; do
-    penstock 0 evaluate run --mean users --mask any --lists --users 150 --workers $workers --json lists-$workers.json --ranks lists-$workers.ranks
+    penstock 0 evaluate run --mean users --mask any --lists --users 150 --workers $workers --json lists-$workers.json \
+        --ranks lists-$workers.ranks
     penstock 0 evaluate run --sampled 30 --topk 1,10,31 --workers $workers --json sampled-$workers.json
 done
 cmp lists-1.json lists-3.json || fail 'coverage, novelty or intervals depend on the number of workers'
