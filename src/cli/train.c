@@ -120,6 +120,10 @@ static int assign(const struct ps_boot *boot, const struct arguments *a, const s
             return ps_fail(err, PS_EXIT_USAGE, "%d servers leave no worker among %d ranks; start at least %d, or lower "
                            "cluster.servers", roles->servers, boot->size, roles->servers + 2);
     }
+    if (config->servers.replicas && (roles->servers < 2 || roles->local_servers > 1))
+        return ps_fail(err, PS_EXIT_USAGE, "servers.replicas: %d wants at least two server processes, so that a shard and its copy do not die "
+                       "together, and there is %s; start 'penstock launch --servers 2', or set servers.replicas: 0", config->servers.replicas,
+                       roles->local_servers > 1 ? "one process for all" : "one");
     if (roles->servers > PS_MAX_SHARDS)
         return ps_fail(err, PS_EXIT_USAGE, "%d servers; at most %d are possible; set cluster.servers", roles->servers,
                        PS_MAX_SHARDS);

@@ -106,7 +106,8 @@ struct ps_config {
         double coordinator_timeout; /* seconds */
     } cluster;
     struct {
-        double wait; /* seconds */
+        int replicas; /* of each shard, beside its primary */
+        double wait;  /* seconds */
     } servers;
     struct {
         double deadline; /* seconds */

@@ -156,6 +156,7 @@ static void send_hello(struct ps_membership *m, struct ps_control *hello)
     hello->host = host;
     hello->endpoint = (char *)(uintptr_t)m->options.endpoint;
     hello->pid = (uint32_t)getpid();
+    hello->first = m->options.home;
     send_on(m->control, hello, NULL);
     hello->host = NULL;
     m->hello_at = ps_now() + BEAT_EVERY;

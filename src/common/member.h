@@ -22,6 +22,7 @@ struct ps_membership_options {
     const char *meeting;     /* file that says where it is ("endpoint: ..."), read again when it is silent; NULL: it does not move */
     enum ps_role role;
     uint64_t incarnation;
+    uint64_t home; /* of the first server of this process, where this is a further one; otherwise 0 */
     const char *endpoint;       /* where the member serves; "" for a worker */
     double start_timeout;       /* seconds to wait for WELCOME */
     double coordinator_timeout; /* seconds that the coordinator may be silent before ps_membership_check fails */

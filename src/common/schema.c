@@ -176,6 +176,8 @@ const struct ps_key ps_keys[] = {
     {"cluster.coordinator_timeout", REAL(cluster.coordinator_timeout), ABOVE_0, .initial = "60",
      .doc = "Seconds without the coordinator after which a member ends."},
 
+    {"servers.replicas", INT(servers.replicas, 0, 1), .initial = "0",
+     .doc = "Copies of a server's rows on another one, which goes on at once when it dies; 0: the run goes back to the last checkpoint."},
     {"servers.wait", REAL(servers.wait), AT_LEAST_0, .initial = "5",
      .doc = "Seconds that the run waits for another server when one is lost, before the others take over its slots."},
 

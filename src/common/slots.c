@@ -57,3 +57,11 @@ uint32_t ps_slot_map_find(const struct ps_slot_map *map, uint64_t incarnation)
             return i;
     return PS_NO_SHARD;
 }
+
+uint32_t ps_slot_map_find_backup(const struct ps_slot_map *map, uint64_t incarnation)
+{
+    for (uint32_t i = 0; i < map->shards; i++)
+        if (map->entry[i].backup == incarnation)
+            return i;
+    return PS_NO_SHARD;
+}

@@ -44,5 +44,7 @@ int ps_slot_map_from_entries(struct ps_slot_map *map, uint32_t version, const st
                              uint32_t count, struct ps_error *err);
 /* The shard of a server, or PS_NO_SHARD. */
 uint32_t ps_slot_map_find(const struct ps_slot_map *map, uint64_t incarnation);
+/* The shard whose backup that server is, or is becoming; or PS_NO_SHARD. */
+uint32_t ps_slot_map_find_backup(const struct ps_slot_map *map, uint64_t incarnation);
 
 #endif

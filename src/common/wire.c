@@ -34,6 +34,7 @@ void ps_data_pack(const struct ps_data *data, struct ps_frame *frame)
     m.flags = data->flags;
     m.code = data->code;
     m.state = data->state;
+    m.count = data->count;
     PS_ASSERT(data->sections <= PS_MAX_TABLES);
     for (uint32_t i = 0; i < data->sections; i++) {
         penstock__section__init(&section[i]);
@@ -60,7 +61,7 @@ int ps_data_unpack(const struct ps_message *message, struct ps_data *data, struc
     if (m->version != PS_WIRE_VERSION)
         status = ps_fail(err, PS_EXIT_NET, "a peer speaks version %u of the protocol, this program version %d",
                          m->version, PS_WIRE_VERSION);
-    else if (m->kind < PS_PULL || m->kind > PS_SLOTS_ACK)
+    else if (m->kind < PS_PULL || m->kind > PS_REPL_ACK)
         status = ps_fail(err, PS_EXIT_NET, "a data message of unknown kind %u", m->kind);
     else if (m->n_section > PS_MAX_TABLES || message->count != (int)(1 + 2 * m->n_section))
         status = ps_fail(err, PS_EXIT_NET, "a data message with %zu sections and %d frames", m->n_section,
@@ -80,6 +81,7 @@ int ps_data_unpack(const struct ps_message *message, struct ps_data *data, struc
         data->flags = m->flags;
         data->code = m->code;
         data->state = m->state;
+        data->count = m->count;
         data->sections = (uint32_t)m->n_section;
         for (size_t i = 0; i < m->n_section; i++)
             data->section[i] = (struct ps_section){m->section[i]->table, m->section[i]->rows, m->section[i]->key_codec,
@@ -187,6 +189,10 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
         shard[i].endpoint = c->shards[i].endpoint;
         shard[i].slots.data = c->shards[i].slots;
         shard[i].slots.len = sizeof c->shards[i].slots;
+        shard[i].backup = c->shards[i].backup;
+        shard[i].backup_endpoint = c->shards[i].backup_endpoint;
+        shard[i].log = c->shards[i].log;
+        shard[i].synced = c->shards[i].synced;
     }
     m.n_shards = c->shard_count;
     m.shards = shard_pointers;
@@ -309,10 +315,14 @@ static int take_arrays(const Penstock__Control *m, struct ps_control *c, struct 
     for (size_t i = 0; i < m->n_shards; i++) {
         struct ps_shard_entry *s = &c->shards[i];
         if (m->shards[i]->slots.len != sizeof s->slots ||
-            !take_name(s->endpoint, sizeof s->endpoint, m->shards[i]->endpoint))
+            !take_name(s->endpoint, sizeof s->endpoint, m->shards[i]->endpoint) ||
+            !take_name(s->backup_endpoint, sizeof s->backup_endpoint, m->shards[i]->backup_endpoint))
             return ps_fail(err, PS_EXIT_NET, "a control message with a shard that makes no sense");
         s->shard = m->shards[i]->shard;
         s->incarnation = m->shards[i]->incarnation;
+        s->backup = m->shards[i]->backup;
+        s->log = m->shards[i]->log;
+        s->synced = m->shards[i]->synced;
         memcpy(s->slots, m->shards[i]->slots.data, sizeof s->slots);
     }
     c->file_count = (uint32_t)m->n_file;

@@ -21,10 +21,12 @@ enum ps_message_kind {
     PS_REFUSE = 5,
     PS_SLOTS_PART = 6, /* server -> server: rows with optimiser state that are to be the other's; part `request` of move `lease` */
     PS_SLOTS_ACK = 7, /* back */
+    PS_REPL = 8,     /* primary -> backup: entry `request` of the log `lease`, an enum ps_entry in `code` (server/replica.h) */
+    PS_REPL_ACK = 9, /* back: all up to `request` are in */
 
     PS_CONTROL = 32,
-    PS_HELLO,        /* member -> coordinator: role, host, endpoint; to one of a higher term also what it holds: era, map, epoch, lanes */
-    PS_WELCOME,      /* back: term, era, map, tables, configuration; a worker gets the shards too */
+    PS_HELLO,        /* member -> coordinator: role, host, endpoint, `first` = a server's home (member.h); to one of a higher term also what it holds: era, map, epoch, lanes */
+    PS_WELCOME,      /* back: term, era, map, tables, configuration, `count` = servers.replicas; a worker gets the shards too */
     PS_BEAT,         /* member -> coordinator, every 250 ms, from its own thread: progress */
     PS_BEAT_ACK,     /* back: term, era, map */
     PS_FENCE,        /* coordinator -> server: lanes with their new leases */
@@ -62,6 +64,7 @@ enum ps_message_kind {
     PS_LEAVE,        /* worker -> coordinator: it wants to go; repeated until its lanes are taken back and STOP comes */
     PS_ASK,          /* an operator's command -> coordinator: `code` is an enum ps_ask, `text` the token of RUN/keys/token */
     PS_ANSWER,       /* back: `code` 0 or an exit code, `text` what to say */
+    PS_SYNCED,       /* server -> coordinator: copy `first` of its shard (a log) has everything, and nothing is acknowledged without it */
     PS_CONTROL_END   /* one more than the last */
 };
 
@@ -98,7 +101,7 @@ struct ps_data {
     uint32_t era, map, epoch, lane;
     uint64_t lease, position, request;
     uint32_t flags, code;
-    uint64_t state;
+    uint64_t state, count;
     uint32_t sections;
     struct ps_section section[PS_MAX_TABLES];
 };
@@ -113,6 +116,10 @@ struct ps_shard_entry {
     uint64_t incarnation;
     char endpoint[256];
     uint8_t slots[512]; /* bit set */
+    uint64_t backup;    /* the server that has a copy, or is getting one; 0: none */
+    char backup_endpoint[256];
+    uint64_t log; /* the number of its copy: another one each time that one is made */
+    bool synced; /* the copy is complete, and the primary acknowledges nothing without it */
 };
 
 struct ps_file_entry {

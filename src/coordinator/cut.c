@@ -225,6 +225,16 @@ void ps_cut_abort(struct ps_coordinator *c)
     become_idle(c);
 }
 
+void ps_cut_again(struct ps_coordinator *c)
+{
+    struct ps_cutting *k = &c->cutting;
+    if (k->phase == PS_CUT_IDLE)
+        return;
+    if (k->manifest.complete && k->manifest.epoch != c->epoch)
+        ps_fail(&k->failure, PS_EXIT_NET, "a server was lost that had the state of epoch %u in memory only", k->manifest.epoch);
+    k->dropped = true;
+}
+
 void ps_cut_clear(struct ps_coordinator *c)
 {
     struct ps_error ignored;

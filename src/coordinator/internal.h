@@ -22,6 +22,8 @@ struct ps_member {
     enum ps_role role;
     char host[64], endpoint[256];
     uint32_t pid, shard; /* shard: of a server; PS_NO_SHARD while it has no slots */
+    uint64_t home;     /* of a server: the first one of its process, which may be itself; a worker is its own */
+    uint64_t copied;   /* of a primary: the log of the copy that has everything, by its word; 0: none */
     bool alive, welcomed;
     bool awaited; /* a server of the record that has not spoken to this coordinator yet */
     bool left; /* it said goodbye: a beat that arrives late does not bring it back */
@@ -39,7 +41,7 @@ struct ps_member {
     bool stuck;         /* taken for dead because it stood still, and still does */
     bool takes_part;    /* a server without slots that is asked too: it is new, or leaves */
     struct ps_progress progress; /* entry is always NULL here */
-    uint64_t map_known, map_sent; /* of a worker: era << 32 | map that it has acknowledged, that it was told last */
+    uint64_t map_known, map_sent; /* era << 32 | map that it has acknowledged, that it was told last */
     double map_sent_at;
     bool answered;               /* the question of the current phase */
     uint64_t task;               /* evaluation: 1 + the task it works on, or 0 */
@@ -149,6 +151,9 @@ struct ps_coordinator {
 
     const char *doing;    /* what is being done, for messages: "training", "checkpoint", ... */
     bool server_lost;     /* not yet recovered from */
+    bool recovering;      /* in ps_recover: whoever is lost, it goes round again */
+    bool one_host_told;   /* that replicas are on the host of what they are copies of */
+    int without_replica;  /* shards, when that was last said */
     struct ps_loss loss;
     char *unfinished;     /* owned: folder of a cut that was dropped, or NULL */
 
@@ -212,6 +217,8 @@ void ps_stock_take(struct ps_coordinator *c, struct ps_member *member, const str
 /* In an epoch that goes on: lanes stay with the workers that have their newest lease, and what has ended has ended. */
 void ps_stock_lanes(struct ps_coordinator *c);
 void ps_stock_close(struct ps_coordinator *c);
+/* The shards have other primaries: no lane stays with its worker. */
+void ps_stock_unsettle(struct ps_coordinator *c);
 
 /* cut.c: goes on with the cut that a coordinator before this one had begun (cutting.pending, best and training, by the record): the
  * servers' snapshots are taken, and nobody can take them again. */
@@ -231,7 +238,7 @@ const char *ps_role_name(enum ps_role role);
 /* Takes in messages for at most `timeout` seconds and looks after dead members; an error where the run cannot go on,
  * PS_ROLL_BACK where the servers' state is lost. */
 int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err);
-/* Sends `question` to every server with slots until each has answered `answer` (number: what FIRST, EPOCH or ERA must equal). */
+/* Sends `question` to every primary, LOAD and MAP to backups too, until each has answered `answer` (number: what FIRST, EPOCH or ERA must equal). */
 int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum ps_message_kind answer, uint64_t number,
                    const char *what, struct ps_error *err);
 
@@ -240,7 +247,7 @@ int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum p
 void ps_map_deal(struct ps_coordinator *c);
 /* Whether the member is a worker that may be given work: alive, and told of the map in force. */
 bool ps_map_known(const struct ps_coordinator *c, const struct ps_member *member);
-void ps_map_handle(struct ps_coordinator *c, struct ps_member *worker, const struct ps_control *message);
+void ps_map_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *message);
 void ps_map_tick(struct ps_coordinator *c);
 
 /* move.c */
@@ -260,7 +267,25 @@ void ps_recover_from(struct ps_coordinator *c, const char *folder);
 int ps_recover(struct ps_coordinator *c, struct ps_error *err);
 /* Tells every server to load the era's rows (c->base), which is recorded already. Asked again it changes nothing. */
 int ps_era_begin(struct ps_coordinator *c, struct ps_error *err);
-void ps_server_lost(struct ps_coordinator *c, const struct ps_member *server, const char *why);
+void ps_server_lost(struct ps_coordinator *c, const struct ps_member *server, uint32_t shard, const char *why);
+
+/* replicas.c */
+/* The shard of which the server is the backup, or is becoming it; or PS_NO_SHARD. */
+uint32_t ps_replicas_copy(const struct ps_coordinator *c, const struct ps_member *member);
+/* A new era: backups for all shards of the map, who load what the primaries load. */
+void ps_replicas_deal(struct ps_coordinator *c);
+/* Until every server process has taken its seats for copies, or cluster.start_timeout is over. */
+int ps_replicas_wait(struct ps_coordinator *c, struct ps_error *err);
+/* Whether the lost server's shard goes on with its backup, which ps_replicas_tick sees to. */
+bool ps_replicas_save(struct ps_coordinator *c, const struct ps_member *server, const char *why);
+/* SYNCED. */
+void ps_replicas_handle(struct ps_coordinator *c, struct ps_member *server, const struct ps_control *message);
+/* Revises the map after what has happened, and records it. */
+int ps_replicas_tick(struct ps_coordinator *c, struct ps_error *err);
+/* The shard without a backup. */
+void ps_replicas_forget(struct ps_shard_entry *entry);
+/* Before slots move: no shard has a backup any more. ps_replicas_tick finds others afterwards. */
+int ps_replicas_suspend(struct ps_coordinator *c, struct ps_error *err);
 
 /* detect.c */
 /* A beat has come: before m->progress becomes the beat's. */
@@ -277,8 +302,8 @@ double ps_detect_patience(const struct ps_coordinator *c, const struct ps_member
 /* Whether the worker holds a lane that is not finished. */
 bool ps_lanes_held(const struct ps_coordinator *c, const struct ps_member *worker);
 void ps_lanes_begin(struct ps_coordinator *c);
-/* The servers are others: lanes that go on are fenced and granted anew. */
-void ps_lanes_again(struct ps_coordinator *c);
+/* The servers are others (`why`: "moved", "promoted"): lanes that go on are fenced and granted anew. */
+void ps_lanes_again(struct ps_coordinator *c, const char *why);
 void ps_lanes_member_lost(struct ps_coordinator *c, struct ps_member *member);
 void ps_lanes_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *message);
 /* A beat's lanes: how far the holder is. */
@@ -356,6 +381,8 @@ int ps_cut_wait(struct ps_coordinator *c, bool reached, struct ps_error *err);
  * there, until ps_cut_clear. */
 void ps_cut_abort(struct ps_coordinator *c);
 void ps_cut_clear(struct ps_coordinator *c);
+/* A shard has another primary: the cut is asked for anew, where its state can still be had. */
+void ps_cut_again(struct ps_coordinator *c);
 
 /* checkpoint.c */
 /* A folder whose manifest is written becomes `last` (and `best`); what is more than checkpoint.keep is removed. */

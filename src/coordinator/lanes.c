@@ -66,13 +66,13 @@ static void set_free(struct ps_lane_record *lane)
     lane->revoked = 0;
 }
 
-void ps_lanes_again(struct ps_coordinator *c)
+void ps_lanes_again(struct ps_coordinator *c, const char *why)
 {
     for (uint32_t l = 0; l < c->lanes; l++) {
         if (c->lane[l].state == PS_LANE_FINISHED)
             continue;
         if (c->lane[l].state == PS_LANE_GRANTED)
-            hand_over(&c->lane[l], "moved");
+            hand_over(&c->lane[l], why);
         set_free(&c->lane[l]);
     }
     c->lanes_asked = 0;

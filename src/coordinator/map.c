@@ -12,34 +12,55 @@ static bool serves(const struct ps_member *m, bool stays)
     return m->role == PS_ROLE_SERVER && m->alive && !(stays && m->leaving);
 }
 
-void ps_map_deal(struct ps_coordinator *c)
+/* A process has one shard, whatever its number of servers. */
+static bool takes_shard(const struct ps_member *m, bool stays)
 {
-    uint32_t servers = 0, kept = 0, version = c->map.version;
-    bool others = false; /* than those that want to go */
+    return serves(m, stays) && m->home == m->incarnation;
+}
+
+/* Whether the shards of the map are all in hands that stay, as many as there should be. */
+static bool is_dealt(const struct ps_coordinator *c, uint32_t servers, bool others)
+{
+    uint32_t kept = 0;
     for (int i = 0; i < c->members; i++)
-        others |= serves(c->member[i], true);
-    for (int i = 0; i < c->members; i++)
-        if (serves(c->member[i], others)) {
-            servers++;
-            kept += c->member[i]->shard != PS_NO_SHARD;
-        }
-    servers = PS_MIN(servers, (uint32_t)PS_MAX_SHARDS);
-    PS_ASSERT(servers);
-    if (version && kept == servers && servers == c->map.shards)
-        return;
-    ps_slot_map_init(&c->map, servers);
-    c->map.version = version + 1;
+        kept += c->member[i]->shard != PS_NO_SHARD && serves(c->member[i], others);
+    return c->map.version && kept == servers && servers == c->map.shards;
+}
+
+static void deal(struct ps_coordinator *c, uint32_t servers, bool others)
+{
     uint32_t shard = 0;
+    ps_slot_map_init(&c->map, servers);
     for (int i = 0; i < c->members; i++) {
         struct ps_member *m = c->member[i];
         m->shard = PS_NO_SHARD;
-        if (!serves(m, others) || shard == servers)
+        if (!takes_shard(m, others) || shard == servers)
             continue;
         struct ps_shard_entry *entry = &c->map.entry[shard];
         entry->incarnation = m->incarnation;
         snprintf(entry->endpoint, sizeof entry->endpoint, "%s", m->endpoint);
         m->shard = shard++;
     }
+}
+
+void ps_map_deal(struct ps_coordinator *c)
+{
+    uint32_t servers = 0, version = c->map.version;
+    bool others = false; /* than those that want to go */
+    for (int i = 0; i < c->members; i++)
+        others |= takes_shard(c->member[i], true);
+    for (int i = 0; i < c->members; i++)
+        servers += takes_shard(c->member[i], others);
+    servers = PS_MIN(servers, (uint32_t)PS_MAX_SHARDS);
+    PS_ASSERT(servers);
+    bool dealt = is_dealt(c, servers, others), copies = c->config->servers.replicas > 0;
+    if (dealt && !copies)
+        return;
+    if (!dealt)
+        deal(c, servers, others);
+    if (copies && version) /* the first map is for the greeting alone */
+        ps_replicas_deal(c);
+    c->map.version = version + 1;
 }
 
 static uint64_t in_force(const struct ps_coordinator *c)
@@ -52,19 +73,28 @@ bool ps_map_known(const struct ps_coordinator *c, const struct ps_member *m)
     return m->role == PS_ROLE_WORKER && m->alive && m->welcomed && m->map_known == in_force(c);
 }
 
-void ps_map_handle(struct ps_coordinator *c, struct ps_member *worker, const struct ps_control *message)
+void ps_map_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *message)
 {
-    if (worker->role == PS_ROLE_WORKER && message->map == c->map.version)
-        worker->map_known = in_force(c);
+    if (message->map == c->map.version)
+        member->map_known = in_force(c);
+}
+
+/* Workers, and with replicas the servers that have a part in this era, or had one. They hear of eras by LOAD, of moves by MAP. */
+static bool is_told(const struct ps_coordinator *c, const struct ps_member *m)
+{
+    if (m->role == PS_ROLE_WORKER)
+        return true;
+    return c->config->servers.replicas && !c->moving.id && !c->recovering && c->expected != PS_READY &&
+           (m->shard != PS_NO_SHARD || ps_replicas_copy(c, m) != PS_NO_SHARD || m->map_known >> 32 == c->era);
 }
 
 void ps_map_tick(struct ps_coordinator *c)
 {
-    struct ps_control map = {.kind = PS_MAP, .shards = c->map.entry, .shard_count = c->map.shards};
+    struct ps_control map = {.kind = PS_MAP, .epoch = c->epoch, .shards = c->map.entry, .shard_count = c->map.shards};
     double now = ps_now();
     for (int i = 0; c->era && i < c->members; i++) {
         struct ps_member *m = c->member[i];
-        if (m->role != PS_ROLE_WORKER || !m->alive || !m->welcomed || m->map_known == in_force(c))
+        if (!m->alive || !m->welcomed || m->map_known == in_force(c) || !is_told(c, m))
             continue;
         if (m->map_sent == in_force(c) && now - m->map_sent_at < PS_ASK_AGAIN)
             continue;

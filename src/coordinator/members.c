@@ -19,7 +19,7 @@ int ps_members_count(const struct ps_coordinator *c, enum ps_role role)
 {
     int count = 0;
     for (int i = 0; i < c->members; i++)
-        count += c->member[i]->alive && c->member[i]->role == role;
+        count += c->member[i]->alive && c->member[i]->role == role && c->member[i]->home == c->member[i]->incarnation;
     return count;
 }
 
@@ -66,6 +66,7 @@ static void welcome(struct ps_coordinator *c, struct ps_member *member)
                            .table = (struct ps_table_spec *)c->options.table,
                            .table_count = (uint32_t)c->options.tables,
                            .optimizer = c->config->optimizer,
+                           .count = (uint64_t)c->config->servers.replicas,
                            .shards = c->map.entry,
                            .shard_count = c->map.shards};
     w.kernel = (char *)(uintptr_t)c->options.kernel;
@@ -101,9 +102,11 @@ static void hello(struct ps_coordinator *c, uint64_t routing_id, const struct ps
         snprintf(m->endpoint, sizeof m->endpoint, "%s", message->endpoint);
         PS_GROW(c->member, c->member_capacity, c->members + 1);
         c->member[c->members++] = m;
-        ps_runlog(c->options.log, "{\"event\":\"member\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u}", ps_role_name(m->role),
-                  m->host, m->pid);
+        if (!message->first) /* of a process, its first server */
+            ps_runlog(c->options.log, "{\"event\":\"member\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u}", ps_role_name(m->role),
+                      m->host, m->pid);
     }
+    m->home = message->first ? message->first : m->incarnation;
     m->last_beat = ps_now();
     m->task_since = -INFINITY; /* a question that it was asked before may be lost */
     ps_stock_take(c, m, message);
@@ -144,11 +147,14 @@ static void beat(struct ps_coordinator *c, uint64_t routing_id, const struct ps_
 
 static void lose(struct ps_coordinator *c, struct ps_member *m, const char *why)
 {
+    const struct ps_member *home = ps_member_find(c, m->home);
     m->alive = false;
-    ps_runlog(c->options.log, "{\"event\":\"lost\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u,\"why\":\"%s\",\"silent\":%.3f}",
-              ps_role_name(m->role), m->host, m->pid, why, ps_now() - m->last_beat);
+    if (m == home || !home || home->alive) /* otherwise its process has been told of */
+        ps_runlog(c->options.log, "{\"event\":\"lost\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u,\"why\":\"%s\",\"silent\":%.3f}",
+                  ps_role_name(m->role), m->host, m->pid, why, ps_now() - m->last_beat);
     if (m->role == PS_ROLE_SERVER) {
-        ps_server_lost(c, m, why);
+        if (!ps_replicas_save(c, m, why))
+            ps_server_lost(c, m, m->shard, why);
         ps_move_lost(c, m);
         m->shard = PS_NO_SHARD;
         return;
@@ -165,7 +171,8 @@ static void bye(struct ps_coordinator *c, struct ps_member *m, const struct ps_c
         return;
     char why[PS_JSON_TEXT];
     /* What one worker cannot do (it has another dataset, say), the others may; nobody else can answer for a server. */
-    bool others = m->role == PS_ROLE_WORKER && c->epoch && ps_members_count(c, PS_ROLE_WORKER) > 1;
+    bool others = m->role == PS_ROLE_WORKER ? c->epoch && ps_members_count(c, PS_ROLE_WORKER) > 1
+                                            : ps_replicas_copy(c, m) != PS_NO_SHARD;
     if (c->stopping) {
         m->alive = false;
     } else if (message->code && others) {
@@ -211,6 +218,7 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
     else if (control.run == c->run && m && m->alive && control.term == c->term && control.era == c->era) {
         switch (control.kind) {
         case PS_MAP_ACK: ps_map_handle(c, m, &control); break;
+        case PS_SYNCED: ps_replicas_handle(c, m, &control); break;
         case PS_READY: c->loss.steps = PS_MAX(c->loss.steps, control.count); break;
         case PS_FENCE_ACK:
         case PS_GRANT_ACK:
@@ -257,6 +265,9 @@ int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err)
     if (c->stopping)
         return 0;
     c->look_at = ps_detect_dead(c, lose);
+    int status = ps_replicas_tick(c, err);
+    if (status)
+        return status;
     if (!c->server_lost)
         ps_cut_tick(c);
     ps_strangers_tell(c, 1);
@@ -265,7 +276,7 @@ int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err)
         return -err->code;
     }
     ps_map_tick(c);
-    int status = ps_workers_check(c, err);
+    status = ps_workers_check(c, err);
     return status ? status : c->server_lost ? PS_ROLL_BACK : 0;
 }
 
@@ -297,6 +308,14 @@ double ps_patience(const struct ps_coordinator *c)
     return PS_MAX(600, c->config->net.deadline);
 }
 
+static bool is_asked(const struct ps_coordinator *c, const struct ps_member *m, const struct ps_control *question)
+{
+    if (question->kind == PS_LOAD || question->kind == PS_MAP)
+        if (m->alive && ps_replicas_copy(c, m) != PS_NO_SHARD)
+            return true;
+    return m->shard != PS_NO_SHARD || m->takes_part;
+}
+
 int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum ps_message_kind answer, uint64_t number,
                    const char *what, struct ps_error *err)
 {
@@ -311,7 +330,7 @@ int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum p
         struct ps_member *missing = NULL;
         for (int i = 0; i < c->members; i++) {
             struct ps_member *m = c->member[i];
-            if ((m->shard == PS_NO_SHARD && !m->takes_part) || m->answered)
+            if (!is_asked(c, m, question) || m->answered)
                 continue;
             missing = m;
             if (again)

@@ -18,9 +18,20 @@ static bool stays(const struct ps_member *m)
     return m->role == PS_ROLE_SERVER && m->alive && m->shard != PS_NO_SHARD && !m->leaving;
 }
 
-static bool is_new(const struct ps_member *m)
+/* A server that stands by and is to have slots: of a process that has none, its first one that is no backup. */
+static bool is_new(const struct ps_coordinator *c, const struct ps_member *m)
 {
-    return m->role == PS_ROLE_SERVER && m->alive && m->welcomed && m->shard == PS_NO_SHARD && !m->leaving && ps_now() - m->joined > SETTLE;
+    const struct ps_member *first = NULL;
+    for (int i = 0; i < c->members; i++) {
+        const struct ps_member *other = c->member[i];
+        if (other->home != m->home || !other->alive)
+            continue;
+        if (other->shard != PS_NO_SHARD)
+            return false;
+        if (!first && ps_replicas_copy(c, other) == PS_NO_SHARD)
+            first = other;
+    }
+    return m->role == PS_ROLE_SERVER && m == first && m->welcomed && !m->leaving && ps_now() - m->joined > SETTLE;
 }
 
 bool ps_move_wanted(const struct ps_coordinator *c)
@@ -30,7 +41,7 @@ bool ps_move_wanted(const struct ps_coordinator *c)
     int come = 0, go = 0, stay = 0;
     for (int i = 0; i < c->members; i++) {
         const struct ps_member *m = c->member[i];
-        come += is_new(m);
+        come += is_new(c, m);
         stay += stays(m);
         go += m->role == PS_ROLE_SERVER && m->alive && m->leaving && m->shard != PS_NO_SHARD;
     }
@@ -46,10 +57,10 @@ static uint32_t plan(const struct ps_coordinator *c, struct ps_slot_map *next)
         const struct ps_member *m = ps_member_find(c, c->map.entry[s].incarnation);
         number[s] = m && stays(m) ? next->shards : PS_NO_SHARD;
         if (number[s] != PS_NO_SHARD)
-            next->entry[next->shards++] = c->map.entry[s];
+            next->entry[next->shards++] = c->map.entry[s]; /* without its backup, which does not follow a move */
     }
     for (int i = 0; i < c->members && next->shards < PS_MAX_SHARDS; i++)
-        if (is_new(c->member[i])) {
+        if (is_new(c, c->member[i])) {
             struct ps_shard_entry *entry = &next->entry[next->shards++];
             entry->incarnation = c->member[i]->incarnation;
             snprintf(entry->endpoint, sizeof entry->endpoint, "%s", c->member[i]->endpoint);
@@ -58,6 +69,7 @@ static uint32_t plan(const struct ps_coordinator *c, struct ps_slot_map *next)
     PS_ASSERT(n > 0); /* ps_move_wanted sees to it */
     for (uint32_t s = 0; s < n; s++) {
         next->entry[s].shard = s;
+        ps_replicas_forget(&next->entry[s]);
         memset(next->entry[s].slots, 0, sizeof next->entry[s].slots);
     }
     for (int pass = 0; pass < 2; pass++) /* who keeps, then who takes */
@@ -160,10 +172,16 @@ int ps_move(struct ps_coordinator *c, struct ps_error *err)
     struct ps_moving *m = &c->moving;
     struct ps_slot_map *next = ps_malloc(sizeof *next);
     uint32_t slots = plan(c, next);
+    int status = ps_replicas_suspend(c, err);
+    if (status) {
+        free(next);
+        return status;
+    }
+    next->version = c->map.version + 1;
     m->lane = ps_calloc(c->lanes, sizeof *m->lane);
     m->id = ++c->cut;
     m->failed = false;
-    int status = hold(c, err);
+    status = hold(c, err);
     double held = ps_now();
     if (!status && !m->failed)
         status = transfer(c, next, err);
@@ -173,7 +191,7 @@ int ps_move(struct ps_coordinator *c, struct ps_error *err)
     if (!status)
         status = ps_move_settle(c, err);
     if (!status && moved)
-        ps_lanes_again(c);
+        ps_lanes_again(c, "moved");
     free(m->lane);
     free(next);
     *m = (struct ps_moving){.again = moved ? 0 : ps_now() + AGAIN};

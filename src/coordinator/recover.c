@@ -20,11 +20,11 @@ void ps_recover_from(struct ps_coordinator *c, const char *folder)
     c->saved = c->training;
 }
 
-void ps_server_lost(struct ps_coordinator *c, const struct ps_member *server, const char *why)
+void ps_server_lost(struct ps_coordinator *c, const struct ps_member *server, uint32_t shard, const char *why)
 {
-    if (server->shard == PS_NO_SHARD)
+    if (shard == PS_NO_SHARD)
         return; /* it had no rows */
-    ps_warn("server %u (process %u on %s) is lost during the %s: %s; waiting at most %g s for another one", server->shard,
+    ps_warn("server %u (process %u on %s) is lost during the %s: %s; waiting at most %g s for another one", shard,
             server->pid, server->host, c->doing, why, c->config->servers.wait);
     if (!c->loss.servers++) {
         c->loss.doing = c->doing;
@@ -129,6 +129,7 @@ int ps_recover(struct ps_coordinator *c, struct ps_error *err)
     int status;
     ps_cut_abort(c);
     c->doing = "loading";
+    c->recovering = true;
     c->lanes_live = false;
     for (int i = 0; i < c->members; i++)
         c->member[i]->takes_part = false;
@@ -139,6 +140,7 @@ int ps_recover(struct ps_coordinator *c, struct ps_error *err)
     } while (status == PS_ROLL_BACK);
     if (status)
         return status;
+    c->recovering = false;
     if (c->loss.servers)
         report(c);
     ps_cut_clear(c); /* all who may have been writing there have left it */

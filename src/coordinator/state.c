@@ -32,14 +32,22 @@ const char *ps_stage_name(const struct ps_coordinator *c)
 
 /* ---- one record as text and back ---- */
 
-static void print_shard(FILE *out, const struct ps_coordinator *c, const struct ps_shard_entry *entry)
+static void print_server(FILE *out, const struct ps_coordinator *c, uint64_t incarnation, const char *endpoint)
 {
-    const struct ps_member *m = ps_member_find(c, entry->incarnation);
-    fprintf(out, "  - {shard: %u, incarnation: %" PRIu64 ", pid: %u, host: ", entry->shard, entry->incarnation, m ? m->pid : 0);
+    const struct ps_member *m = incarnation ? ps_member_find(c, incarnation) : NULL;
+    fprintf(out, "incarnation: %" PRIu64 ", pid: %u, host: ", incarnation, m ? m->pid : 0);
     ps_sealed_text(out, m ? m->host : "");
     fputs(", endpoint: ", out);
-    ps_sealed_text(out, entry->endpoint);
-    fputs(", slots: ", out);
+    ps_sealed_text(out, endpoint);
+}
+
+static void print_shard(FILE *out, const struct ps_coordinator *c, const struct ps_shard_entry *entry)
+{
+    fprintf(out, "  - {shard: %u, ", entry->shard);
+    print_server(out, c, entry->incarnation, entry->endpoint);
+    fputs(", backup: {", out);
+    print_server(out, c, entry->backup, entry->backup_endpoint);
+    fprintf(out, ", log: %" PRIu64 ", synced: %d}, slots: ", entry->log, entry->synced);
     for (int i = 0; i < SLOT_BYTES; i++)
         fprintf(out, "%02x", entry->slots[i]);
     fputs("}\n", out);
@@ -100,25 +108,39 @@ static bool parse_slots(const char *text, uint8_t *slots)
     return true;
 }
 
-/* The slot map; each server in it becomes a member whose first word is awaited. */
+/* A server of the map, if there is one, becomes a member whose first word is awaited. */
+static void read_server(struct ps_reading *r, const struct ps_yaml *map, uint32_t shard, struct ps_coordinator *c, uint64_t *incarnation,
+                        char endpoint[256])
+{
+    *incarnation = ps_read_whole(r, map, "incarnation", UINT64_MAX);
+    ps_read_text(r, map, "endpoint", endpoint, 256);
+    if (!*incarnation)
+        return;
+    struct ps_member *m = ps_calloc(1, sizeof *m);
+    PS_GROW(c->member, c->member_capacity, c->members + 1);
+    c->member[c->members++] = m;
+    m->shard = shard;
+    m->incarnation = m->home = *incarnation;
+    memcpy(m->endpoint, endpoint, sizeof m->endpoint);
+    ps_read_text(r, map, "host", m->host, sizeof m->host);
+    m->pid = (uint32_t)ps_read_whole(r, map, "pid", UINT32_MAX);
+    m->role = PS_ROLE_SERVER;
+    m->alive = m->welcomed = m->awaited = true;
+    m->joined = m->turned = m->last_beat = ps_now();
+    m->connection = -1;
+}
+
 static void read_shards(struct ps_reading *r, const struct ps_yaml *list, uint32_t version, struct ps_coordinator *c)
 {
     struct ps_shard_entry *entry = r->status ? NULL : ps_calloc((size_t)list->count, sizeof *entry);
     for (int i = 0; !r->status && i < list->count; i++) {
         const struct ps_yaml *map = &list->child[i], *slots = ps_read_child(r, map, "slots", PS_YAML_SCALAR);
-        struct ps_member *m = ps_calloc(1, sizeof *m);
-        PS_GROW(c->member, c->member_capacity, c->members + 1);
-        c->member[c->members++] = m;
-        entry[i].shard = m->shard = (uint32_t)ps_read_whole(r, map, "shard", PS_MAX_SHARDS - 1);
-        entry[i].incarnation = m->incarnation = ps_read_whole(r, map, "incarnation", UINT64_MAX);
-        ps_read_text(r, map, "endpoint", entry[i].endpoint, sizeof entry[i].endpoint);
-        memcpy(m->endpoint, entry[i].endpoint, sizeof m->endpoint);
-        ps_read_text(r, map, "host", m->host, sizeof m->host);
-        m->pid = (uint32_t)ps_read_whole(r, map, "pid", UINT32_MAX);
-        m->role = PS_ROLE_SERVER;
-        m->alive = m->welcomed = m->awaited = true;
-        m->joined = m->turned = m->last_beat = ps_now();
-        m->connection = -1;
+        const struct ps_yaml *backup = ps_read_child(r, map, "backup", PS_YAML_MAP);
+        entry[i].shard = (uint32_t)ps_read_whole(r, map, "shard", PS_MAX_SHARDS - 1);
+        read_server(r, map, entry[i].shard, c, &entry[i].incarnation, entry[i].endpoint);
+        read_server(r, backup, PS_NO_SHARD, c, &entry[i].backup, entry[i].backup_endpoint);
+        entry[i].log = ps_read_whole(r, backup, "log", UINT64_MAX);
+        entry[i].synced = ps_read_whole(r, backup, "synced", 1);
         if (!r->status && !parse_slots(slots->text, entry[i].slots))
             r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: the slots of shard %u make no sense; %s", r->path, entry[i].shard, ADVICE);
     }

@@ -34,6 +34,13 @@ void ps_stock_close(struct ps_coordinator *c)
     c->stock = NULL;
 }
 
+/* A copy that is being made is not one of the era's servers yet. */
+static bool copying(const struct ps_coordinator *c, const struct ps_member *m)
+{
+    uint32_t shard = ps_replicas_copy(c, m);
+    return shard != PS_NO_SHARD && !c->map.entry[shard].synced;
+}
+
 void ps_stock_take(struct ps_coordinator *c, struct ps_member *m, const struct ps_control *hello)
 {
     bool first = m->role == PS_ROLE_WORKER || m->awaited;
@@ -41,7 +48,7 @@ void ps_stock_take(struct ps_coordinator *c, struct ps_member *m, const struct p
     if (!c->stock || !first)
         return;
     if (m->role == PS_ROLE_SERVER)
-        c->stock->old_eras += hello->era != c->era;
+        c->stock->old_eras += hello->era != c->era && !copying(c, m);
     if (hello->era != c->era || hello->epoch != c->epoch)
         return;
     if (m->role == PS_ROLE_WORKER && hello->map != c->map.version)
@@ -56,6 +63,12 @@ void ps_stock_take(struct ps_coordinator *c, struct ps_member *m, const struct p
             lane->held = *held;
         }
     }
+}
+
+void ps_stock_unsettle(struct ps_coordinator *c)
+{
+    for (uint32_t l = 0; c->stock && l < c->lanes; l++)
+        c->stock->lane[l].holder = NULL;
 }
 
 /* Whether the lane needs no new lease. */

@@ -87,6 +87,8 @@ int ps_coordinator_start(struct ps_coordinator *c, const char *from, struct ps_e
         return ps_stock_open(c, err);
     int status = ps_members_wait(c, err);
     if (!status)
+        status = ps_replicas_wait(c, err);
+    if (!status)
         status = ps_coordinator_load(c, from, err);
     if (!status)
         status = ps_workers_ready(c, err);
@@ -252,7 +254,9 @@ static int go_on(struct ps_coordinator *c, struct ps_error *err)
     if (c->options.checkpoints && (best || last || (int)c->epoch % config->checkpoint.every == 0)) {
         c->doing = "checkpoint";
         ps_cut_begin(c, true, best);
-        status = ps_cut_wait(c, !last, err); /* the next epoch begins when the servers are at the cut */
+        /* The next epoch begins when the servers are at the cut; with replicas, which let nobody go back, not before the best state is on
+         * the disk: a server that dies takes what it has not written with it. */
+        status = ps_cut_wait(c, !last && !(best && config->servers.replicas), err);
     }
     return status ? status : enter(c, PS_STAGE_BETWEEN, err);
 }

@@ -13,7 +13,8 @@ static int count_of(const struct ps_coordinator *c, enum ps_role role)
 {
     int count = 0;
     for (int i = 0; i < c->members; i++)
-        count += c->member[i]->alive && c->member[i]->role == role && !c->member[i]->leaving;
+        count += c->member[i]->alive && c->member[i]->role == role && c->member[i]->home == c->member[i]->incarnation &&
+                 !c->member[i]->leaving;
     return count;
 }
 
@@ -26,7 +27,8 @@ void ps_workers_leave(struct ps_coordinator *c, struct ps_member *m, const char 
 {
     if (m->leaving)
         return;
-    m->leaving = true;
+    for (int i = 0; i < c->members; i++) /* a process leaves as a whole */
+        c->member[i]->leaving |= c->member[i]->home == m->home;
     ps_runlog(c->options.log, "{\"event\":\"leaving\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u,\"why\":\"%s\"}", ps_role_name(m->role),
               m->host, m->pid, why);
 }
@@ -36,7 +38,8 @@ static void release(struct ps_coordinator *c)
     struct ps_control stop = {.kind = PS_STOP, .text = "what it held is in others' hands"};
     for (int i = 0; i < c->members; i++) {
         struct ps_member *m = c->member[i];
-        if (!m->alive || !m->leaving || ps_now() - m->released < PS_ASK_AGAIN || m->task || ps_lanes_held(c, m) || m->shard != PS_NO_SHARD)
+        if (!m->alive || !m->leaving || ps_now() - m->released < PS_ASK_AGAIN || m->task || ps_lanes_held(c, m) || m->shard != PS_NO_SHARD ||
+            ps_replicas_copy(c, m) != PS_NO_SHARD)
             continue;
         ps_send_control(c, m, &stop);
         m->released = ps_now();
@@ -49,7 +52,7 @@ void ps_workers_scale(struct ps_coordinator *c, enum ps_role role, int count, ch
     const char *name = ps_role_name(role);
     for (int i = c->members - 1; i >= 0 && have - told > count; i--) { /* the last to come is the first to go */
         struct ps_member *m = c->member[i];
-        if (m->role != role || !m->alive || m->leaving)
+        if (m->role != role || !m->alive || m->leaving || m->home != m->incarnation)
             continue;
         ps_workers_leave(c, m, "scale");
         told++;

@@ -1,7 +1,7 @@
 /* admit.c - who may ask a shard for what, and when: pulls and pushes; see shard.h and docs/protocol.md. */
 #include <string.h>
 
-#include "server/shard.h"
+#include "server/replica.h"
 
 /* The header of an answer to `data`, whose names it repeats. */
 static struct ps_data header(const struct ps_shard *s, const struct ps_data *data, enum ps_message_kind kind)
@@ -30,6 +30,11 @@ static void answer(struct ps_shard *s, const struct ps_data *data, enum ps_messa
     ps_message_init(&message);
     ps_message_add(&message);
     s->send(s->ctx, data->from, &out, &message);
+}
+
+void ps_shard_acknowledge(struct ps_shard *s, const struct ps_data *name)
+{
+    answer(s, name, PS_ACK, 0, s->lane[name->lane].hwm);
 }
 
 void ps_shard_refuse(struct ps_shard *s, const struct ps_data *data, enum ps_refusal code, uint64_t state)
@@ -153,6 +158,15 @@ static void take_pull(struct ps_shard *s, struct ps_request *pull)
     }
 }
 
+void ps_shard_mark(struct ps_shard *s, const struct ps_data *push)
+{
+    struct ps_lane_state *lane = &s->lane[push->lane];
+    lane->hwm++;
+    lane->ended = push->flags & PS_FLAG_END;
+    for (uint32_t i = 0; i < push->sections; i++)
+        s->counters.pushed += push->section[i].rows;
+}
+
 static void take_push(struct ps_shard *s, struct ps_request *push)
 {
     const struct ps_data *data = &push->data;
@@ -162,7 +176,8 @@ static void take_push(struct ps_shard *s, struct ps_request *push)
     if (data->epoch < s->epoch || data->position < lane->hwm || (lane->ended && end)) {
         s->counters.repeats++;
         s->counters.epoch_repeats++;
-        answer(s, data, PS_ACK, 0, lane->hwm);
+        if (ps_replica_covers(s, lane->entry)) /* otherwise the backup may be without it; it will be asked again */
+            ps_shard_acknowledge(s, data);
         ps_request_drop(s, push);
         return;
     }
@@ -184,21 +199,18 @@ static void take_push(struct ps_shard *s, struct ps_request *push)
             s->cut.held = ps_now();
         return;
     }
-    lane->hwm++;
-    lane->ended = end;
-    for (uint32_t i = 0; i < data->sections; i++)
-        s->counters.pushed += data->section[i].rows;
+    bool waits = s->replica && ps_replica_push(s, push);
     /* Memory that the worker shares is its own again with the ACK: by then its values are applied, or kept here. */
     bool applied_first = push->shared && s->mode != PS_SYNC;
     if (push->shared && !applied_first)
         ps_request_own(s, push);
     struct ps_data name = *data;
-    uint64_t hwm = lane->hwm;
-    if (!applied_first)
-        answer(s, &name, PS_ACK, 0, hwm);
+    ps_shard_mark(s, &name);
+    if (!waits && !applied_first)
+        ps_shard_acknowledge(s, &name);
     ps_commit_take(s, push);
-    if (applied_first)
-        answer(s, &name, PS_ACK, 0, hwm);
+    if (!waits && applied_first)
+        ps_shard_acknowledge(s, &name);
 }
 
 void ps_shard_take_held(struct ps_shard *s)
@@ -224,7 +236,7 @@ static enum ps_refusal check_names(const struct ps_shard *s, const struct ps_dat
         *state = s->loaded ? s->era : 0;
         return PS_REFUSE_ERA;
     }
-    if (data->map != s->map) {
+    if (data->map != s->map || s->backup) {
         *state = s->map;
         return PS_REFUSE_MAP;
     }

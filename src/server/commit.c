@@ -199,6 +199,15 @@ void ps_commit_begin(struct ps_shard *s)
                 make_rows(s, t, &id, 1, row);
 }
 
+bool ps_commit_between(const struct ps_shard *s)
+{
+    bool staged = false;
+    for (uint32_t l = 0; s->mode == PS_SYNC && l < s->lanes; l++)
+        for (int i = 0; i < PS_DEPTH; i++)
+            staged |= s->lane[l].staged[i] != NULL;
+    return !staged && !s->contributed;
+}
+
 void ps_commit_reset(struct ps_shard *s)
 {
     for (uint32_t t = 0; t < s->tables; t++) {

@@ -95,6 +95,23 @@ void ps_request_own(struct ps_shard *shard, struct ps_request *r)
     r->shared = NULL;
 }
 
+void ps_request_frame(struct ps_shard *shard, struct ps_request *r)
+{
+    for (uint32_t i = 0; r->shared && i < r->data.sections; i++) {
+        struct ps_section *section = &r->data.section[i];
+        if (section->value_codec != PS_CODEC_SHARED)
+            continue;
+        struct ps_frame *frame = &r->message.frame[2 + 2 * i];
+        size_t bytes = (size_t)section->rows * shard->spec[section->table].width * sizeof(float);
+        ps_frame_fini(frame);
+        ps_frame_alloc(frame, bytes);
+        r->value[i] = memcpy(ps_frame_data(frame), r->value[i], bytes);
+        section->value_codec = PS_CODEC_PLAIN;
+    }
+    ps_view_release(r->shared);
+    r->shared = NULL;
+}
+
 static enum ps_refusal decode_section(struct ps_shard *shard, struct ps_request *r, uint32_t i, size_t *bytes)
 {
     const struct ps_section *section = &r->data.section[i];

@@ -32,6 +32,9 @@ void ps_request_free_all(struct ps_shard *shard);
 /* Copies values out of the worker's memory, which it uses again once the push is acknowledged. */
 void ps_request_own(struct ps_shard *shard, struct ps_request *request);
 
+/* The same, into frames as a push over a wire has them. */
+void ps_request_frame(struct ps_shard *shard, struct ps_request *request);
+
 /* Decodes and checks all sections: tables ascending, keys strictly ascending, below the table's rows and in the shard's
  * slots, values finite, sizes within reason. Returns 0 or the refusal to answer. */
 enum ps_refusal ps_request_decode(struct ps_shard *shard, struct ps_request *request);

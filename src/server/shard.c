@@ -1,8 +1,8 @@
 /* shard.c - a shard's life: set up, loaded, through fences and epochs; see shard.h and docs/protocol.md. */
-#include "server/shard.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "server/replica.h"
 
 static int check_welcome(const struct ps_control *w, struct ps_error *err)
 {
@@ -101,6 +101,7 @@ static void reset_lanes(struct ps_shard *s, enum ps_refusal code, uint64_t state
 void ps_shard_fini(struct ps_shard *s)
 {
     ps_shard_cut_cancel(s);
+    ps_replica_drop(s);
     for (uint32_t l = 0; s->lane && l < s->lanes; l++) {
         struct ps_lane_state *lane = &s->lane[l];
         for (int i = 0; i < PS_DEPTH; i++) {
@@ -122,10 +123,11 @@ void ps_shard_fini(struct ps_shard *s)
     memset(s, 0, sizeof *s);
 }
 
-/* No rows, no requests, no leases: the beginning of an era. */
-static void forget(struct ps_shard *s, uint32_t era, uint32_t epoch)
+void ps_shard_forget(struct ps_shard *s, uint32_t era, uint32_t epoch)
 {
     s->loaded = false;
+    ps_replica_drop(s);
+    s->follows = (struct ps_follows){0};
     s->era = era;
     ps_shard_cut_cancel(s);
     reset_lanes(s, PS_REFUSE_ERA, era);
@@ -148,7 +150,7 @@ int ps_shard_load(struct ps_shard *s, uint32_t era, uint32_t epoch, const char *
 {
     if (era < s->era || (s->loaded && era == s->era))
         return 0;
-    forget(s, era, epoch);
+    ps_shard_forget(s, era, epoch);
     if (*folder) {
         struct ps_marks marks = {.seed = s->seed, .mode = s->mode, .lanes = s->lanes};
         int status = ps_checkpoint_load(folder, s->owns, s->spec, s->tables, &s->optimizer, s->rows, &marks, err);
@@ -175,7 +177,7 @@ int ps_shard_load(struct ps_shard *s, uint32_t era, uint32_t epoch, const char *
 void ps_shard_adopt(struct ps_shard *s, uint32_t era, uint32_t epoch, uint32_t map, uint64_t steps,
                     const struct ps_lane_entry *lane, uint32_t lanes)
 {
-    forget(s, era, epoch);
+    ps_shard_forget(s, era, epoch);
     s->map = map;
     s->number = PS_NO_SHARD;
     memset(s->owns, 0, sizeof s->owns);
@@ -257,9 +259,20 @@ int ps_shard_fence(struct ps_shard *s, uint32_t number, uint64_t lease, uint64_t
     if (lease > lane->lease) {
         lane->lease = lease;
         drop_parked(s, lane, PS_REFUSE_FENCED, lease);
+        ps_replica_fence(s, number, lease);
     }
     *hwm = lane->hwm;
     return 0;
+}
+
+bool ps_shard_fence_holds(const struct ps_shard *s, uint32_t lane)
+{
+    return ps_replica_covers(s, s->lane[lane].entry);
+}
+
+bool ps_shard_epoch_holds(const struct ps_shard *s)
+{
+    return ps_replica_covers(s, s->epoch_entry);
 }
 
 bool ps_shard_epoch(struct ps_shard *s, uint32_t epoch)
@@ -274,6 +287,7 @@ bool ps_shard_epoch(struct ps_shard *s, uint32_t epoch)
     reset_lanes(s, PS_REFUSE_NOT_YET, 0);
     ps_shard_cut_end(s, s->cut.id);
     s->epoch = epoch;
+    ps_replica_epoch(s, epoch);
     return true;
 }
 

@@ -8,6 +8,7 @@
  * - commit.c: gradients land in rows: at once (async, bounded), or folded in lane order and committed (sync)
  * - cut.c: one consistent cut over all shards
  * - account.c: which micro-batches have landed
+ * - replica.c, backup.c (replica.h): its copy on another server
  */
 #ifndef PS_SERVER_SHARD_H
 #define PS_SERVER_SHARD_H
@@ -32,6 +33,7 @@ struct ps_lane_state {
     uint64_t lease, hwm; /* hwm: next position wanted; behind its END one more than the END's */
     uint64_t limit;      /* pushes from here on wait for a cut */
     bool ended;
+    uint64_t entry;            /* of the log: the last one about this lane */
     struct ps_account account; /* what has landed in the rows */
     struct ps_request *staged[PS_DEPTH]; /* sync: pushes of positions v ..., at position % PS_DEPTH. Owned */
     struct ps_request *pull[PS_DEPTH];   /* parked pulls, at position % PS_DEPTH. Owned */
@@ -46,6 +48,12 @@ struct ps_cut {
     bool hold;
     double deadline; /* LIMITED: dropped at this time unless CUT_AT has come */
     double held;     /* when the first push was held, or 0 */
+};
+
+/* A backup: the log that it follows, and how far. */
+struct ps_follows {
+    uint64_t log, from, next; /* next: the entry wanted; 0: its beginning */
+    bool owes;                /* a confirmation */
 };
 
 struct ps_shard_counters {
@@ -81,6 +89,10 @@ struct ps_shard {
     double pause;                 /* seconds: the longest that this cut has kept a request waiting */
     uint8_t clock;                /* of the rows' stamps */
     uint64_t cut_of[UINT8_MAX + 1]; /* the cut with which the clock came to this; 0: none */
+    bool backup; /* a copy: its primary's log changes it, and nothing else; it answers no worker */
+    struct ps_follows follows;
+    struct ps_replica *replica; /* owned: of a primary with a backup, or NULL */
+    uint64_t entries, epoch_entry; /* of all its logs so far; the one of this epoch's beginning */
     struct ps_shard_counters counters;
     struct ps_request *free_requests; /* owned */
     bool far;                         /* requests come over a network: none of them may name memory of this host */
@@ -153,7 +165,20 @@ double ps_shard_tick(struct ps_shard *shard, double now);
 /* What a checkpoint says about this shard's state. `since` is 0. marks->lane is the caller's to free. */
 void ps_shard_marks(const struct ps_shard *shard, uint64_t cut, struct ps_marks *marks);
 
+/* Whether FENCE and EPOCH may be answered: the backup, if there is one, has what they have changed. */
+bool ps_shard_fence_holds(const struct ps_shard *shard, uint32_t lane);
+bool ps_shard_epoch_holds(const struct ps_shard *shard);
+
 /* ---- between the parts ---- */
+
+/* shard.c: no rows, no requests, no leases, no copy: the beginning of an era, or of a copy. */
+void ps_shard_forget(struct ps_shard *shard, uint32_t era, uint32_t epoch);
+/* admit.c: raises the lane's mark for a push whose turn it is, and which is going to be taken (ps_commit_take). */
+void ps_shard_mark(struct ps_shard *shard, const struct ps_data *push);
+/* admit.c: answers ACK to the push of that name. */
+void ps_shard_acknowledge(struct ps_shard *shard, const struct ps_data *name);
+/* commit.c: no part of a step is waiting for the others. */
+bool ps_commit_between(const struct ps_shard *shard);
 
 /* commit.c: a push of an accepted position; drops the request now or when its step is committed. */
 void ps_commit_take(struct ps_shard *shard, struct ps_request *push);

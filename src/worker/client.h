@@ -62,6 +62,10 @@ void ps_client_fini(struct ps_client *client);
 int ps_client_map(struct ps_client *client, uint32_t version, const struct ps_shard_entry *entry, uint32_t count,
                   struct ps_error *err);
 
+/* Whether a map has the same servers for the same rows, and nothing but its version, and what backups there are, is new. Then the client goes on
+ * by it, and what is under way with it. */
+bool ps_client_map_renew(struct ps_client *client, uint32_t version, const struct ps_shard_entry *entry, uint32_t count);
+
 /* A free step with room for a full batch. */
 struct ps_step *ps_client_step(struct ps_client *client);
 /* Asks every shard that owns wanted rows; state becomes PULLING, and READY when all have answered. */

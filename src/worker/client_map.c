@@ -75,3 +75,16 @@ int ps_client_map(struct ps_client *c, uint32_t version, const struct ps_shard_e
     }
     return 0;
 }
+
+bool ps_client_map_renew(struct ps_client *c, uint32_t version, const struct ps_shard_entry *entry, uint32_t count)
+{
+    if (count != c->map.shards)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct ps_shard_entry *have = entry[i].shard < count ? &c->map.entry[entry[i].shard] : NULL;
+        if (!have || entry[i].incarnation != have->incarnation || memcmp(entry[i].slots, have->slots, sizeof have->slots))
+            return false;
+    }
+    c->map.version = version;
+    return true;
+}

@@ -138,7 +138,11 @@ static int evaluate(struct ps_worker *w, const struct ps_control *message, struc
 /* The servers hold other rows now, or others hold them: everything that is under way is void, and lanes are granted anew. */
 static int new_map(struct ps_worker *w, const struct ps_control *message, struct ps_error *err)
 {
-    if (message->era > w->client.era || message->map > w->client.map.version) {
+    bool newer = message->era > w->client.era || message->map > w->client.map.version;
+    if (newer && message->era == w->client.era &&
+        ps_client_map_renew(&w->client, message->map, message->shards, message->shard_count))
+        newer = false;
+    if (newer) {
         forget_all(w);
         w->epoch = 0;
         w->samples = 0;

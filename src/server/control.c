@@ -1,0 +1,385 @@
+/* control.c - what the coordinator says to a server: eras, maps, fences, epochs, cuts and moves; see internal.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/internal.h"
+
+static const double LEAVE_PATIENCE = 10; /* seconds that a server which wants to go waits for others to take its rows */
+static const double TELL_AGAIN = 0.5;
+
+static void reply(struct ps_server *s, const struct ps_control *question, enum ps_message_kind kind,
+                  struct ps_lane_entry *lane, uint32_t lanes)
+{
+    struct ps_control out = {.kind = kind,
+                             .era = s->shard.era,
+                             .map = s->shard.map,
+                             .epoch = s->shard.epoch,
+                             .shard = s->shard.number,
+                             .request = question->request,
+                             .first = question->first,
+                             .lane = lane,
+                             .lane_count = lanes};
+    if (kind == PS_ACCOUNT_ACK)
+        out.count = s->shard.counters.epoch_repeats;
+    if (kind == PS_READY)
+        out.count = s->dropped;
+    if (kind == PS_CUT_REACHED)
+        out.count = s->shard.steps;
+    if (kind == PS_CUT_DONE) {
+        out.file = &s->cut.file;
+        out.file_count = 1;
+        out.cost = s->cut.cost;
+    } else if (kind == PS_CUT_ABORT && s->cut.state == CUT_FAILED && question->first == s->cut.id) {
+        out.code = (uint32_t)s->cut.err.code;
+        out.text = s->cut.err.text;
+    }
+    ps_membership_send(s->member, &out, NULL);
+}
+
+/* For a coordinator that has taken over. */
+void ps_server_holds(void *ctx, struct ps_control *hello)
+{
+    const struct ps_shard *shard = &((struct ps_server *)ctx)->shard;
+    hello->era = shard->loaded ? shard->era : 0;
+    hello->map = shard->map;
+    hello->epoch = shard->epoch;
+    hello->held_count = shard->lanes;
+    hello->held = ps_calloc(shard->lanes, sizeof *hello->held);
+    for (uint32_t l = 0; l < shard->lanes; l++)
+        hello->held[l] = (struct ps_held){.lane = l, .lease = shard->lane[l].lease, .position = shard->lane[l].hwm};
+}
+
+/* Goes on with the copy on the server that the map names, or without one. `loaded`: that has the same rows. */
+static int set_mate(struct ps_server *s, const struct ps_slot_map *map, bool loaded, struct ps_error *err)
+{
+    const struct ps_shard *shard = &s->shard;
+    bool primary = !shard->backup && shard->number != PS_NO_SHARD;
+    const struct ps_shard_entry *entry = primary ? &map->entry[shard->number] : NULL;
+    s->recorded = entry && entry->synced;
+    return ps_mate_set(s->mate, entry, loaded, err);
+}
+
+static int load(struct ps_server *s, const struct ps_control *m, struct ps_error *err)
+{
+    struct ps_slot_map map;
+    struct ps_shard *shard = &s->shard;
+    int status = ps_slot_map_from_entries(&map, m->map, m->shards, m->shard_count, err);
+    if (!status && m->era > shard->era) {
+        uint64_t before = shard->steps;
+        uint32_t number = ps_slot_map_find(&map, shard->incarnation);
+        ps_move_end(s->move);
+        shard->backup = number == PS_NO_SHARD;
+        ps_shard_map(shard, &map, shard->backup ? ps_slot_map_find_backup(&map, shard->incarnation) : number);
+        status = ps_shard_load(shard, m->era, m->epoch, m->text, m->lane, m->lane_count, err);
+        s->dropped = before > shard->steps ? before - shard->steps : 0;
+        if (shard->backup)
+            shard->follows.log = map.entry[shard->number].log;
+        if (!status)
+            status = set_mate(s, &map, true, err);
+    }
+    if (!status)
+        reply(s, m, PS_READY, NULL, 0);
+    return status;
+}
+
+/* Answers fences and epochs that the backup has confirmed by now, or that need no confirmation. */
+static void answer_owed(struct ps_server *s)
+{
+    struct ps_shard *shard = &s->shard;
+    struct ps_lane_entry lane[PS_MAX_LANES];
+    struct ps_control nothing = {0};
+    uint32_t lanes = 0;
+    for (uint32_t l = 0; l < shard->lanes; l++) {
+        if (!s->owes_fence[l] || !ps_shard_fence_holds(shard, l))
+            continue;
+        s->owes_fence[l] = false;
+        lane[lanes++] = (struct ps_lane_entry){l, shard->lane[l].lease, shard->lane[l].hwm};
+    }
+    if (lanes)
+        reply(s, &nothing, PS_FENCE_ACK, lane, lanes);
+    if (s->owes_epoch && ps_shard_epoch_holds(shard)) {
+        s->owes_epoch = false;
+        reply(s, &nothing, PS_EPOCH_ACK, NULL, 0);
+    }
+}
+
+static void fence(struct ps_server *s, const struct ps_control *m)
+{
+    uint64_t hwm;
+    for (uint32_t i = 0; i < m->lane_count; i++)
+        if (!ps_shard_fence(&s->shard, m->lane[i].lane, m->lane[i].lease, &hwm))
+            s->owes_fence[m->lane[i].lane] = true;
+}
+
+static void account(struct ps_server *s, const struct ps_control *m)
+{
+    struct ps_lane_entry lane[PS_MAX_LANES];
+    if (ps_shard_account(&s->shard, m->epoch, lane))
+        reply(s, m, PS_ACCOUNT_ACK, lane, s->shard.lanes);
+}
+
+static int begin_move(struct ps_server *s, const struct ps_control *m, struct ps_error *err)
+{
+    struct ps_shard *shard = &s->shard;
+    struct ps_slot_map next;
+    int status = ps_slot_map_from_entries(&next, m->map + 1, m->shards, m->shard_count, err);
+    if (status)
+        return status;
+    if (ps_move_id(s->move) != m->first) {
+        if (m->era > shard->era || shard->number == PS_NO_SHARD)
+            ps_shard_adopt(shard, m->era, m->epoch, m->map, m->count, m->lane, m->lane_count);
+        else if (!ps_shard_cut_reached(shard) || !shard->cut.hold || shard->cut.id != m->first)
+            return 0;
+        status = ps_move_begin(s->move, m->first, &next, err);
+    } else if (ps_move_sent(s->move)) {
+        reply(s, m, PS_MOVED, NULL, 0);
+    }
+    return status;
+}
+
+/* Goes on with a move; tells of its end once by itself. */
+static double go_on_moving(struct ps_server *s)
+{
+    double next = ps_move_progress(s->move);
+    if (ps_move_sent(s->move) && s->told_moved != ps_move_id(s->move)) {
+        struct ps_control move = {.first = s->told_moved = ps_move_id(s->move)};
+        reply(s, &move, PS_MOVED, NULL, 0);
+    }
+    return next;
+}
+
+/* What a map makes of this server where no slots move: the primary of its shard, a backup, or neither. True: so it is. */
+static bool take_role(struct ps_server *s, const struct ps_control *m, struct ps_error *err)
+{
+    struct ps_slot_map map;
+    struct ps_shard *shard = &s->shard;
+    if (ps_slot_map_from_entries(&map, m->map, m->shards, m->shard_count, err))
+        return false;
+    uint32_t number = ps_slot_map_find(&map, shard->incarnation), copy = ps_slot_map_find_backup(&map, shard->incarnation);
+    bool here = m->era == shard->era && shard->loaded;
+    if (number != PS_NO_SHARD) {
+        if (!here || shard->number != number)
+            return false;
+        if (shard->backup)
+            ps_backup_promote(shard, &map);
+        else
+            ps_shard_map(shard, &map, number);
+    } else if (copy != PS_NO_SHARD) {
+        if (here && shard->backup && shard->follows.log == map.entry[copy].log)
+            ps_shard_map(shard, &map, copy);
+        else
+            ps_backup_begin(shard, m->era, m->epoch, &map, copy);
+    } else {
+        if (m->era != shard->era)
+            return false;
+        ps_shard_forget(shard, shard->era, shard->epoch); /* it was deposed, or is not wanted as a backup any more */
+        ps_shard_map(shard, &map, PS_NO_SHARD);
+        shard->backup = false;
+    }
+    return !set_mate(s, &map, false, err);
+}
+
+/* The map in force: the next one, by which a move is done, or one by which it is void. */
+static void take_map(struct ps_server *s, const struct ps_control *m, struct ps_error *err)
+{
+    const struct ps_slot_map *next = ps_move_next(s->move);
+    bool moving = ps_move_id(s->move) != 0;
+    if (moving && m->map == next->version) {
+        ps_shard_move(&s->shard, next, ps_slot_map_find(next, s->shard.incarnation));
+    } else if (m->map >= s->shard.map) {
+        if (moving)
+            ps_shard_move_void(&s->shard);
+        else if (s->shard.cut.hold)
+            ps_shard_cut_end(&s->shard, s->shard.cut.id);
+        if (!take_role(s, m, err))
+            return;
+    } else {
+        return;
+    }
+    ps_move_end(s->move);
+    struct ps_control map = {.first = m->map};
+    reply(s, &map, PS_MAP_ACK, NULL, 0);
+}
+
+/* Tells how far the cut has come. */
+static void report_cut(struct ps_server *s)
+{
+    struct ps_control cut = {.first = s->cut.id};
+    if (s->cut.state == CUT_WRITTEN)
+        reply(s, &cut, PS_CUT_DONE, s->cut.lane, s->cut.lanes);
+    else if (s->cut.state == CUT_TAKEN)
+        reply(s, &cut, PS_CUT_REACHED, s->cut.lane, s->cut.lanes);
+    else if (s->cut.state == CUT_FAILED)
+        reply(s, &cut, PS_CUT_ABORT, NULL, 0);
+}
+
+/* Takes the snapshot when the shard is exactly at the cut; tells when its file is written, or why it is not. */
+static void advance_cut(struct ps_server *s)
+{
+    struct ps_shard *shard = &s->shard;
+    if (s->cut.state == CUT_COMING && shard->cut.id == s->cut.id && ps_shard_cut_reached(shard)) {
+        for (uint32_t l = 0; l < shard->lanes; l++)
+            if (shard->lane[l].ended)
+                s->cut.lane[s->cut.lanes++] = (struct ps_lane_entry){l, shard->lane[l].lease, shard->lane[l].hwm};
+        s->cut.state = CUT_TAKEN;
+        if (s->cut.folder.fd >= 0)
+            ps_shard_cut_write(shard, &s->cut.folder, s->cut.since, s->cut.memory);
+        else
+            ps_shard_cut_taken(shard);
+        report_cut(s);
+    }
+    if (!shard->snapshot || !ps_snapshot_ready(shard->snapshot))
+        return;
+    s->cut.state = ps_shard_cut_written(shard, &s->cut.file, &s->cut.cost, &s->cut.err) ? CUT_FAILED : CUT_WRITTEN;
+    report_cut(s);
+}
+
+void ps_server_end_cut(struct ps_server *s)
+{
+    ps_folder_close(&s->cut.folder);
+    free(s->cut.lane);
+}
+
+static void prepare_cut(struct ps_server *s, const struct ps_control *m)
+{
+    uint32_t lanes = s->shard.lanes;
+    uint64_t limit[PS_MAX_LANES];
+    struct ps_lane_entry lane[PS_MAX_LANES];
+    if (m->first == s->cut.id && s->cut.state == CUT_FAILED) { /* asked again */
+        report_cut(s);
+        return;
+    }
+    if (!ps_shard_cut_prepare(&s->shard, m->first, m->code == 1, ps_now(), limit))
+        return;
+    if (s->cut.id != m->first) {
+        ps_server_end_cut(s);
+        s->cut = (struct cut){.id = m->first, .since = m->since, .memory = m->count, .folder.fd = -1};
+        s->cut.lane = ps_calloc(lanes, sizeof *s->cut.lane);
+        /* Before the coordinator hears from us: if it has given us up by the time we write, that is another folder of this name. */
+        if (*m->text && ps_folder_open(&s->cut.folder, m->text, &s->cut.err)) {
+            s->cut.state = CUT_FAILED;
+            ps_shard_cut_end(&s->shard, m->first);
+            report_cut(s);
+            return;
+        }
+    }
+    for (uint32_t l = 0; l < lanes; l++)
+        lane[l] = (struct ps_lane_entry){.lane = l, .lease = s->shard.lane[l].lease, .position = limit[l]};
+    reply(s, m, PS_CUT_LIMIT, lane, lanes);
+}
+
+static void agree_cut(struct ps_server *s, const struct ps_control *m)
+{
+    uint64_t position[PS_MAX_LANES];
+    bool named[PS_MAX_LANES] = {false};
+    uint32_t lanes = 0;
+    if (m->first == s->cut.id && s->cut.state != CUT_COMING) { /* asked again */
+        report_cut(s);
+        return;
+    }
+    for (uint32_t i = 0; i < m->lane_count; i++) {
+        uint32_t l = m->lane[i].lane;
+        if (l >= s->shard.lanes || named[l])
+            return;
+        named[l] = true;
+        position[l] = m->lane[i].position;
+        lanes++;
+    }
+    if (lanes == s->shard.lanes && !ps_shard_cut_at(&s->shard, m->first, position))
+        reply(s, m, PS_CUT_ABORT, NULL, 0); /* it came too late: this cut is over here */
+}
+
+/* A copy that has become whole: the coordinator records it, and from then on it may become the primary. */
+static double tell_synced(struct ps_server *s)
+{
+    uint64_t log = ps_replica_synced(&s->shard);
+    double now = ps_now();
+    if (!log || s->recorded)
+        return 0;
+    if (now >= s->synced_at) {
+        struct ps_control synced = {.first = log};
+        reply(s, &synced, PS_SYNCED, NULL, 0);
+        s->synced_at = now + TELL_AGAIN;
+    }
+    return s->synced_at;
+}
+
+double ps_server_go_on(struct ps_server *s)
+{
+    double each[] = {ps_shard_tick(&s->shard, ps_now()), go_on_moving(s), ps_mate_progress(s->mate), tell_synced(s)}, next = 0;
+    for (size_t i = 0; i < PS_COUNT(each); i++)
+        if (each[i] > 0)
+            next = next > 0 ? PS_MIN(next, each[i]) : each[i];
+    answer_owed(s);
+    return next;
+}
+
+void ps_server_settle(struct ps_server *s)
+{
+    ps_backup_confirm(&s->shard);
+    advance_cut(s);
+}
+
+int ps_server_control(struct ps_server *s, const struct ps_control *m, struct ps_error *err)
+{
+    bool new_here = m->kind == PS_LOAD || m->kind == PS_MOVE || m->kind == PS_MAP;
+    if (m->kind != PS_STOP && (m->era < s->shard.era || (m->era > s->shard.era && !new_here)))
+        return 0; /* of a time that is over, or of one that this server has not been told of yet */
+    if (s->shard.backup && m->kind != PS_LOAD && m->kind != PS_MAP && m->kind != PS_STOP)
+        return 0; /* for a primary */
+    switch (m->kind) {
+    case PS_LOAD:
+        return load(s, m, err);
+    case PS_EPOCH:
+        s->owes_epoch |= ps_shard_epoch(&s->shard, m->epoch);
+        return 0;
+    case PS_ACCOUNT:
+        account(s, m);
+        return 0;
+    case PS_FENCE:
+        fence(s, m);
+        return 0;
+    case PS_MOVE:
+        return begin_move(s, m, err);
+    case PS_MAP:
+        take_map(s, m, err);
+        return 0;
+    case PS_CUT_PREPARE:
+        prepare_cut(s, m);
+        return 0;
+    case PS_CUT_AT:
+        agree_cut(s, m);
+        return 0;
+    case PS_CUT_ABORT:
+        if (m->first == s->cut.id)
+            ps_shard_cut_cancel(&s->shard);
+        ps_shard_cut_end(&s->shard, m->first);
+        return 0;
+    case PS_RELEASE:
+        ps_shard_cut_end(&s->shard, m->first);
+        return 0;
+    case PS_STOP:
+        s->stopping = true;
+        s->code = (int)m->code;
+        return 0;
+    default:
+        return 0; /* not for a server */
+    }
+}
+
+void ps_server_leave(struct ps_server *s)
+{
+    double now = ps_now();
+    if (!s->leave_since || ps_move_id(s->move))
+        s->leave_since = now;
+    if (now - s->leave_since > LEAVE_PATIENCE) {
+        ps_warn("nobody has taken over this server's rows for %.0f s; it goes all the same", LEAVE_PATIENCE);
+        s->stopping = true;
+    }
+    if (now < s->leave_at)
+        return;
+    struct ps_control leave = {.kind = PS_LEAVE, .era = s->shard.era, .map = s->shard.map};
+    ps_membership_send(s->member, &leave, NULL);
+    s->leave_at = now + 0.5;
+}
+
