@@ -7,9 +7,14 @@
 
 #include "common/random.h"
 #include "server/initial.h"
+#include "server/replica.h"
 #include "shard_fixture.h"
 
 enum { SHARDS_MAX = 4, LANES = 3, STEPS_MAX = 6, EPOCHS = 2, PROCS = 64, FLIGHTS = 4096, ROWS_MAX = 40, WIDTH_MAX = 5 };
+
+/* Rules of replication that a control leaves out (docs/protocol.md): an acknowledgement waits for the backup, a repeat's too; a backup counts
+ * when it has everything; a promoted one hears no more of its old primary. */
+enum rule { RULE_NONE, RULE_ORDER, RULE_REPEATS, RULE_JOIN, RULE_MAP };
 
 struct plan {
     uint64_t seed;
@@ -17,6 +22,9 @@ struct plan {
     int faults;              /* crashes or false suspicions */
     double loss, duplicates; /* chance of each message */
     bool cut, no_retained, no_fence;
+    bool replicas;
+    int losses; /* of primaries */
+    enum rule without;
     enum ps_optimizer_kind optimizer;
 };
 
@@ -61,6 +69,14 @@ struct sim {
     bool cut_told[SHARDS_MAX], cut_taken[SHARDS_MAX];
     char *folder;
     const char *violation;
+    /* schedule_replicas.h: by shard, a copy of it, and a primary that was deposed and talks on */
+    struct ps_shard copy[SHARDS_MAX], old[SHARDS_MAX];
+    bool has_copy[SHARDS_MAX], has_old[SHARDS_MAX], synced[SHARDS_MAX];
+    struct ps_follows follows[SHARDS_MAX];                           /* of a promoted one */
+    uint64_t known[SHARDS_MAX][LANES], known_lease[SHARDS_MAX][LANES]; /* acknowledged: hwm, lease */
+    int losses;
+    double seconds; /* that have passed in the schedule */
+    uint32_t servers; /* that have come later */
 };
 
 static bool violate(struct sim *m, const char *what)
@@ -145,7 +161,7 @@ static void fly(struct sim *m, bool answer, uint32_t shard, int proc, const stru
 
 static void shard_sends(void *ctx, uint64_t to, struct ps_data *data, struct ps_message *message)
 {
-    fly(ctx, true, (uint32_t)data->from - 1000, (int)to - 1, data, message);
+    fly(ctx, true, ((uint32_t)data->from - 1000) % 100, (int)to - 1, data, message);
 }
 
 /* Pull (grad NULL) or push to one shard. */
@@ -156,9 +172,9 @@ static void request(struct sim *m, int number, uint32_t s, uint64_t position, bo
     struct ps_data data = {.kind = push ? PS_PUSH : PS_PULL,
                            .run = FIXTURE_RUN,
                            .from = (uint64_t)number + 1,
-                           .to = s + 1000,
+                           .to = m->shard[s].incarnation,
                            .era = m->era,
-                           .map = 1,
+                           .map = m->map.version,
                            .epoch = m->epoch,
                            .lane = p->lane,
                            .lease = p->lease,
@@ -288,7 +304,7 @@ static void deliver_answer(struct sim *m, const struct flight *f)
     if (f->data.kind == PS_REFUSE) {
         if (f->data.code == PS_REFUSE_FENCED)
             p->live = false;
-        else if (f->data.code != PS_REFUSE_NOT_YET && !p->zombie && !p->done &&
+        else if (f->data.code != PS_REFUSE_NOT_YET && !(m->plan->replicas && f->data.code == PS_REFUSE_MAP) && !p->zombie && !p->done &&
                  (f->data.code != PS_REFUSE_TOO_OLD || (f->data.request == p->position && !p->got[f->shard])))
             violate(m, f->data.code == PS_REFUSE_GAP       ? "I3: a gap"
                        : f->data.code == PS_REFUSE_TOO_OLD ? "I4: a live lane asks for a state that is gone"
@@ -296,6 +312,8 @@ static void deliver_answer(struct sim *m, const struct flight *f)
     } else if (f->data.kind == PS_ACK) { /* an ACK names its push */
         if (p->pushing && f->data.position == p->pushed && f->data.epoch == m->epoch)
             p->acked[f->shard] = true;
+        if (f->data.epoch == m->epoch)
+            m->known[f->shard][f->data.lane] = PS_MAX(m->known[f->shard][f->data.lane], f->data.position + 1);
     } else if (f->data.request == p->position && !p->got[f->shard] && f->data.epoch == m->epoch) {
         take_rows(m, p, f);
     }
@@ -303,22 +321,22 @@ static void deliver_answer(struct sim *m, const struct flight *f)
         step_lane(m, f->proc);
 }
 
-static void deliver(struct sim *m)
+/* Takes one message out of the bag, or a copy of it; of a log the first that is under way, since a connection keeps their order. */
+static void take_flight(struct sim *m, struct flight *f)
 {
     int i = (int)ps_random_below(&m->random, (uint64_t)m->flights);
-    struct flight f;
-    memcpy(&f, &m->flight[i], sizeof f);
-    if (!f.answer && chance(m) < m->plan->duplicates) { /* a late copy stays under way */
-        for (int k = 0; k < f.message.count; k++)
-            ps_frame_share(&f.message.frame[k], &m->flight[i].message.frame[k]);
-    } else {
-        memcpy(&m->flight[i], &m->flight[--m->flights], sizeof f);
+    for (int k = 0; m->flight[i].data.kind == PS_REPL && k < m->flights; k++) {
+        const struct ps_data *data = &m->flight[k].data, *first = &m->flight[i].data;
+        if (data->kind == PS_REPL && data->from == first->from && data->lease == first->lease && data->request < first->request)
+            i = k;
     }
-    if (f.answer)
-        deliver_answer(m, &f);
-    else
-        ps_shard_take(&m->shard[f.shard], &f.data, &f.message);
-    ps_message_fini(&f.message);
+    memcpy(f, &m->flight[i], sizeof *f);
+    if (!f->answer && chance(m) < m->plan->duplicates) { /* a late copy stays under way */
+        for (int k = 0; k < f->message.count; k++)
+            ps_frame_share(&f->message.frame[k], &m->flight[i].message.frame[k]);
+    } else {
+        memcpy(&m->flight[i], &m->flight[--m->flights], sizeof *f);
+    }
 }
 
 /* Sends again whatever a lane waits for. */

@@ -3,9 +3,10 @@
  *
  * A lane's gradient depends on the values that it pulled, so a pull answered from a wrong state changes the result.
  * Checked: I1 to I5, I7 and I11 of docs/protocol.md, every value pulled against the same step of a plain sequential
- * program, and the final rows bit for bit. Controls: without the retained set, and without fences, this must fail.
+ * program, and the final rows bit for bit; I6 and I8 with replicas. Controls: without the retained set, without fences, and
+ * without any one rule of replication, this must fail.
  */
-#include "schedule_fixture.h"
+#include "schedule_replicas.h"
 
 static void lose_lane(struct sim *m, uint32_t lane)
 {
@@ -24,6 +25,9 @@ static void fence_one(struct sim *m, uint32_t lane)
     uint64_t hwm;
     uint64_t lease = m->plan->no_fence ? m->shard[s].lane[lane].lease : m->lease[lane];
     assert_int_equal(ps_shard_fence(&m->shard[s], lane, lease, &hwm), 0);
+    if (!ps_shard_fence_holds(&m->shard[s], lane))
+        return; /* the backup has not confirmed it */
+    m->known_lease[s][lane] = lease;
     m->start[lane] = s ? PS_MIN(m->start[lane], hwm) : hwm;
     if (++m->fenced[lane] < m->shards)
         return;
@@ -56,6 +60,17 @@ static bool same_rows(struct sim *m, values want)
     return true;
 }
 
+static bool same_account(const struct sim *m, const struct ps_shard *shard)
+{
+    struct ps_lane_entry have[LANES];
+    bool same = ps_shard_account(shard, m->epoch, have);
+    for (uint32_t l = 0; same && l < LANES; l++) {
+        struct ps_account want = ps_account_of(m->plan->length[l]);
+        same = have[l].position == want.applied && have[l].lease == want.trail;
+    }
+    return same;
+}
+
 static void open_shards(struct sim *m, uint32_t shards, const char *folder)
 {
     struct ps_optimizer_spec optimizer = fixture_adagrad;
@@ -72,6 +87,8 @@ static void open_shards(struct sim *m, uint32_t shards, const char *folder)
         assert_int_equal(ps_shard_init(&m->shard[s], &welcome, s + 1000, shard_sends, m, &err), 0);
         assert_int_equal(ps_shard_load(&m->shard[s], m->era, m->epoch, folder, lane, LANES, &err), 0);
     }
+    for (uint32_t s = 0; m->plan->replicas && s < shards; s++)
+        begin_copy(m, s, true);
     for (uint32_t l = 0; l < LANES; l++) {
         m->holder[l] = -1;
         m->fenced[l] = 0;
@@ -81,8 +98,10 @@ static void open_shards(struct sim *m, uint32_t shards, const char *folder)
 
 static void drop_all(struct sim *m)
 {
-    for (uint32_t s = 0; s < m->shards; s++)
+    for (uint32_t s = 0; s < m->shards; s++) {
         ps_shard_fini(&m->shard[s]);
+        drop_copies(m, s);
+    }
     for (int i = 0; i < m->flights; i++)
         ps_message_fini(&m->flight[i].message);
     m->flights = 0;
@@ -135,7 +154,11 @@ static void one_event(struct sim *m)
 {
     double x = chance(m);
     uint32_t lane = (uint32_t)ps_random_below(&m->random, LANES);
-    if (m->holder[lane] < 0)
+    if (m->plan->replicas && chance(m) < 0.1)
+        replicas_move(m);
+    else if (m->plan->replicas && m->flights && chance(m) < 0.6)
+        deliver(m);
+    else if (m->holder[lane] < 0)
         fence_one(m, lane);
     else if (m->faults && x < 0.02 && !m->proc[m->holder[lane]].done)
         m->faults--, lose_lane(m, lane);
@@ -156,6 +179,7 @@ static const char *play(const struct plan *plan)
     m->plan = plan;
     m->random = ps_random_stream(plan->seed, PS_RANDOM_TEST, 1, 2, 3);
     m->faults = plan->faults;
+    m->losses = plan->losses;
     for (uint32_t t = 0; t < FIXTURE_TABLES; t++)
         for (uint64_t k = 0; k < fixture_table[t].rows; k++) {
             ps_row_initial(&fixture_table[t], t, FIXTURE_SEED, k, m->state[STEPS_MAX][t][k]);
@@ -169,6 +193,7 @@ static const char *play(const struct plan *plan)
         for (uint32_t s = 0; s < m->shards; s++)
             if (!ps_shard_epoch(&m->shard[s], m->epoch))
                 violate(m, "a shard is not ready for the next epoch");
+        memset(m->known, 0, sizeof m->known);
         for (uint32_t l = 0; l < LANES; l++) {
             m->holder[l] = -1;
             m->lease[l] = ++m->counter;
@@ -187,6 +212,8 @@ static const char *play(const struct plan *plan)
         for (uint32_t s = 0; s < m->shards && !m->violation; s++)
             if (!ps_shard_closed(&m->shard[s]))
                 violate(m, "I1: a lane's END is missing on a shard");
+            else if (!same_account(m, &m->shard[s]))
+                violate(m, "I1: the account of what has landed is wrong");
         if (!m->violation && plan->mode == PS_SYNC && !same_rows(m, m->state[STEPS_MAX]))
             violate(m, "I1: final rows differ from the sequential run");
         if (!m->violation && plan->mode != PS_SYNC)
@@ -266,6 +293,28 @@ static void async_applies_each_push_once(void **state)
                      20);
 }
 
+/* Two primaries lost, the copy of the second made while lanes work; workers that crash, zombies of both kinds. */
+static struct plan with_replicas(uint32_t shards, uint32_t mode)
+{
+    return (struct plan){.shards = shards,
+                         .mode = mode,
+                         .length = {4, 6, 3},
+                         .faults = 2,
+                         .loss = 0.05,
+                         .duplicates = 0.1,
+                         .replicas = true,
+                         .losses = 4,
+                         .optimizer = mode == PS_SYNC ? PS_OPT_ADAGRAD : PS_OPT_SGD};
+}
+
+static void a_lost_primary_loses_nothing(void **state)
+{
+    for (uint32_t shards = 1; shards <= 3; shards++)
+        for (uint32_t mode = 0; mode <= 4; mode++) /* async, sync, bounded 0 to 2 */
+            if (mode != 3)
+                expect_sound(with_replicas(shards, mode), mode == PS_SYNC ? 60 : 20);
+}
+
 /* Controls: the same schedules with one rule left out must be caught. */
 static int caught(struct plan plan)
 {
@@ -299,12 +348,23 @@ static void without_fences_it_fails(void **state)
                                      .optimizer = PS_OPT_ADAGRAD}) > 0);
 }
 
+static void without_a_rule_of_replication_it_fails(void **state)
+{
+    for (enum rule rule = RULE_ORDER; rule <= RULE_MAP; rule++) {
+        struct plan plan = with_replicas(2, PS_ASYNC);
+        plan.without = rule;
+        if (!caught(plan))
+            fail_msg("rule %d can be left out", rule);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sync_equals_the_sequential_run),    cmocka_unit_test(lanes_may_have_any_length),
         cmocka_unit_test(a_cut_can_be_gone_on_from),         cmocka_unit_test(async_applies_each_push_once),
         cmocka_unit_test(without_the_retained_set_it_fails), cmocka_unit_test(without_fences_it_fails),
+        cmocka_unit_test(a_lost_primary_loses_nothing),      cmocka_unit_test(without_a_rule_of_replication_it_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
