@@ -326,6 +326,8 @@ int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum p
     for (int i = 0; i < c->members; i++)
         c->member[i]->answered = false;
     for (;;) {
+        if (answer == PS_MAP_ACK && number != c->map.version) /* it has been revised meanwhile */
+            return ps_ask_servers(c, question, answer, c->map.version, what, err);
         bool again = ps_now() - asked > PS_ASK_AGAIN;
         struct ps_member *missing = NULL;
         for (int i = 0; i < c->members; i++) {

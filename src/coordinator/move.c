@@ -172,16 +172,13 @@ int ps_move(struct ps_coordinator *c, struct ps_error *err)
     struct ps_moving *m = &c->moving;
     struct ps_slot_map *next = ps_malloc(sizeof *next);
     uint32_t slots = plan(c, next);
-    int status = ps_replicas_suspend(c, err);
-    if (status) {
-        free(next);
-        return status;
-    }
-    next->version = c->map.version + 1;
     m->lane = ps_calloc(c->lanes, sizeof *m->lane);
     m->id = ++c->cut;
     m->failed = false;
-    status = hold(c, err);
+    int status = ps_replicas_suspend(c, err);
+    next->version = c->map.version + 1;
+    if (!status)
+        status = hold(c, err);
     double held = ps_now();
     if (!status && !m->failed)
         status = transfer(c, next, err);
