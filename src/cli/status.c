@@ -61,7 +61,9 @@ static double number_of(const struct ps_yaml *map, const char *key)
 static void print_member(const struct ps_yaml *m)
 {
     bool server = !strcmp(text_of(m, "role"), "server");
-    printf("  %-7s %-16.16s %8s  %-8s %6s %10.1f %6s %5s %6.1f\n", text_of(m, "role"), text_of(m, "host"), text_of(m, "pid"), text_of(m, "state"),
+    char state[32];
+    snprintf(state, sizeof state, "%s %s", text_of(m, "state"), text_of(m, "copy_of"));
+    printf("  %-7s %-16.16s %8s  %-10s %6s %10.1f %6s %5s %6.1f\n", text_of(m, "role"), text_of(m, "host"), text_of(m, "pid"), state,
            text_of(m, server ? "slots" : "lanes"), 1e-3 * number_of(m, server ? "rows_per_second" : "samples_per_second"),
            text_of(m, "queue"), text_of(m, "lag"), number_of(m, "last_seen"));
 }
@@ -90,7 +92,7 @@ static int print_status(const char *run, const char *json, struct ps_error *err)
     printf("%s: %s, epoch %s of %s, %.0f %%, %.0f k samples/s; %s servers, %s workers, %s of %s lanes finished\n", run, text_of(s, "phase"),
            text_of(s, "epoch"), text_of(s, "epochs"), 100 * number_of(s, "done"), 1e-3 * number_of(s, "samples_per_second"),
            text_of(s, "servers"), text_of(s, "workers"), text_of(s, "lanes_finished"), text_of(s, "lanes"));
-    printf("  %-7s %-16s %8s  %-8s %6s %10s %6s %5s %6s\n", "role", "host", "process", "state", "lanes", "k/s", "queue", "lag", "seen");
+    printf("  %-7s %-16s %8s  %-10s %6s %10s %6s %5s %6s\n", "role", "host", "process", "state", "lanes", "k/s", "queue", "lag", "seen");
     for (int i = 0; members && i < members->count; i++)
         print_member(&members->child[i]);
     for (int i = 0; members && i < members->count; i++)

@@ -68,7 +68,9 @@ double ps_detect_patience(const struct ps_coordinator *c, const struct ps_member
 /* Whether the member has something to do, so that its loop must turn. */
 static bool at_work(const struct ps_coordinator *c, const struct ps_member *m)
 {
-    return m->role == PS_ROLE_SERVER ? !c->expected && m->shard != PS_NO_SHARD : m->task || ps_lanes_held(c, m);
+    if (m->role == PS_ROLE_SERVER)
+        return !c->expected && (m->shard != PS_NO_SHARD || ps_replicas_copy(c, m) != PS_NO_SHARD);
+    return m->task || ps_lanes_held(c, m);
 }
 
 static void nudge(struct ps_coordinator *c, struct ps_member *m)

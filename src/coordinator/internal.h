@@ -24,6 +24,7 @@ struct ps_member {
     uint32_t pid, shard; /* shard: of a server; PS_NO_SHARD while it has no slots */
     uint64_t home;     /* of a server: the first one of its process, which may be itself; a worker is its own */
     uint64_t copied;   /* of a primary: the log of the copy that has everything, by its word; 0: none */
+    uint64_t missed;   /* of a primary: the log of the copy that does not answer it */
     bool alive, welcomed;
     bool awaited; /* a server of the record that has not spoken to this coordinator yet */
     bool left; /* it said goodbye: a beat that arrives late does not bring it back */
@@ -278,7 +279,7 @@ void ps_replicas_deal(struct ps_coordinator *c);
 int ps_replicas_wait(struct ps_coordinator *c, struct ps_error *err);
 /* Whether the lost server's shard goes on with its backup, which ps_replicas_tick sees to. */
 bool ps_replicas_save(struct ps_coordinator *c, const struct ps_member *server, const char *why);
-/* SYNCED. */
+/* SYNCED, UNSYNCED. */
 void ps_replicas_handle(struct ps_coordinator *c, struct ps_member *server, const struct ps_control *message);
 /* Revises the map after what has happened, and records it. */
 int ps_replicas_tick(struct ps_coordinator *c, struct ps_error *err);

@@ -218,7 +218,8 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
     else if (control.run == c->run && m && m->alive && control.term == c->term && control.era == c->era) {
         switch (control.kind) {
         case PS_MAP_ACK: ps_map_handle(c, m, &control); break;
-        case PS_SYNCED: ps_replicas_handle(c, m, &control); break;
+        case PS_SYNCED:
+        case PS_UNSYNCED: ps_replicas_handle(c, m, &control); break;
         case PS_READY: c->loss.steps = PS_MAX(c->loss.steps, control.count); break;
         case PS_FENCE_ACK:
         case PS_GRANT_ACK:
@@ -316,6 +317,12 @@ static bool is_asked(const struct ps_coordinator *c, const struct ps_member *m, 
     return m->shard != PS_NO_SHARD || m->takes_part;
 }
 
+/* The shard that the server has, or has a copy of. */
+static uint32_t number_of(const struct ps_coordinator *c, const struct ps_member *server)
+{
+    return server->shard != PS_NO_SHARD ? server->shard : ps_replicas_copy(c, server);
+}
+
 int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum ps_message_kind answer, uint64_t number,
                    const char *what, struct ps_error *err)
 {
@@ -343,7 +350,7 @@ int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum p
         if (again)
             asked = ps_now();
         if (ps_now() - begin > 1)
-            snprintf(c->waits, sizeof c->waits, "server %u (process %u on %.60s) to answer %s of epoch %u, since %.0f s", missing->shard,
+            snprintf(c->waits, sizeof c->waits, "server %u (process %u on %.60s) to answer %s of epoch %u, since %.0f s", number_of(c, missing),
                      missing->pid, missing->host, what, c->epoch, ps_now() - begin);
         if (ps_now() - begin > c->config->net.deadline && !warned) {
             ps_warn("the coordinator waits for %s", c->waits);
@@ -351,7 +358,7 @@ int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum p
         }
         /* A server that is loading or writing sends beats all the while: only its silence ends the wait early. */
         if (ps_now() - begin > ps_patience(c))
-            return ps_fail(err, PS_EXIT_NET, "server %u (process %u on %s) has not answered %s for %.0f s", missing->shard,
+            return ps_fail(err, PS_EXIT_NET, "server %u (process %u on %s) has not answered %s for %.0f s", number_of(c, missing),
                            missing->pid, missing->host, what, ps_now() - begin);
         int status = ps_pump(c, 0.1, err);
         if (status) {

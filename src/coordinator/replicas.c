@@ -152,8 +152,10 @@ bool ps_replicas_save(struct ps_coordinator *c, const struct ps_member *m, const
 
 void ps_replicas_handle(struct ps_coordinator *c, struct ps_member *server, const struct ps_control *message)
 {
-    if (server->shard != PS_NO_SHARD)
+    if (message->kind == PS_SYNCED)
         server->copied = message->first;
+    else
+        server->missed = message->first;
 }
 
 static void promote(struct ps_coordinator *c, uint32_t shard, struct ps_member *m)
@@ -181,7 +183,7 @@ static bool revise(struct ps_coordinator *c, uint32_t shard, bool *promoted)
         promote(c, shard, backup);
         return *promoted = true;
     }
-    if (entry->backup && (!backup || backup->leaving)) {
+    if (entry->backup && (!backup || backup->leaving || primary->missed == entry->log)) {
         ps_replicas_forget(entry);
         ps_runlog(c->options.log, "{\"event\":\"replica\",\"shard\":%u,\"state\":\"lost\"}", shard);
         return true;

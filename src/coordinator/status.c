@@ -37,12 +37,15 @@ static const char *phase(const struct ps_coordinator *c)
     return c->expected == PS_CUT_LIMIT || c->expected == PS_CUT_DONE ? "checkpoint" : "training";
 }
 
-static const char *state(const struct ps_member *m)
+static const char *state(const struct ps_coordinator *c, const struct ps_member *m)
 {
+    uint32_t copy = ps_replicas_copy(c, m);
     if (!m->alive)
         return m->left ? "left" : "lost";
     if (ps_now() - m->last_beat > SILENT)
         return "silent";
+    if (copy != PS_NO_SHARD)
+        return c->map.entry[copy].synced ? "replica" : "copying";
     if (m->role == PS_ROLE_SERVER)
         return "serving";
     return !m->progress.turns ? "opening" : m->leaving ? "leaving" : m->task ? "ranking" : m->load ? "working" : "idle";
@@ -91,7 +94,9 @@ static void write_member(struct ps_coordinator *c, const struct ps_member *m, do
         slots += c->map.shard_of[s] == m->shard;
     double remaining = m->load ? ps_balance_seconds(c, m, 0) : 0;
     bool straggler = m->alive && (silent > SILENT || (median > 0 && remaining > STRAGGLES * median));
-    fprintf(to, "{\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u,\"state\":\"%s\",", ps_role_name(m->role), m->host, m->pid, state(m));
+    fprintf(to, "{\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u,\"state\":\"%s\",", ps_role_name(m->role), m->host, m->pid, state(c, m));
+    if (ps_replicas_copy(c, m) != PS_NO_SHARD)
+        fprintf(to, "\"copy_of\":%u,", ps_replicas_copy(c, m));
     if (m->role == PS_ROLE_SERVER)
         fprintf(to, "\"shard\":%u,\"slots\":%u,\"rows_per_second\":%.0f,", m->shard, m->alive ? slots : 0, m->alive ? m->rate : 0);
     else

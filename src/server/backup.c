@@ -4,11 +4,17 @@
 #include "server/parts.h"
 #include "server/replica.h"
 
+void ps_backup_follow(struct ps_shard *s, const struct ps_slot_map *map)
+{
+    const struct ps_shard_entry *entry = &map->entry[s->number];
+    s->follows = (struct ps_follows){.log = entry->log, .from = entry->incarnation};
+}
+
 void ps_backup_begin(struct ps_shard *s, uint32_t era, uint32_t epoch, const struct ps_slot_map *map, uint32_t number)
 {
     ps_shard_forget(s, era, epoch);
     ps_shard_map(s, map, number);
-    s->follows.log = map->entry[number].log;
+    ps_backup_follow(s, map);
     s->backup = true;
     s->loaded = true;
 }
@@ -41,10 +47,11 @@ void ps_backup_confirm(struct ps_shard *s)
 /* The log begins here, on the rows that have been loaded, or without any. */
 static void begin(struct ps_shard *s, const struct ps_data *data)
 {
-    uint64_t log = s->follows.log;
+    struct ps_follows follows = s->follows;
     if (data->flags & PS_FLAG_EMPTY)
         ps_shard_forget(s, s->era, data->epoch);
-    s->follows = (struct ps_follows){.log = log, .from = data->from, .next = data->request};
+    s->follows = follows;
+    s->follows.next = data->request;
     s->loaded = true;
     s->epoch = data->epoch;
     s->v = data->state;
@@ -103,7 +110,7 @@ static enum ps_refusal check_names(struct ps_shard *s, const struct ps_data *dat
         return PS_REFUSE_MAP; /* a primary that has been deposed meets this */
     if (!s->loaded)
         return PS_REFUSE_ERA;
-    if (data->lease != s->follows.log)
+    if (data->lease != s->follows.log || data->from != s->follows.from)
         return PS_REFUSE_WHO;
     if (!s->follows.next && data->code != PS_ENTRY_BEGIN)
         return PS_REFUSE_NOT_YET;

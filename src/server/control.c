@@ -68,12 +68,16 @@ static int load(struct ps_server *s, const struct ps_control *m, struct ps_error
         uint64_t before = shard->steps;
         uint32_t number = ps_slot_map_find(&map, shard->incarnation);
         ps_move_end(s->move);
-        shard->backup = number == PS_NO_SHARD;
-        ps_shard_map(shard, &map, shard->backup ? ps_slot_map_find_backup(&map, shard->incarnation) : number);
+        if (number == PS_NO_SHARD)
+            number = ps_slot_map_find_backup(&map, shard->incarnation);
+        if (number == PS_NO_SHARD)
+            return 0; /* a map without this server */
+        shard->backup = map.entry[number].incarnation != shard->incarnation;
+        ps_shard_map(shard, &map, number);
         status = ps_shard_load(shard, m->era, m->epoch, m->text, m->lane, m->lane_count, err);
         s->dropped = before > shard->steps ? before - shard->steps : 0;
         if (shard->backup)
-            shard->follows.log = map.entry[shard->number].log;
+            ps_backup_follow(shard, &map);
         if (!status)
             status = set_mate(s, &map, true, err);
     }
@@ -289,24 +293,25 @@ static void agree_cut(struct ps_server *s, const struct ps_control *m)
         reply(s, m, PS_CUT_ABORT, NULL, 0); /* it came too late: this cut is over here */
 }
 
-/* A copy that has become whole: the coordinator records it, and from then on it may become the primary. */
-static double tell_synced(struct ps_server *s)
+/* A copy that has become whole: the coordinator records it, and from then on it may become the primary. Or one that is silent: it says that
+ * we may go on without. */
+static double tell_of_copy(struct ps_server *s)
 {
-    uint64_t log = ps_replica_synced(&s->shard);
     double now = ps_now();
-    if (!log || s->recorded)
+    uint64_t silent = ps_replica_silent(&s->shard, now), synced = s->recorded ? 0 : ps_replica_synced(&s->shard);
+    if (!silent && !synced)
         return 0;
-    if (now >= s->synced_at) {
-        struct ps_control synced = {.first = log};
-        reply(s, &synced, PS_SYNCED, NULL, 0);
-        s->synced_at = now + TELL_AGAIN;
+    if (now >= s->tell_at) {
+        struct ps_control news = {.first = silent ? silent : synced};
+        reply(s, &news, silent ? PS_UNSYNCED : PS_SYNCED, NULL, 0);
+        s->tell_at = now + TELL_AGAIN;
     }
-    return s->synced_at;
+    return s->tell_at;
 }
 
 double ps_server_go_on(struct ps_server *s)
 {
-    double each[] = {ps_shard_tick(&s->shard, ps_now()), go_on_moving(s), ps_mate_progress(s->mate), tell_synced(s)}, next = 0;
+    double each[] = {ps_shard_tick(&s->shard, ps_now()), go_on_moving(s), ps_mate_progress(s->mate), tell_of_copy(s)}, next = 0;
     for (size_t i = 0; i < PS_COUNT(each); i++)
         if (each[i] > 0)
             next = next > 0 ? PS_MIN(next, each[i]) : each[i];

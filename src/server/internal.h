@@ -15,7 +15,7 @@ struct ps_server {
     struct ps_move *move; /* owned */
     struct ps_mate *mate; /* owned: the way to the backup of the shard */
     bool recorded;        /* the map says that this backup has everything */
-    double synced_at;     /* when to say so again */
+    double tell_at;       /* when to say again how it is with the backup */
     bool owes_fence[PS_MAX_LANES], owes_epoch; /* answers */
     uint64_t told_moved;  /* the last move whose end the coordinator was told of */
     double leave_since, leave_at; /* it wants to go since; when to say so again */

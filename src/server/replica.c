@@ -7,6 +7,7 @@
 #include "server/parts.h"
 
 static const double RESEND_AFTER = 0.5;  /* seconds without a confirmation */
+static const double SILENT = 5;          /* the same: the coordinator is to know */
 static const double RESEND_REFUSED = 0.05, RETRY_UNSENT = 0.02;
 
 /* What the backup has not confirmed. */
@@ -38,6 +39,7 @@ struct ps_replica {
     uint32_t epoch;
     double send_at; /* what is first is sent again */
     double resent;  /* when it last was */
+    double heard;   /* since when it waits for a confirmation */
     struct ps_buffer scratch;
     ps_replica_send *send;
     void *ctx; /* borrowed */
@@ -92,10 +94,12 @@ static struct entry *make_entry(struct ps_shard *s, enum ps_entry code, uint32_t
 static void append(struct ps_shard *s, struct entry *e)
 {
     struct ps_replica *r = s->replica;
-    if (r->last)
+    if (r->last) {
         r->last->next = e;
-    else
+    } else {
         r->first = e;
+        r->heard = ps_now();
+    }
     r->last = e;
     if (r->unsent)
         return; /* what is before it has to go first */
@@ -275,6 +279,12 @@ static bool knows_before(const struct ps_shard *s)
     return !s->retain || ps_shard_closed(s) || s->v != s->replica->v || s->epoch != s->replica->epoch;
 }
 
+uint64_t ps_replica_silent(const struct ps_shard *s, double now)
+{
+    const struct ps_replica *r = s->replica;
+    return r && r->stage >= WHOLE && r->first && now - r->heard > SILENT ? r->log : 0;
+}
+
 double ps_replica_progress(struct ps_shard *s, double now)
 {
     struct ps_replica *r = s->replica;
@@ -284,7 +294,7 @@ double ps_replica_progress(struct ps_shard *s, double now)
         begin(s, false);
     while (r->stage == ROWS && r->waiting < PS_PARTS_AHEAD)
         append_rows(s);
-    if (r->stage == SENT && knows_before(s))
+    if (r->stage == SENT && !r->waiting && knows_before(s)) /* a backup that cannot be reached never counts */
         append_end(s);
     if (r->first && now >= r->send_at) {
         r->unsent = r->first;
@@ -308,6 +318,7 @@ void ps_replica_take(struct ps_shard *s, const struct ps_data *data, double now)
         if (r->stage == WHOLE && confirmed >= r->end)
             r->stage = SYNCED;
         r->send_at = now + RESEND_AFTER;
+        r->heard = now;
     }
     /* Something was lost, or the backup has not heard of this era or map: once more, but not for each entry that was under way behind it. */
     if (data->kind == PS_REFUSE && now - r->resent > RESEND_REFUSED)

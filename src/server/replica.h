@@ -52,6 +52,9 @@ bool ps_replica_covers(const struct ps_shard *shard, uint64_t entry);
 double ps_replica_progress(struct ps_shard *shard, double now);
 /* REPL_ACK or REFUSE from the backup. */
 void ps_replica_take(struct ps_shard *shard, const struct ps_data *data, double now);
+/* The log of a backup that answers are waiting for and that has been silent for too long, 0: none. Only the coordinator can say that it does
+ * not count any more. */
+uint64_t ps_replica_silent(const struct ps_shard *shard, double now);
 /* The log of a backup that has everything, and without which nothing is answered; 0: none. */
 uint64_t ps_replica_synced(const struct ps_shard *shard);
 
@@ -59,6 +62,8 @@ uint64_t ps_replica_synced(const struct ps_shard *shard);
 
 /* Becomes the empty copy of shard `number`, which follows the log that its primary is going to begin by that map. */
 void ps_backup_begin(struct ps_shard *shard, uint32_t era, uint32_t epoch, const struct ps_slot_map *map, uint32_t number);
+/* Having loaded what the primary has: follows the log that it begins by that map. */
+void ps_backup_follow(struct ps_shard *shard, const struct ps_slot_map *map);
 /* REPL. An error where the entry cannot be taken in: then this is no copy. */
 int ps_backup_take(struct ps_shard *shard, const struct ps_data *data, struct ps_message *message, struct ps_error *err);
 /* Confirms what has been taken in since the last time. */

@@ -50,7 +50,7 @@ struct ps_cut {
     double held;     /* when the first push was held, or 0 */
 };
 
-/* A backup: the log that it follows, and how far. */
+/* A backup: the log that it follows, whose that is, and how far. */
 struct ps_follows {
     uint64_t log, from, next; /* next: the entry wanted; 0: its beginning */
     bool owes;                /* a confirmation */

@@ -46,6 +46,7 @@ static void begin_copy(struct sim *m, uint32_t s, bool loaded)
     struct ps_error err;
     bool returns = m->has_old[s] && chance(m) < 0.5;
     m->map.entry[s].log = ++m->map.version;
+    m->map.entry[s].incarnation = m->shard[s].incarnation;
     if (returns) {
         memcpy(&m->copy[s], &m->old[s], sizeof m->copy[s]);
         m->has_old[s] = false;
@@ -58,7 +59,7 @@ static void begin_copy(struct sim *m, uint32_t s, bool loaded)
     else
         ps_backup_begin(&m->copy[s], m->era, m->epoch, &m->map, s);
     m->copy[s].backup = true;
-    m->copy[s].follows.log = m->map.entry[s].log;
+    ps_backup_follow(&m->copy[s], &m->map);
     m->has_copy[s] = true;
     m->synced[s] = loaded || m->plan->without == RULE_JOIN;
     m->map.version--;
