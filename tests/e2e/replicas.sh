@@ -4,39 +4,24 @@
 # gets the missing copies, and the first one may die too. Fewer than two servers are refused.
 # time limit: 300
 . "$(dirname "$0")/helpers.sh"
+. "$(dirname "$0")/cluster_helpers.sh"
 limit=120
 penstock 0 synth --out log.tsv --users 1500 --items 600 --interactions 60000
 penstock 0 prepare --out data --behaviours view,cart,buy log.tsv
 configure train.consistency=sync train.epochs=40 early_stop.patience=0 early_stop.every=20 eval.floors=false servers.wait=0 \
     servers.replicas=1
 
-log() { cat "$1/log.jsonl" 2> /dev/null; }
-pids() { # run, role: of its processes, in the order in which they came
-    log "$1" | sed -n "s/.*\"event\":\"member\",\"role\":\"$2\".*\"pid\":\([0-9]*\).*/\1/p"
-}
-happened() { # run, event, times
-    [ "$(log "$1" | grep -cE "$2")" -ge "${3:-1}" ]
-}
-coordinate() { # run, arguments: a job of single processes
-    local run=$1
-    shift
-    "$PENSTOCK" train run.yaml --coordinate --servers 2 --workers 2 --run "$run" "$@" > "$run.txt" 2>&1 &
-    job=$!
-    for role in server server worker worker; do join "$run" $role; done
-}
-join() { # run, role
-    "$PENSTOCK" join "$1" --as "$2" >> "$1-members.txt" 2>&1 &
+job_of_four() { # run, arguments
+    coordinate "$1" 2 2 "${@:2}"
+    for role in server server worker worker; do join "$1" $role; done
 }
 await() { # run, event, times
     wait_until 60 "$1: $2 ${3:-}" happened "$@"
 }
-epoch() { await "$1" '"event":"epoch"' "$2"; }
 succeeds() { # run
-    local status=0
-    wait $job || status=$?
-    [ $status = 0 ] || { cat "$1.txt"; fail "$1 ended with $status"; }
+    ended $job 0 "$1.txt"
     refuse "$1/log.jsonl" '"event":"rollback"'
-    refuse "$1/log.jsonl" '"(lost|twice)":[1-9]'
+    nothing_lost "$1"
     wait
 }
 statistics() { # run: everything in metrics.json but times and retries
@@ -48,12 +33,15 @@ digest calm
 want=$digest
 
 # One dies, another joins and gets both copies, and then the first one dies.
-coordinate sync
-epoch sync 3
+job_of_four sync
+await sync '"event":"epoch"' 3
 kill -KILL "$(pids sync server | head -n 1)"
 await sync '"event":"promoted"'
 join sync server
 await sync '"event":"replica".*"state":"synced"' 4
+penstock 0 status sync
+expect out.txt ' server .* replica 0 '
+expect out.txt ' server .* replica 1 '
 kill -KILL "$(pids sync server | sed -n 2p)"
 await sync '"event":"promoted"' 3
 succeeds sync
@@ -65,8 +53,8 @@ expect sync.txt 'all servers are on one host'
 
 # async and bounded: every micro-batch counted once, whatever dies.
 for mode in async bounded:2; do
-    coordinate $mode --set train.consistency=$mode
-    epoch $mode 3
+    job_of_four $mode --set train.consistency=$mode
+    await $mode '"event":"epoch"' 3
     kill -KILL "$(pids $mode server | tail -n 1)"
     await $mode '"event":"promoted"'
     join $mode server

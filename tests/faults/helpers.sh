@@ -69,6 +69,15 @@ late_server() {
     join late --as server
     fired 0
 }
+# one_left: the job with replicas, whose first server is killed in its second epoch; the other one goes on alone.
+one_left() {
+    # shellcheck disable=SC2034
+    epochs=20 # time to join
+    start --set servers.replicas=1
+    event '"event":"epoch","epoch":1,'
+    kill -KILL "$(pids server | head -n 1)"
+    event '"event":"promoted"'
+}
 late_ends_well() { wait "$joined" || fail "the member that joined ended badly: $(cat late.txt)"; }
 # worker_away cable|hole: the link of w1 is cut so in the middle of training, until the worker there is taken for dead; then it is whole again,
 # and the worker is back.

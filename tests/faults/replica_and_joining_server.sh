@@ -4,7 +4,7 @@
 epochs=20 # time to join
 start --set servers.replicas=1
 event '"event":"epoch","epoch":1,'
-join spare --as server
+join late --as server
 event '"event":"move","moved":true,.*"servers":3'
 event '"event":"replica".*"state":"synced"' 5
 kill -KILL "$(pids server | head -n 1)"

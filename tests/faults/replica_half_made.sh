@@ -1,13 +1,9 @@
 #!/bin/bash
 # The last server dies while its replicas are being made: what they have is not enough, and everybody goes back.
 . "$(dirname "$0")/helpers.sh"
-epochs=20 # time to join
-start --set servers.replicas=1
-event '"event":"epoch","epoch":1,'
-kill -KILL "$(pids server | head -n 1)"
-event '"event":"promoted"'
+one_left
 fault server recv:REPL 5 HOLD
-join spare --as server
+join late --as server
 fired 0
 kill -KILL "$(pids server | sed -n 2p)"
 event '"event":"lost","role":"server"' 2
