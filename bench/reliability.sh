@@ -2,7 +2,7 @@
 # The figures of docs/reliability.md, measured over real processes of one host.
 #   bench/reliability.sh [ROUNDS]       ROUNDS (5): how often each death is measured; the median and the worst are printed
 # Times are those of the run's own log (docs/protocol.md): `silent` from the last beat to the finding, `seconds` of a handover from the
-# finding to the new holder's first push, of a newcomer from its greeting to its first push, of a rollback from the loss to the RESUME.
+# finding to the new holder's first push (after a promotion: to each lane's first push), of a newcomer from its greeting to its first push, of a rollback from the loss to the RESUME.
 # The machine should have nothing else to do. Idle processor time: tests/run e2e/cluster_idle.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -68,4 +68,16 @@ for ((i = 1; i <= rounds; i++)); do
 done
 figures 'SIGKILL of a server, until it is noticed' '"event":"lost","role":"server"' silent
 figures 'then, until all go on (no replica, another server stands by)' '"event":"rollback"' seconds
+end
+# With replicas: the one that dies has the shards, another one has taken in the copies.
+start 2 2 --set servers.replicas=1
+for ((i = 1; i <= rounds; i++)); do
+    await '"event":"replica".*"state":"synced"' $((2 * i))
+    kill -KILL "$(live server | head -n 1)"
+    await '"event":"promoted"' $((2 * i - 1))
+    mpirun -q --oversubscribe --bind-to none -np 1 "$PENSTOCK" join run --as server > joined.txt 2>&1 &
+done
+await '"event":"replica".*"state":"synced"' $((2 * rounds + 2))
+figures 'SIGKILL of a server with a replica, until it is noticed' '"event":"lost","role":"server"' silent
+figures 'then, until a lane goes on with the replica' '"event":"handover".*"why":"promoted"' seconds
 end
