@@ -128,6 +128,7 @@ int ps_recover(struct ps_coordinator *c, struct ps_error *err)
 {
     int status;
     ps_cut_abort(c);
+    ps_stock_close(c); /* what members held is of an era that is over */
     c->doing = "loading";
     c->recovering = true;
     c->lanes_live = false;

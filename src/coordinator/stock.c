@@ -187,7 +187,7 @@ int ps_stock_open(struct ps_coordinator *c, struct ps_error *err)
         ps_runlog(c->options.log,
                   "{\"event\":\"takeover\",\"term\":%u,\"era\":%u,\"epoch\":%u,\"stage\":\"%s\",\"servers\":%d,\"workers\":%d,\"lanes_kept\":%u,\"seconds\":%.3f}",
                   c->term, c->era, c->epoch, ps_stage_name(c), ps_members_count(c, PS_ROLE_SERVER), ps_members_count(c, PS_ROLE_WORKER),
-                  c->stage == PS_STAGE_TRAINING ? lanes_settled(c) : 0, ps_now() - begin);
+                  c->stock && c->stage == PS_STAGE_TRAINING ? lanes_settled(c) : 0, ps_now() - begin);
     if (c->stage != PS_STAGE_TRAINING)
         ps_stock_close(c);
     return status;
