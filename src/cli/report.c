@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "common/file.h"
-#include "common/yaml.h"
 #include "coordinator/runlog.h"
 #include "worker/nn/blas.h"
 
@@ -156,10 +155,10 @@ static int write_json(const struct ps_run *run, const struct ps_training *t, str
             run->config.model.name, (unsigned long long)run->dataset.fingerprint,
             (unsigned long long)run->config.train.seed, ps_blas_kernel(), t->epoch, t->best_epoch,
             run->config.early_stop.metric == PS_METRIC_HR ? "hr" : "ndcg", run->config.early_stop.k, t->best,
-            t->stopped_early ? "true" : "false", (unsigned long long)t->samples, t->seconds,
-            (double)t->samples / PS_MAX(t->seconds, 1e-9), t->validation_seconds, t->checkpoint_seconds,
-            (unsigned long long)t->account.epochs, (unsigned long long)t->account.expected, (unsigned long long)t->account.applied,
-            (unsigned long long)t->account.repeated, (unsigned long long)t->account.lost, (unsigned long long)t->account.twice,
+            t->stopped_early ? "true" : "false", (unsigned long long)t->tally.samples, t->tally.seconds,
+            (double)t->tally.samples / PS_MAX(t->tally.seconds, 1e-9), t->tally.validation_seconds, t->tally.checkpoint_seconds,
+            (unsigned long long)t->tally.account.epochs, (unsigned long long)t->tally.account.expected, (unsigned long long)t->tally.account.applied,
+            (unsigned long long)t->tally.account.repeated, (unsigned long long)t->tally.account.lost, (unsigned long long)t->tally.account.twice,
             (unsigned long long)ps_coordinator_strangers(run->coordinator));
     for (int i = 0; i < reports; i++) {
         fputs(i ? ",\n  " : "\n  ", to);
@@ -174,50 +173,11 @@ static int write_json(const struct ps_run *run, const struct ps_training *t, str
     return status;
 }
 
-static double number_of(const struct ps_yaml *map, const char *key)
-{
-    const struct ps_yaml *node = map ? ps_yaml_get(map, key) : NULL;
-    return node && node->kind == PS_YAML_SCALAR ? strtod(node->text, NULL) : 0;
-}
-
-static uint64_t count_of(const struct ps_yaml *map, const char *key)
-{
-    const struct ps_yaml *node = map ? ps_yaml_get(map, key) : NULL;
-    return node && node->kind == PS_YAML_SCALAR ? strtoull(node->text, NULL, 10) : 0;
-}
-
-/* A run that was finished and is only reported again keeps the figures of its training: those of the report that is there. */
-static void keep_training(const struct ps_run *run, struct ps_training *t)
-{
-    char *path = ps_format("%s/metrics.json", run->folder), *text = NULL;
-    struct ps_yaml *root = NULL;
-    struct ps_error ignored;
-    size_t size;
-    if (!ps_file_read(path, PS_YAML_BYTES, &text, &size, &ignored) &&
-        !ps_yaml_load_text(text, size, path, PS_EXIT_DATA, &root, &ignored)) { /* JSON is YAML */
-        const struct ps_yaml *training = ps_yaml_get(root, "training"), *account = ps_yaml_get(root, "account");
-        if (count_of(training, "epochs") == t->epoch) {
-            t->samples = count_of(training, "samples");
-            t->seconds = number_of(training, "seconds");
-            t->validation_seconds = number_of(training, "validation_seconds");
-            t->checkpoint_seconds = number_of(training, "checkpoint_seconds");
-            t->account = (struct ps_accounts){.epochs = count_of(account, "epochs"),
-                                              .expected = count_of(account, "expected"),
-                                              .applied = count_of(account, "applied"),
-                                              .repeated = count_of(account, "repeated"),
-                                              .lost = count_of(account, "lost"),
-                                              .twice = count_of(account, "twice")};
-        }
-        ps_yaml_free(root);
-    }
-    free(text), free(path);
-}
-
 static void print_run(const struct ps_run *run, const struct ps_training *t, const struct ps_report *report)
 {
     printf("%s: %u epochs%s, %llu samples in %.1f s (%.0f k samples/s)", run->config.model.name, t->epoch,
-           t->stopped_early ? " (stopped early)" : "", (unsigned long long)t->samples, t->seconds,
-           1e-3 * (double)t->samples / PS_MAX(t->seconds, 1e-9));
+           t->stopped_early ? " (stopped early)" : "", (unsigned long long)t->tally.samples, t->tally.seconds,
+           1e-3 * (double)t->tally.samples / PS_MAX(t->tally.seconds, 1e-9));
     if (t->best_epoch)
         printf("; the best epoch by validation is %u", t->best_epoch);
     printf("\n\n");
@@ -228,7 +188,7 @@ static void print_run(const struct ps_run *run, const struct ps_training *t, con
     printf("\nresults: %s/metrics.json   log: %s/log.jsonl   checkpoint: %s/checkpoints/%s\n", run->folder, run->folder,
            run->folder, t->best_epoch ? "best" : "last");
     ps_runlog(run->log, "{\"event\":\"end\",\"code\":0,\"samples_per_second\":%.0f}",
-              (double)t->samples / PS_MAX(t->seconds, 1e-9));
+              (double)t->tally.samples / PS_MAX(t->tally.seconds, 1e-9));
 }
 
 /* RUN/ranks/SPLIT.ranks, for penstock compare. A disk that is full does not cost the run its end. */
@@ -241,13 +201,10 @@ static void keep_ranks(const struct ps_run *run, const struct ps_result *result)
     free(folder), free(path);
 }
 
-int ps_report_run(struct ps_run *run, const struct ps_training *training, struct ps_error *err)
+int ps_report_run(struct ps_run *run, const struct ps_training *t, struct ps_error *err)
 {
     struct ps_report *report[2] = {NULL};
-    struct ps_training kept = *training, *t = &kept;
     int reports = 0, status = 0;
-    if (!t->samples)
-        keep_training(run, t);
     if (run->dataset.valid_count)
         status = ps_report_rank(run, PS_SPLIT_VALID, &report[reports++], err);
     if (!status && run->dataset.test_count)

@@ -44,7 +44,7 @@ static void print_manifest(FILE *out, const struct ps_manifest *m)
     char time[32];
     ps_timestamp(time);
     fprintf(out, "# A checkpoint of Penstock: the files below are whole when their sizes and XXH64 are these.\n");
-    fprintf(out, "version: 2\nwritten: '%s'\n", time);
+    fprintf(out, "version: 3\nwritten: '%s'\n", time);
     fprintf(out, "run: %" PRIu64 "\nera: %u\nterm: %u\ncut: %" PRIu64 "\nepoch: %u\ncomplete: %s\nstep: %" PRIu64
             "\nmode: %u\n", m->run, m->era, m->term, m->cut, m->epoch, m->complete ? "yes" : "no", m->step, m->mode);
     fputs("parent: ", out);
@@ -54,7 +54,9 @@ static void print_manifest(FILE *out, const struct ps_manifest *m)
     ps_sealed_text(out, m->blas);
     fputs("\nmetric: ", out);
     ps_sealed_text(out, m->metric);
-    fprintf(out, "\nvalue: %.17g\nbest: %.17g\nbest_epoch: %u\n", m->value, m->best, m->best_epoch);
+    fprintf(out, "\nvalue: %.17g\nbest: %.17g\nbest_epoch: %u\ntraining: ", m->value, m->best, m->best_epoch);
+    ps_tally_print(out, &m->tally);
+    fputc('\n', out);
     const struct ps_optimizer_spec *o = &m->optimizer;
     fprintf(out,
             "optimizer: {kind: %d, lr: %.9g, momentum: %.9g, initial_accumulator: %.9g, beta1: %.9g, beta2: %.9g, "
@@ -191,7 +193,7 @@ static void read_arrays(struct ps_reading *r, const struct ps_yaml *root, struct
 static void read_manifest(struct ps_reading *r, const struct ps_yaml *root, struct ps_manifest *m)
 {
     char complete[8] = "";
-    if (ps_read_whole(r, root, "version", UINT32_MAX) != 2 && !r->status)
+    if (ps_read_whole(r, root, "version", UINT32_MAX) != 3 && !r->status)
         r->status = ps_fail(r->err, PS_EXIT_DATA, "%s is of another format; use the program that wrote it", r->path);
     m->run = ps_read_whole(r, root, "run", UINT64_MAX);
     m->era = (uint32_t)ps_read_whole(r, root, "era", UINT32_MAX);
@@ -214,6 +216,7 @@ static void read_manifest(struct ps_reading *r, const struct ps_yaml *root, stru
     m->value = ps_read_real(r, root, "value");
     m->best = ps_read_real(r, root, "best");
     m->best_epoch = (uint32_t)ps_read_whole(r, root, "best_epoch", UINT32_MAX);
+    ps_tally_read(r, ps_read_child(r, root, "training", PS_YAML_MAP), &m->tally);
     read_optimizer(r, ps_read_child(r, root, "optimizer", PS_YAML_MAP), &m->optimizer);
     read_arrays(r, root, m);
     const struct ps_yaml *config = ps_read_child(r, root, "config", PS_YAML_SCALAR);

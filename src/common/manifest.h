@@ -8,6 +8,7 @@
 
 #include "common/base.h"
 #include "common/table.h"
+#include "common/tally.h"
 #include "common/wire.h"
 
 struct ps_manifest_lane {
@@ -33,6 +34,7 @@ struct ps_manifest {
     double value;     /* validation at this cut */
     double best;      /* the best one so far, and the epoch it came from */
     uint32_t best_epoch;
+    struct ps_tally tally; /* of the training that led here, in whole epochs */
     uint32_t lanes;
     struct ps_manifest_lane *lane; /* owned */
     uint32_t tables;

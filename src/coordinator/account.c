@@ -37,7 +37,7 @@ void ps_account_handle(struct ps_coordinator *c, struct ps_member *server, const
 int ps_account_check(struct ps_coordinator *c, struct ps_error *err)
 {
     c->account = (struct ps_accounts){.epochs = 1};
-    struct ps_accounts *a = &c->account, *total = &c->training.account;
+    struct ps_accounts *a = &c->account, *total = &c->training.tally.account;
     for (uint32_t l = 0; l < c->lanes; l++) {
         struct ps_lane_record *lane = &c->lane[l];
         lane->want = ps_account_of(c->options.lane_batches(c->options.lane_batches_of, c->epoch, l));

@@ -277,6 +277,7 @@ int ps_cut_load(struct ps_coordinator *c, const char *from, struct ps_error *err
         c->training.epoch = m.epoch - !m.complete;
         c->training.best = c->cutting.saved_best = m.best;
         c->training.best_epoch = c->cutting.saved_best_epoch = m.best_epoch;
+        c->training.tally = m.tally;
         c->last_value = m.value;
         c->stale = m.best_epoch ? (c->training.epoch - m.best_epoch) / (uint32_t)c->config->early_stop.every : 0;
         free(c->resumed);

@@ -12,6 +12,7 @@
 #include "common/config.h"
 #include "common/metrics.h"
 #include "common/net.h"
+#include "common/tally.h"
 #include "common/wire.h"
 
 struct ps_runlog;
@@ -43,20 +44,12 @@ struct ps_coordinator_options {
     volatile sig_atomic_t *interrupted; /* set by a signal handler: train ends after saving a checkpoint */
 };
 
-/* Micro-batches of whole epochs: expected, applied by every server, repeated and dropped (over all servers), and what must be 0. */
-struct ps_accounts {
-    uint64_t epochs, expected, applied, repeated, lost, twice;
-};
-
 /* What training has come to. */
 struct ps_training {
     uint32_t epoch;      /* last one completed */
     uint32_t best_epoch; /* 0: none validated */
     double best;         /* value of early_stop.metric there */
-    uint64_t samples;    /* trained on by this process life's epochs */
-    double seconds;      /* spent in training epochs (no validation, no checkpoints) */
-    double checkpoint_seconds, validation_seconds;
-    struct ps_accounts account;
+    struct ps_tally tally;
     bool stopped_early, interrupted;
 };
 

@@ -41,6 +41,7 @@ static struct ps_manifest draft(const struct ps_coordinator *c, bool complete)
                             .value = c->last_value,
                             .best = c->training.best,
                             .best_epoch = c->training.best_epoch,
+                            .tally = c->cutting.training.tally,
                             .lanes = c->lanes,
                             .tables = (uint32_t)c->options.tables,
                             .table = (struct ps_table_spec *)(uintptr_t)c->options.table,
@@ -181,9 +182,7 @@ void ps_cut_resume(struct ps_coordinator *c)
     k->pending = 0;
     if (c->options.checkpoints && published(c, cut)) { /* with the cut, or with one after it; without one, what was saved last in this era */
         char *last = ps_format("%s/last", c->options.checkpoints);
-        struct ps_training training = cut ? k->training : c->saved;
         ps_recover_from(c, last);
-        c->saved = training;
         free(last);
         if (cut && k->best) {
             k->saved_best = k->training.best;
@@ -283,6 +282,7 @@ static void finish(struct ps_coordinator *c)
             lane->loss = c->lane[l].loss;
         }
     }
+    m->tally.checkpoint_seconds = c->training.tally.checkpoint_seconds + ps_now() - k->begun;
     if (ps_manifest_write(m, k->folder, &k->failure) || ps_state_check(c, &k->failure) || ps_cut_publish(c, k->name, k->best, &k->failure)) {
         give_up(c);
         return;
@@ -290,7 +290,7 @@ static void finish(struct ps_coordinator *c)
     for (uint32_t i = 0; i < m->files; i++)
         bytes += m->file[i].bytes;
     double seconds = ps_now() - k->begun;
-    c->training.checkpoint_seconds += seconds;
+    c->training.tally.checkpoint_seconds = m->tally.checkpoint_seconds;
     ps_runlog(c->options.log, "{\"event\":\"checkpoint\",\"epoch\":%u,\"name\":\"%s\",\"bytes\":%llu,\"seconds\":%.3f,"
               "\"parent\":\"%s\",\"pause\":%.6f,\"memory\":%llu,\"copies\":%llu,\"waits\":%llu}", m->epoch, k->name, (unsigned long long)bytes,
               seconds, m->parent, k->cost.pause, (unsigned long long)k->cost.memory, (unsigned long long)k->cost.copies,
@@ -304,7 +304,6 @@ static void finish(struct ps_coordinator *c)
         k->saved_best_epoch = m->best_epoch;
     }
     ps_recover_from(c, k->folder);
-    c->saved = k->training;
     become_idle(c);
 }
 

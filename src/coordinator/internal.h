@@ -190,7 +190,6 @@ struct ps_coordinator {
     double strangers_told; /* when */
 
     struct ps_training training; /* also what a resumed run goes on with */
-    struct ps_training saved;    /* what training had come to at `base` */
     char epoch_line[192];        /* what is printed of the epoch once it is validated */
     double last_value;           /* of the last validation */
     uint32_t stale;              /* validations without progress */

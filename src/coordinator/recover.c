@@ -17,7 +17,6 @@ void ps_recover_from(struct ps_coordinator *c, const char *folder)
     char *absolute = folder ? realpath(folder, NULL) : NULL; /* `last` and `best` are links that will point elsewhere */
     free(c->base);
     c->base = absolute ? absolute : folder ? ps_strdup(folder) : NULL;
-    c->saved = c->training;
 }
 
 void ps_server_lost(struct ps_coordinator *c, const struct ps_member *server, uint32_t shard, const char *why)
@@ -89,21 +88,22 @@ static int choose(struct ps_coordinator *c, struct ps_error *err)
 
 static int load(struct ps_coordinator *c, struct ps_error *err)
 {
+    struct ps_training over = c->training;
     int status = c->base && c->loss.servers ? choose(c, err) : 0;
     if (!status && c->base) {
         status = ps_cut_load(c, c->base, err);
     } else if (!status) {
-        c->epoch = c->training.epoch = c->training.best_epoch = c->stale = 0;
-        c->training.best = c->last_value = 0;
+        c->epoch = c->stale = 0;
+        c->training = (struct ps_training){0};
+        c->last_value = 0;
         c->cutting.saved_best = c->cutting.saved_best_epoch = 0;
         free(c->resumed);
         c->resumed = NULL;
     }
     if (status)
         return status;
-    c->training.samples = c->saved.samples;
-    c->training.seconds = c->saved.seconds;
-    c->training.account = c->saved.account;
+    if (c->stage == PS_STAGE_REPORTING)
+        c->training = over; /* whatever state is looked at, this is what the run has come to */
     status = decide(c, err);
     return status ? status : ps_era_begin(c, err);
 }

@@ -55,11 +55,10 @@ static void print_shard(FILE *out, const struct ps_coordinator *c, const struct 
 
 static void print_training(FILE *out, const char *key, const struct ps_training *t)
 {
-    const struct ps_accounts *a = &t->account;
-    fprintf(out, "%s: {epoch: %u, best_epoch: %u, best: %.17g, stopped_early: %d, samples: %" PRIu64 ", seconds: %.17g, "
-            "checkpoint_seconds: %.17g, validation_seconds: %.17g, account: [%" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64
-            ", %" PRIu64 "]}\n", key, t->epoch, t->best_epoch, t->best, t->stopped_early, t->samples, t->seconds,
-            t->checkpoint_seconds, t->validation_seconds, a->epochs, a->expected, a->applied, a->repeated, a->lost, a->twice);
+    fprintf(out, "%s: {epoch: %u, best_epoch: %u, best: %.17g, stopped_early: %d, tally: ", key, t->epoch, t->best_epoch, t->best,
+            t->stopped_early);
+    ps_tally_print(out, &t->tally);
+    fputs("}\n", out);
 }
 
 static void print_record(FILE *out, const struct ps_coordinator *c)
@@ -68,7 +67,7 @@ static void print_record(FILE *out, const struct ps_coordinator *c)
     char time[32], host[256] = "";
     ps_timestamp(time);
     gethostname(host, sizeof host - 1);
-    fprintf(out, "# What the coordinator of this run has decided. The file with the highest number holds all of it.\nversion: 1\n"
+    fprintf(out, "# What the coordinator of this run has decided. The file with the highest number holds all of it.\nversion: 2\n"
             "written: '%s'\nhost: ", time);
     ps_sealed_text(out, host);
     fprintf(out, "\npid: %d\nrun: %" PRIu64 "\nterm: %u\nera: %u\nmap: %u\nepoch: %u\nstage: %s\nservers: %d\nworkers: %d\nbase: ",
@@ -77,7 +76,6 @@ static void print_record(FILE *out, const struct ps_coordinator *c)
     ps_sealed_text(out, c->base ? c->base : "");
     fputc('\n', out);
     print_training(out, "training", t);
-    print_training(out, "saved", &c->saved);
     const struct ps_cutting *k = &c->cutting;
     bool pending = k->phase == PS_CUT_FILES && k->manifest.complete;
     fprintf(out, "cut: {id: %" PRIu64 ", best: %d, since: %" PRIu64 ", chain: %d, saved_best: %.17g, saved_best_epoch: %u, parent: ",
@@ -151,28 +149,19 @@ static void read_shards(struct ps_reading *r, const struct ps_yaml *list, uint32
 
 static void read_training(struct ps_reading *r, const struct ps_yaml *root, const char *key, struct ps_training *t)
 {
-    const struct ps_yaml *map = ps_read_child(r, root, key, PS_YAML_MAP), *account = ps_read_child(r, map, "account", PS_YAML_LIST);
-    struct ps_accounts *a = &t->account;
-    uint64_t *const count[] = {&a->epochs, &a->expected, &a->applied, &a->repeated, &a->lost, &a->twice};
+    const struct ps_yaml *map = ps_read_child(r, root, key, PS_YAML_MAP);
     t->epoch = (uint32_t)ps_read_whole(r, map, "epoch", UINT32_MAX);
     t->best_epoch = (uint32_t)ps_read_whole(r, map, "best_epoch", UINT32_MAX);
     t->best = ps_read_real(r, map, "best");
     t->stopped_early = ps_read_whole(r, map, "stopped_early", 1);
-    t->samples = ps_read_whole(r, map, "samples", UINT64_MAX);
-    t->seconds = ps_read_real(r, map, "seconds");
-    t->checkpoint_seconds = ps_read_real(r, map, "checkpoint_seconds");
-    t->validation_seconds = ps_read_real(r, map, "validation_seconds");
-    if (!r->status && account->count != (int)PS_COUNT(count))
-        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: the account of '%s' makes no sense; %s", r->path, key, ADVICE);
-    for (int i = 0; !r->status && i < account->count; i++)
-        *count[i] = ps_read_number(r, &account->child[i], UINT64_MAX, "account");
+    ps_tally_read(r, ps_read_child(r, map, "tally", PS_YAML_MAP), &t->tally);
 }
 
 static void read_record(struct ps_reading *r, const struct ps_yaml *root, struct ps_coordinator *c)
 {
     char base[PS_STATE_PATH] = "", stage[16] = "";
-    if (ps_read_whole(r, root, "version", UINT32_MAX) != 1 && !r->status)
-        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s is of a newer format; use the program that wrote it", r->path);
+    if (ps_read_whole(r, root, "version", UINT32_MAX) != 2 && !r->status)
+        r->status = ps_fail(r->err, PS_EXIT_DATA, "%s is of another format; use the program that wrote it", r->path);
     c->run = ps_read_whole(r, root, "run", UINT64_MAX);
     c->term = (uint32_t)ps_read_whole(r, root, "term", UINT32_MAX - 1);
     c->era = (uint32_t)ps_read_whole(r, root, "era", UINT32_MAX);
@@ -183,7 +172,6 @@ static void read_record(struct ps_reading *r, const struct ps_yaml *root, struct
         c->stage++;
     ps_read_text(r, root, "base", base, sizeof base);
     read_training(r, root, "training", &c->training);
-    read_training(r, root, "saved", &c->saved);
     const struct ps_yaml *cut = ps_read_child(r, root, "cut", PS_YAML_MAP);
     c->cutting.pending = ps_read_whole(r, cut, "id", UINT64_MAX);
     c->cutting.best = ps_read_whole(r, cut, "best", 1);
@@ -377,7 +365,7 @@ int ps_state_open(struct ps_coordinator *c, struct ps_error *err)
             c->stage = PS_STAGE_BETWEEN;
             c->epoch = c->stale = 0;
             c->cutting = (struct ps_cutting){0};
-            c->training = c->saved = (struct ps_training){0};
+            c->training = (struct ps_training){0};
             c->last_value = 0;
             c->end = (struct ps_error){0};
             free(c->base);

@@ -167,8 +167,8 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
         loss += c->lane[l].loss;
     }
     loss /= (double)PS_MAX(measured, 1);
-    c->training.samples += samples;
-    c->training.seconds += seconds;
+    c->training.tally.samples += samples;
+    c->training.tally.seconds += seconds;
     c->training.epoch = c->epoch;
     char stale[48] = "";
     if (c->config->train.consistency != PS_SYNC)
@@ -199,7 +199,7 @@ static int validate(struct ps_coordinator *c, struct ps_error *err)
     double value = c->config->early_stop.metric == PS_METRIC_HR ? quality->hr : quality->ndcg;
     ps_ranks_fini(&ranks);
     c->last_value = value;
-    c->training.validation_seconds += ps_now() - begin;
+    c->training.tally.validation_seconds += ps_now() - begin;
     bool best = !c->training.best_epoch || value > c->training.best;
     if (best) {
         c->training.best = value;

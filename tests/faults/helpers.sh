@@ -163,6 +163,14 @@ whole() {
     repeated=$(sed -n 's/.*"event":"account".*"repeated":\([0-9]*\).*/\1/p' run/log.jsonl | awk '{n += $1} END {print n}')
     echo "$applied $repeated" > account.txt
 }
+# counted: the report counts the samples of each epoch once.
+counted() {
+    local samples accounts want
+    [[ $(cat run/metrics.json) =~ \"samples\":([0-9]+),.*\"account\":\{\"epochs\":([0-9]+), ]] || fail 'metrics.json has no samples'
+    samples=${BASH_REMATCH[1]} accounts=${BASH_REMATCH[2]}
+    want=$(sed -n 's/.*"event":"epoch","epoch":\([0-9]*\),.*"samples":\([0-9]*\),.*/\1 \2/p' run/log.jsonl | sort -u | awk '{n += $2} END {print n}')
+    [ "$samples/$accounts" = "$want/$epochs" ] || fail "metrics.json counts $samples samples and $accounts epochs instead of $want and $epochs"
+}
 # same: in sync mode the last checkpoint is that of a run that nothing has disturbed, with another number of processes.
 same() {
     [ "$mode" = sync ] || return 0
@@ -182,5 +190,6 @@ same() {
 survived() {
     ends 0
     whole
+    counted
     same
 }

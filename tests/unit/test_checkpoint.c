@@ -392,6 +392,7 @@ static void a_manifest_comes_back(void **state)
                              .value = 1.0 / 3,
                              .best = 0.1,
                              .best_epoch = 2,
+                             .tally = {5, 1.0 / 3, 0.1, 2, {1, 2, 3, 4, 5, UINT64_MAX}},
                              .lanes = 2,
                              .lane = lane,
                              .tables = FIXTURE_TABLES,
@@ -408,6 +409,7 @@ static void a_manifest_comes_back(void **state)
     assert_string_equal(out.blas, in.blas);
     assert_string_equal(out.metric, in.metric);
     assert_true(out.value == in.value && out.best == in.best && out.best_epoch == 2 && out.lanes == 2);
+    assert_memory_equal(&out.tally, &in.tally, sizeof in.tally);
     assert_true(out.lane[0].position == 7 && out.lane[0].ended && out.lane[1].position == UINT64_MAX &&
                 !out.lane[1].ended && !out.lane[1].finished);
     assert_true(out.complete && out.lane[0].finished && out.lane[0].samples == 5 && out.lane[0].loss == 1.0 / 7);

@@ -69,9 +69,8 @@ static void fill(struct ps_coordinator *c)
     c->epoch = 4;
     c->stage = PS_STAGE_VALIDATED;
     c->base = ps_strdup("/somewhere/it's/epoch-0003");
-    c->training = (struct ps_training){.epoch = 4, .best_epoch = 2, .best = 0.1, .samples = 123456789012345, .seconds = 1.0 / 3,
-                                       .stopped_early = true, .account = {1, 2, 3, 4, 5, UINT64_MAX}};
-    c->saved = (struct ps_training){.epoch = 3, .account = {.epochs = 7}};
+    c->training = (struct ps_training){.epoch = 4, .best_epoch = 2, .best = 0.1, .stopped_early = true,
+                                       .tally = {.samples = 123456789012345, .seconds = 1.0 / 3, .account = {1, 2, 3, 4, 5, UINT64_MAX}}};
     c->last_value = -0.25;
     c->stale = 2;
     ps_slot_map_init(&c->map, 2);
@@ -102,7 +101,6 @@ static void test_takeover_knows_everything(void **state)
     assert_int_equal(b->stage, PS_STAGE_VALIDATED);
     assert_string_equal(b->base, a->base);
     assert_memory_equal(&b->training, &a->training, sizeof a->training);
-    assert_memory_equal(&b->saved, &a->saved, sizeof a->saved);
     assert_true(b->last_value == -0.25 && b->stale == 2);
     assert_int_equal(b->options.servers, 2);
     assert_int_equal(b->options.workers, 3);
@@ -130,7 +128,7 @@ static void test_new_start_forgets(void **state)
     assert_int_equal(b->era, 7); /* the next one is higher than any that a server may hold */
     assert_int_equal(b->stage, PS_STAGE_BETWEEN);
     assert_int_equal(b->epoch, 0);
-    assert_int_equal(b->training.samples, 0);
+    assert_int_equal(b->training.tally.samples, 0);
     assert_int_equal(b->members, 0);
     assert_int_equal(b->map.shards, 0);
     assert_null(b->base);
