@@ -27,7 +27,7 @@ static const char doc[] =
     "Show what a running job is doing.\v"
     "One line for each process: role, host, process, state, lanes (worker) or slots (server), thousands of samples (worker) or rows "
     "(server) a second, requests in its queue, micro-batches behind the first lane, seconds since its last beat. Below them those "
-    "that hold up the others, and what workers have been waiting for. Whoever can read RUN/keys/token may ask. Exit code 4: no "
+    "that hold up the others, what workers have been waiting for, and how often strangers were refused. Whoever can read RUN/keys/token may ask. Exit code 4: no "
     "coordinator is at work in RUN, or it does not answer.";
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -78,6 +78,9 @@ static void print_notes(const struct ps_yaml *m)
         else
             printf("%s s left for its lanes\n", text_of(m, "remaining"));
     }
+    if (number_of(m, "refused") > 0)
+        printf("refused: %s, process %s on %s: %s connections or messages of strangers\n", text_of(m, "role"), text_of(m, "pid"), text_of(m, "host"),
+               text_of(m, "refused"));
     if (*text_of(m, "waits"))
         printf("waiting: %s, process %s on %s: for %s\n", text_of(m, "role"), text_of(m, "pid"), text_of(m, "host"), text_of(m, "waits"));
 }
@@ -97,6 +100,8 @@ static int print_status(const char *run, const char *json, struct ps_error *err)
         print_member(&members->child[i]);
     for (int i = 0; members && i < members->count; i++)
         print_notes(&members->child[i]);
+    if (number_of(s, "refused") > 0)
+        printf("refused: %s connections or messages of strangers, by the coordinator and the servers\n", text_of(s, "refused"));
     if (*text_of(s, "waits"))
         printf("waiting: coordinator: for %s\n", text_of(s, "waits"));
     ps_yaml_free(s);

@@ -1,36 +1,29 @@
-/* guard.c - CURVE keys, the ZAP handler and the count of refused handshakes; see guard.h. Beside net.c the only place that
- * knows zmq.h.
+/* guard.c - CURVE keys and the ZAP handler; see guard.h. Beside net.c the only place that knows zmq.h.
  *
- * One thread, which begins with the first socket that binds, owns the door (the ZAP handler, a REP socket) and a monitor of each
- * bound socket. libzmq asks the door for every client that has proved a key; it never comes to that for one without CURVE or with
- * a wrong key of the server, so those are seen by the monitors. A monitor must be read by somebody who is never busy otherwise,
- * because a full one stops libzmq's I/O thread: hence the thread.
+ * One thread, which begins with the first socket that binds, owns the door (the ZAP handler, a REP socket). libzmq asks the door for
+ * every client that has proved a key; it never comes to that for one without CURVE or with a wrong key of the server. All that are
+ * refused are counted by the sockets' monitors (net.c).
  */
 #include "common/guard.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
 #define DOOR "inproc://zeromq.zap.01" /* where libzmq looks for the handler */
 
-enum { KEY_BYTES = 32, ZAP_FRAMES = 7, ZAP_TEXT = 256, DOOR_ITEM = 0, TOLD_ITEM = 1, FIRST_MONITOR = 2 };
+enum { KEY_BYTES = 32, ZAP_FRAMES = 7, ZAP_TEXT = 256 };
 
 struct ps_guard {
     void *context; /* borrowed */
     struct ps_credentials keys;
     uint8_t member[KEY_BYTES]; /* the key that is let in */
-    atomic_uint_fast64_t refused;
     pthread_mutex_t lock; /* of what follows */
     bool running;
     pthread_t thread;
-    void *tell;        /* owned: tells the thread of monitors, by their pointers */
-    uint64_t monitors; /* ever */
-    zmq_pollitem_t *item; /* the thread's */
-    size_t items, item_capacity;
+    void *door; /* owned by the thread */
 };
 
 void ps_credentials_make(struct ps_credentials *keys)
@@ -70,12 +63,6 @@ int ps_guard_new(void *context, const struct ps_credentials *keys, struct ps_gua
 
 /* ---- the thread ---- */
 
-static void add_item(struct ps_guard *g, void *socket)
-{
-    PS_GROW(g->item, g->item_capacity, g->items + 1);
-    g->item[g->items++] = (zmq_pollitem_t){.socket = socket, .events = ZMQ_POLLIN};
-}
-
 static bool more(void *socket)
 {
     int set = 0;
@@ -110,77 +97,33 @@ static void answer(struct ps_guard *g, void *door)
     zmq_send(door, "", 0, 0);
 }
 
-int ps_guard_event(void *monitor)
-{
-    uint8_t event[6] = {0}; /* number and value; the address is in a second frame */
-    char beyond[1];
-    uint16_t number;
-    if (zmq_recv(monitor, event, sizeof event, ZMQ_DONTWAIT) < 0)
-        return errno == EAGAIN || errno == EINTR ? 0 : -1;
-    while (more(monitor) && zmq_recv(monitor, beyond, sizeof beyond, ZMQ_DONTWAIT) >= 0)
-        ;
-    memcpy(&number, event, sizeof number);
-    return number == ZMQ_EVENT_MONITOR_STOPPED ? -1 : number;
-}
-
-static void *watch(void *arg)
+static void *keep_door(void *arg)
 {
     struct ps_guard *g = arg;
+    zmq_pollitem_t item = {.socket = g->door, .events = ZMQ_POLLIN};
     for (;;) {
-        if (zmq_poll(g->item, (int)g->items, -1) < 0) {
-            if (errno == EINTR)
-                continue;
+        if (zmq_poll(&item, 1, -1) >= 0)
+            answer(g, g->door);
+        else if (errno != EINTR)
             break; /* the context ends */
-        }
-        if (g->item[DOOR_ITEM].revents)
-            answer(g, g->item[DOOR_ITEM].socket);
-        for (size_t i = FIRST_MONITOR; i < g->items;) {
-            int event = g->item[i].revents ? ps_guard_event(g->item[i].socket) : 0;
-            if (event > 0)
-                atomic_fetch_add(&g->refused, 1);
-            if (event >= 0) {
-                i++;
-                continue;
-            }
-            zmq_close(g->item[i].socket);
-            g->item[i] = g->item[--g->items];
-        }
-        void *monitor;
-        if (g->item[TOLD_ITEM].revents && zmq_recv(g->item[TOLD_ITEM].socket, &monitor, sizeof monitor, ZMQ_DONTWAIT) > 0)
-            add_item(g, monitor);
     }
-    for (size_t i = 0; i < g->items; i++)
-        zmq_close(g->item[i].socket);
+    zmq_close(g->door);
     return NULL;
 }
 
 /* ---- the other threads ---- */
 
-static void start(struct ps_guard *g)
+static void open_door(struct ps_guard *g)
 {
-    void *door = zmq_socket(g->context, ZMQ_REP), *told = zmq_socket(g->context, ZMQ_PAIR);
-    g->tell = zmq_socket(g->context, ZMQ_PAIR);
-    if (!door || !told || !g->tell || zmq_bind(door, DOOR) || zmq_bind(told, "inproc://guard") ||
-        zmq_connect(g->tell, "inproc://guard"))
-        PS_BUG("the guard's sockets: %s", zmq_strerror(errno));
-    add_item(g, door);
-    add_item(g, told);
-    if (pthread_create(&g->thread, NULL, watch, g))
-        ps_die(PS_EXIT_FAIL, "cannot start a thread; check 'ulimit -u'");
-    g->running = true;
-}
-
-static void set_watch(struct ps_guard *g, void *socket)
-{
-    char endpoint[64];
     pthread_mutex_lock(&g->lock);
-    if (!g->running)
-        start(g);
-    snprintf(endpoint, sizeof endpoint, "inproc://guard-%llu", (unsigned long long)g->monitors++);
-    void *monitor = zmq_socket(g->context, ZMQ_PAIR);
-    if (!monitor || zmq_socket_monitor(socket, endpoint, PS_GUARD_REFUSALS | ZMQ_EVENT_MONITOR_STOPPED) || zmq_connect(monitor, endpoint) ||
-        zmq_send(g->tell, &monitor, sizeof monitor, 0) < 0)
-        PS_BUG("a monitor: %s", zmq_strerror(errno));
+    if (!g->running) {
+        g->door = zmq_socket(g->context, ZMQ_REP);
+        if (!g->door || zmq_bind(g->door, DOOR))
+            PS_BUG("the guard's door: %s", zmq_strerror(errno));
+        if (pthread_create(&g->thread, NULL, keep_door, g))
+            ps_die(PS_EXIT_FAIL, "cannot start a thread; check 'ulimit -u'");
+        g->running = true;
+    }
     pthread_mutex_unlock(&g->lock);
 }
 
@@ -199,21 +142,11 @@ void ps_guard_socket(struct ps_guard *g, void *socket, bool binds)
         set_key(socket, ZMQ_CURVE_SECRETKEY, g->keys.member_secret);
         return;
     }
-    set_watch(g, socket); /* the door is there before the socket is bound: without one libzmq would let in any key */
+    open_door(g); /* it is there before the socket is bound: without one libzmq would let in any key */
     if (zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, "penstock", 8) ||
         zmq_setsockopt(socket, ZMQ_CURVE_SERVER, &on, sizeof on))
         PS_BUG("CURVE on a socket: %s", zmq_strerror(errno));
     set_key(socket, ZMQ_CURVE_SECRETKEY, g->keys.server_secret);
-}
-
-void ps_guard_count(struct ps_guard *g)
-{
-    atomic_fetch_add(&g->refused, 1);
-}
-
-uint64_t ps_guard_refused(const struct ps_guard *g)
-{
-    return atomic_load(&g->refused);
 }
 
 void ps_guard_free(struct ps_guard *g)
@@ -221,12 +154,10 @@ void ps_guard_free(struct ps_guard *g)
     if (!g)
         return;
     if (g->running) {
-        zmq_close(g->tell);
         zmq_ctx_shutdown(g->context); /* wakes the thread */
         pthread_join(g->thread, NULL);
     }
     pthread_mutex_destroy(&g->lock);
-    free(g->item);
     explicit_bzero(&g->keys, sizeof g->keys);
     free(g);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -15,17 +16,21 @@ _Static_assert(sizeof(struct ps_frame) == sizeof(zmq_msg_t), "a frame holds one 
 
 enum { REFUSED_FOR_GOOD = 3, UNHEARD_MS = 1500, KEEPALIVE_S = 1 };
 
+/* The events of a monitor that tell of a failed handshake. */
+#define REFUSALS (ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+
 struct ps_net {
     void *context;
     struct ps_guard *guard; /* owned; NULL without keys */
+    atomic_uint_fast64_t refused; /* handshakes with bound sockets that failed */
 };
 
 struct ps_socket {
     void *zmq;
     bool router;
     void *monitor; /* owned; while it is watched */
-    void *watched; /* of a monitor: the ROUTER it looks at, and who counts the refusals that it sees */
-    struct ps_guard *guard;
+    void *watched; /* of a monitor: the ROUTER it looks at */
+    struct ps_net *net; /* of a monitor: borrowed */
     int closed;    /* connections that ended within the handshake without a reason, which may be an accident */
     struct ps_contact contact;
 };
@@ -119,7 +124,7 @@ int ps_net_secure(struct ps_net *net, const struct ps_credentials *keys, struct 
 
 uint64_t ps_net_strangers(const struct ps_net *net)
 {
-    return net->guard ? ps_guard_refused(net->guard) : 0;
+    return atomic_load(&net->refused);
 }
 
 uint64_t ps_net_incarnation(void)
@@ -267,13 +272,30 @@ static int open_monitor(struct ps_net *net, void *watched, int events, void **mo
 
 int ps_socket_watch(struct ps_net *net, struct ps_socket *s, struct ps_error *err)
 {
-    return open_monitor(net, s->zmq, ZMQ_EVENT_CONNECTED | PS_GUARD_REFUSALS, &s->monitor, err);
+    return open_monitor(net, s->zmq, ZMQ_EVENT_CONNECTED | REFUSALS, &s->monitor, err);
+}
+
+/* One event of a monitor: its number and value, or 0 where there is none now. */
+static int next_event(void *monitor, int32_t *value)
+{
+    char event[6] = {0}, address[1]; /* number (16 bits) and value; the address is in a second frame */
+    uint16_t number;
+    int more = 0;
+    size_t size = sizeof more;
+    if (zmq_recv(monitor, event, sizeof event, ZMQ_DONTWAIT) < 0)
+        return 0;
+    while (!zmq_getsockopt(monitor, ZMQ_RCVMORE, &more, &size) && more && zmq_recv(monitor, address, sizeof address, ZMQ_DONTWAIT) >= 0)
+        ;
+    memcpy(&number, event, sizeof number);
+    memcpy(value, event + sizeof number, sizeof *value);
+    return number;
 }
 
 void ps_socket_contact(struct ps_socket *s, struct ps_contact *contact)
 {
     int event;
-    while ((event = ps_guard_event(s->monitor)) > 0)
+    int32_t ignored;
+    while ((event = next_event(s->monitor, &ignored)) > 0)
         if (event & ZMQ_EVENT_CONNECTED)
             s->contact.reached = true;
         else
@@ -293,31 +315,24 @@ void ps_socket_unwatch(struct ps_socket *s)
 int ps_monitor_open(struct ps_net *net, struct ps_socket *router, struct ps_socket **monitor, struct ps_error *err)
 {
     void *zmq;
-    int status = open_monitor(net, router->zmq, ZMQ_EVENT_DISCONNECTED | (net->guard ? PS_GUARD_REFUSALS : 0), &zmq, err);
+    int status = open_monitor(net, router->zmq, ZMQ_EVENT_DISCONNECTED | REFUSALS, &zmq, err);
     if (status)
         return status;
     *monitor = ps_calloc(1, sizeof **monitor);
-    **monitor = (struct ps_socket){.zmq = zmq, .watched = router->zmq, .guard = net->guard};
+    **monitor = (struct ps_socket){.zmq = zmq, .watched = router->zmq, .net = net};
     return 0;
 }
 
 int ps_monitor_lost(struct ps_socket *monitor)
 {
-    struct ps_message message;
-    uint64_t from;
-    int32_t connection = -1;
-    while (connection < 0 && ps_socket_receive(monitor, &from, &message)) {
-        const char *event = ps_frame_data(&message.frame[0]); /* its number (16 bits) and a value; the address is in a second frame */
-        uint16_t number = 0;
-        if (ps_frame_size(&message.frame[0]) == sizeof number + sizeof connection)
-            memcpy(&number, event, sizeof number);
-        if (number == ZMQ_EVENT_DISCONNECTED)
-            memcpy(&connection, event + sizeof number, sizeof connection);
-        else if (number & PS_GUARD_REFUSALS)
-            ps_guard_count(monitor->guard);
-        ps_message_fini(&message);
-    }
-    return connection;
+    int event;
+    int32_t value;
+    while ((event = next_event(monitor->zmq, &value)) > 0)
+        if (event & REFUSALS)
+            atomic_fetch_add(&monitor->net->refused, 1);
+        else
+            return value;
+    return -1;
 }
 
 int ps_message_connection(const struct ps_message *message)

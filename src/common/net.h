@@ -55,7 +55,8 @@ void ps_credentials_make(struct ps_credentials *keys);
 /* From here on every socket of this process encrypts, and talks to nobody without the run's keys, which are copied (inproc needs
  * and has no such protection). Before the first socket. PS_EXIT_USAGE where a key is none. */
 int ps_net_secure(struct ps_net *net, const struct ps_credentials *keys, struct ps_error *err);
-/* Connections that were refused since, because they did not have the keys; any thread may ask. */
+/* Handshakes with bound sockets that failed, as their monitors have seen them: no key or a wrong one, no ZeroMQ. Each attempt of a peer that
+ * tries again counts; with keys libzmq does not tell of what speaks no ZeroMQ at all. Any thread may ask. */
 uint64_t ps_net_strangers(const struct ps_net *net);
 
 /* Incarnation: random 64 bits, one process life (and one thread's role) each; never 0. */
@@ -85,7 +86,8 @@ int ps_socket_watch(struct ps_net *net, struct ps_socket *socket, struct ps_erro
 void ps_socket_contact(struct ps_socket *socket, struct ps_contact *contact);
 void ps_socket_unwatch(struct ps_socket *socket);
 
-/* Tells which connections of a ROUTER end: to be waited for like a socket, and closed before it. */
+/* Tells which connections of a ROUTER end, and counts those that are refused: to be waited for like a socket, read whenever it is ready,
+ * and closed before it. */
 int ps_monitor_open(struct ps_net *net, struct ps_socket *router, struct ps_socket **monitor, struct ps_error *err);
 /* The number of a connection that has ended since, or -1. It may be given to another one at once. */
 int ps_monitor_lost(struct ps_socket *monitor);

@@ -53,7 +53,7 @@ struct ps_training {
     bool stopped_early, interrupted;
 };
 
-/* Connections that the coordinator and the servers have refused for want of the run's keys (cluster.security: curve). */
+/* Connections and messages of strangers that the coordinator and the servers have refused. */
 uint64_t ps_coordinator_strangers(const struct ps_coordinator *coordinator);
 
 int ps_coordinator_open(const struct ps_coordinator_options *options, struct ps_coordinator **coordinator,

@@ -186,7 +186,9 @@ struct ps_coordinator {
     struct ps_error end;    /* PS_STAGE_ENDED: with what code and why */
     uint64_t state_number;  /* of the last record */
     double state_checked;   /* when ps_state_check was last asked */
-    uint64_t strangers;    /* that the log has been told of */
+    double refused_told;
+    uint64_t refused;      /* messages that are none, questions without the token */
+    uint64_t strangers;    /* that the log has been told of, these among them */
     double strangers_told; /* when */
 
     struct ps_training training; /* also what a resumed run goes on with */
@@ -319,7 +321,9 @@ int ps_account_check(struct ps_coordinator *c, struct ps_error *err);
 void ps_account_handle(struct ps_coordinator *c, struct ps_member *server, const struct ps_control *message);
 
 /* strangers.c */
-/* Tells the log how many connections were refused for want of keys, if that is news and the last word of it is `after` seconds old. */
+/* A message was refused. The log has the reason, at most once a second. */
+void ps_strangers_refuse(struct ps_coordinator *c, const char *why);
+/* Tells the log how much was refused, if that is news and the last word of it is `after` seconds old. */
 void ps_strangers_tell(struct ps_coordinator *c, double after);
 
 /* balance.c */

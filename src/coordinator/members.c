@@ -198,8 +198,7 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
     struct ps_control control;
     struct ps_error err;
     if (ps_control_unpack(message, &control, &err)) {
-        char why[PS_JSON_TEXT];
-        ps_runlog(c->options.log, "{\"event\":\"refused\",\"why\":\"%s\"}", ps_json_text(err.text, why));
+        ps_strangers_refuse(c, err.text);
         return;
     }
     struct ps_member *m = ps_member_find(c, control.from);

@@ -32,6 +32,7 @@ void ps_operator_handle(struct ps_coordinator *c, uint64_t routing_id, const str
     struct ps_control answer = {.kind = PS_ANSWER, .request = ask->request, .text = sentence};
     if (!knows(c->options.token, ask->text)) {
         answer.code = PS_EXIT_USAGE;
+        ps_strangers_refuse(c, "a question without the token of this run");
         snprintf(sentence, sizeof sentence, "the coordinator refuses: this is not the token of its run (RUN/keys/token)");
     } else if (ask->code == PS_ASK_STATUS) {
         answer.text = ps_status_text(c);

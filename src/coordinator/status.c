@@ -102,8 +102,8 @@ static void write_member(struct ps_coordinator *c, const struct ps_member *m, do
     else
         fprintf(to, "\"lanes\":%u,\"samples_per_second\":%.0f,\"lag\":%llu,\"remaining\":%.1f,", m->load, m->alive ? m->rate : 0,
                 (unsigned long long)lag(c, m), remaining);
-    fprintf(to, "\"queue\":%u,\"last_seen\":%.2f,\"patience\":%.2f,\"straggler\":%s,\"waits\":\"%s\"}", m->progress.queue, silent, ps_detect_patience(c, m),
-            straggler ? "true" : "false", ps_json_text(m->progress.wait, wait));
+    fprintf(to, "\"queue\":%u,\"last_seen\":%.2f,\"patience\":%.2f,\"straggler\":%s,\"refused\":%llu,\"waits\":\"%s\"}", m->progress.queue, silent, ps_detect_patience(c, m),
+            straggler ? "true" : "false", (unsigned long long)m->progress.strangers, ps_json_text(m->progress.wait, wait));
 }
 
 char *ps_status_text(struct ps_coordinator *c)
@@ -119,9 +119,9 @@ char *ps_status_text(struct ps_coordinator *c)
         if (c->member[i]->alive && c->member[i]->role == PS_ROLE_WORKER)
             rate += c->member[i]->rate;
     fprintf(to, "{\"phase\":\"%s\",\"epoch\":%u,\"epochs\":%d,\"done\":%.4f,\"samples_per_second\":%.0f,\"lanes\":%u,\"lanes_finished\":%u,"
-            "\"servers\":%d,\"workers\":%d,\"term\":%u,\"era\":%u,\"waits\":\"%s\",\n \"members\":[", phase(c), c->epoch, c->config->train.epochs,
+            "\"servers\":%d,\"workers\":%d,\"term\":%u,\"era\":%u,\"refused\":%llu,\"waits\":\"%s\",\n \"members\":[", phase(c), c->epoch, c->config->train.epochs,
             PS_MIN(done / (double)PS_MAX(c->options.epoch_samples, 1), 1), rate, c->lanes, ps_lanes_finished(c),
-            ps_members_count(c, PS_ROLE_SERVER), ps_workers_count(c), c->term, c->era, c->waits);
+            ps_members_count(c, PS_ROLE_SERVER), ps_workers_count(c), c->term, c->era, (unsigned long long)ps_coordinator_strangers(c), c->waits);
     double median = median_remaining(c);
     const char *between = "";
     for (int i = 0; i < c->members; i++) {

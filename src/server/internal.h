@@ -10,7 +10,7 @@
 struct ps_server {
     struct ps_net *net; /* borrowed */
     struct ps_membership *member;
-    struct ps_socket *data; /* owned */
+    struct ps_socket *data, *monitor; /* owned */
     struct ps_shard shard;
     struct ps_move *move; /* owned */
     struct ps_mate *mate; /* owned: the way to the backup of the shard */

@@ -59,7 +59,7 @@ static void report(struct ps_server *s)
     const struct ps_shard_counters *c = &s->shard.counters;
     struct ps_progress progress = {.rows = c->pulled + c->pushed,
                                    .bytes = s->bytes,
-                                   .strangers = ps_net_strangers(s->net),
+                                   .strangers = ps_net_strangers(s->net) + c->refused[PS_REFUSE_BAD],
                                    .steps = s->shard.steps,
                                    .queue = s->shard.parked};
     for (int i = 0; i <= PS_REFUSE_WHO; i++)
@@ -69,7 +69,7 @@ static void report(struct ps_server *s)
 
 static int serve(struct ps_server *s, const struct ps_server_options *o, struct ps_error *err)
 {
-    struct ps_socket *socket[3 + PS_MAX_SHARDS] = {s->data, ps_membership_socket(s->member)};
+    struct ps_socket *socket[4 + PS_MAX_SHARDS] = {s->data, s->monitor, ps_membership_socket(s->member)};
     bool ready[PS_COUNT(socket)];
     int status = 0;
     double reported = 0, look = 0;
@@ -77,10 +77,12 @@ static int serve(struct ps_server *s, const struct ps_server_options *o, struct 
         double next = ps_server_go_on(s), now = ps_now(), until = now + LOOK_AROUND;
         until = next > 0 ? PS_MIN(next, until) : until;
         until = s->shard.snapshot ? PS_MIN(now + SNAPSHOT_LOOK, until) : until; /* its end comes without a message */
-        int sockets = 2 + ps_move_sockets(s->move, socket + 2);
+        int sockets = 3 + ps_move_sockets(s->move, socket + 3);
         if (ps_mate_socket(s->mate))
             socket[sockets++] = ps_mate_socket(s->mate);
         ps_net_wait(socket, sockets, until - now, ready);
+        while (ready[1] && ps_monitor_lost(s->monitor) >= 0)
+            ; /* who is gone does not matter here; who was refused is counted */
         if (ready[0])
             status = take_requests(s, err);
         struct ps_control message;
@@ -156,6 +158,8 @@ static int run_seat(const struct ps_server_options *o, const char *bind, uint64_
     char bound[256];
     uint64_t incarnation = ps_net_incarnation();
     int status = ps_net_bind(o->net, bind, incarnation, bound, &s->data, err);
+    if (!status)
+        status = ps_monitor_open(o->net, s->data, &s->monitor, err);
     struct ps_membership_options membership = {
         .net = o->net,
         .coordinator = o->coordinator,
@@ -188,6 +192,7 @@ static int run_seat(const struct ps_server_options *o, const char *bind, uint64_
         }
     }
     ps_membership_leave(s->member, status ? -status : 0, status ? err->text : "");
+    ps_socket_close(s->monitor);
     ps_socket_close(s->data);
     ps_server_end_cut(s);
     free(s);

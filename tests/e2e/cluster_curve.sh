@@ -57,12 +57,6 @@ penstock 2 join "$address" --key wrong
 expect err.txt 'may be read or written by others \(mode 0644\)'
 
 # No ZeroMQ at all (which libzmq drops without telling of each), at the port of the coordinator and at that of the server, which no file names.
-port_of() { # process: the port that it listens on
-    local inodes
-    inodes=$(find "/proc/$1/fd" -lname 'socket:*' -printf '%l\n' | tr -dc '0-9\n')
-    awk 'NR == FNR { mine[$1]; next } $4 == "0A" && $10 in mine { split($2, at, ":"); print at[2] }' \
-        <(echo "$inodes") "/proc/$1/net/tcp" | while read -r hex; do echo $((16#$hex)); done
-}
 port=$(port_of $server)
 [ -n "$port" ] || fail 'the server listens nowhere'
 count() { # refused or by_coordinator
@@ -70,9 +64,6 @@ count() { # refused or by_coordinator
 }
 refused() { [ "$(count by_coordinator)" -ge "$1" ]; }
 wait_until 30 'the count of those refused by the coordinator' refused 3
-garbage() { # port; the process there may be quicker in hanging up
-    (exec 3<> "/dev/tcp/127.0.0.1/$1" && printf 'GET / HTTP/1.0\r\n\r\n%01000d' 0 >&3) || true
-}
 garbage "${address##*:}"
 for ((i = 0; i < 3; i++)); do garbage "$port"; done
 knock "$reason" "tcp://127.0.0.1:$port"

@@ -45,4 +45,13 @@ calm() {
     want=$digest
     every=$(samples calm | sort -u)
 }
+port_of() { # process: the port that it listens on
+    local inodes
+    inodes=$(find "/proc/$1/fd" -lname 'socket:*' -printf '%l\n' | tr -dc '0-9\n')
+    awk 'NR == FNR { mine[$1]; next } $4 == "0A" && $10 in mine { split($2, at, ":"); print at[2] }' \
+        <(echo "$inodes") "/proc/$1/net/tcp" | while read -r hex; do echo $((16#$hex)); done
+}
+garbage() { # port: what is no ZeroMQ; the process there may be quicker in hanging up
+    (exec 3<> "/dev/tcp/127.0.0.1/$1" && printf 'GET / HTTP/1.0\r\n\r\n%01000d' 0 >&3) || true
+}
 nothing_lost() { refuse "$1/log.jsonl" '"event":"account".*"(lost|twice)":[1-9]'; } # run

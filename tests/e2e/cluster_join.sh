@@ -44,6 +44,14 @@ coordinator=$(sed -n 's/^pid: //p' tcp/state/coordinator)
 for process in "$coordinator" "$(pids tcp server)"; do
     [ "$(listening "$process")" = 0100007F ] || fail "process $process listens on: $(listening "$process")"
 done
+# What speaks no ZeroMQ there is refused and counted, at both.
+for process in "$coordinator" "$(pids tcp server)"; do
+    for ((i = 0; i < 3; i++)); do garbage "$(port_of "$process")"; done
+done
+refused() { "$PENSTOCK" status tcp > status.txt && grep -qE "^refused: $1" status.txt; }
+wait_until 30 'the refusals of the server' refused "server, process $(pids tcp server) on [^ ]+: 3 connections or messages of strangers"
+wait_until 30 'all refusals' refused '6 connections or messages of strangers, by the coordinator and the servers'
+expect tcp.txt 'somebody who is no member of this run tries to connect'
 sed 's/^host: .*/host: "elsewhere"/' tcp/state/coordinator > remote/state/coordinator
 penstock 4 join remote
 expect err.txt 'listens on tcp://127.0.0.1:[0-9]+, which only its own host elsewhere can reach'

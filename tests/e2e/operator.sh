@@ -63,6 +63,8 @@ expect err.txt 'only who can read run/keys/token may ask this run: No such file'
 cp kept run/keys/token
 penstock 0 status run
 expect out.txt '2 servers, 1 workers'
+expect out.txt '^refused: [1-9][0-9]* connections or messages of strangers, by the coordinator and the servers$'
+expect run/log.jsonl '"event":"refused","why":"a question without the token of this run"'
 
 # --watch ends with the run, and so does everything else.
 "$PENSTOCK" status --watch run > watched.txt 2>&1 &

@@ -3,10 +3,13 @@
 #include "common/file.h"
 #include "common/net.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,9 +26,30 @@ static struct ps_net *net_with(const struct ps_credentials *keys)
     return net;
 }
 
-/* Whether a message from `client` comes to `server` and its answer back; gives up as soon as `strangers` grows. */
-static bool talks(struct ps_socket *client, struct ps_socket *server, const struct ps_net *net, uint64_t strangers)
+/* A bound socket with the monitor that counts. */
+struct server {
+    struct ps_socket *socket, *monitor;
+    char bound[256];
+};
+
+static struct server serve(struct ps_net *net, const char *endpoint)
 {
+    struct server s;
+    assert_int_equal(ps_net_bind(net, endpoint, ps_net_incarnation(), s.bound, &s.socket, &err), 0);
+    assert_int_equal(ps_monitor_open(net, s.socket, &s.monitor, &err), 0);
+    return s;
+}
+
+static void close_server(struct server *s)
+{
+    ps_socket_close(s->monitor);
+    ps_socket_close(s->socket);
+}
+
+/* Whether a message from `client` comes to the server and its answer back; gives up as soon as `strangers` grows. */
+static bool talks(struct ps_socket *client, const struct server *s, const struct ps_net *net, uint64_t strangers)
+{
+    struct ps_socket *server = s->socket;
     struct ps_socket *const both[] = {client, server};
     double end = ps_now() + LONG, sent = 0;
     while (ps_now() < end && ps_net_strangers(net) == strangers) {
@@ -41,6 +65,8 @@ static bool talks(struct ps_socket *client, struct ps_socket *server, const stru
             sent = ps_now();
         }
         ps_net_wait(both, 2, 0.02, ready);
+        while (ps_monitor_lost(s->monitor) >= 0)
+            ;
         if (ps_socket_receive(server, &from, &message) && ps_socket_send(server, from, &message))
             ps_message_fini(&message);
         if (ps_socket_receive(client, &from, &message)) {
@@ -53,12 +79,12 @@ static bool talks(struct ps_socket *client, struct ps_socket *server, const stru
 }
 
 /* The same with a client of another process: a context of its own. */
-static bool enters(const struct ps_credentials *keys, const char *bound, struct ps_socket *server, const struct ps_net *net)
+static bool enters(const struct ps_credentials *keys, const struct server *server, const struct ps_net *net)
 {
     struct ps_net *mine = net_with(keys);
     struct ps_socket *client;
     uint64_t before = ps_net_strangers(net);
-    assert_int_equal(ps_net_connect(mine, bound, ps_net_incarnation(), &client, &err), 0);
+    assert_int_equal(ps_net_connect(mine, server->bound, ps_net_incarnation(), &client, &err), 0);
     bool entered = talks(client, server, net, before);
     ps_socket_close(client);
     ps_net_free(mine);
@@ -76,25 +102,49 @@ static void only_the_runs_keys_enter(void **state)
     memcpy(mixed.member_public, theirs.member_public, PS_CURVE_TEXT);
     memcpy(mixed.member_secret, theirs.member_secret, PS_CURVE_TEXT);
     for (size_t e = 0; e < PS_COUNT(endpoint); e++) {
-        char bound[256], other[256];
-        struct ps_socket *server, *second;
         struct ps_net *net = net_with(&ours);
-        assert_int_equal(ps_net_bind(net, endpoint[e], ps_net_incarnation(), bound, &server, &err), 0);
-        assert_true(enters(&ours, bound, server, net));
-        assert_false(enters(NULL, bound, server, net));
-        assert_false(enters(&theirs, bound, server, net));
-        assert_false(enters(&mixed, bound, server, net));
-        assert_true(enters(&ours, bound, server, net));
+        struct server server = serve(net, endpoint[e]);
+        assert_true(enters(&ours, &server, net));
+        assert_false(enters(NULL, &server, net));
+        assert_false(enters(&theirs, &server, net));
+        assert_false(enters(&mixed, &server, net));
+        assert_true(enters(&ours, &server, net));
         /* A second socket of the process is guarded by the same thread; the first may be closed before it. */
-        assert_int_equal(ps_net_bind(net, "tcp://127.0.0.1:*", ps_net_incarnation(), other, &second, &err), 0);
-        assert_false(enters(&mixed, other, second, net));
-        ps_socket_close(server);
-        assert_false(enters(NULL, other, second, net));
-        assert_true(enters(&ours, other, second, net));
-        ps_socket_close(second);
+        struct server second = serve(net, "tcp://127.0.0.1:*");
+        assert_false(enters(&mixed, &second, net));
+        close_server(&server);
+        assert_false(enters(NULL, &second, net));
+        assert_true(enters(&ours, &second, net));
+        close_server(&second);
         ps_net_free(net);
     }
     unlink("penstock-guard.sock");
+}
+
+/* Without keys everybody who speaks ZeroMQ may connect; what does not is counted. */
+static void what_is_no_zeromq_is_counted(void **state)
+{
+    struct ps_net *net = net_with(NULL);
+    struct server server = serve(net, "tcp://127.0.0.1:*");
+    assert_true(enters(NULL, &server, net));
+    for (uint64_t knocks = 1; knocks <= 3; knocks++) {
+        struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                 .sin_port = htons((uint16_t)atoi(strrchr(server.bound, ':') + 1))};
+        int stranger = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(stranger, (struct sockaddr *)&to, sizeof to), 0);
+        assert_int_equal(send(stranger, "GET / HTTP/1.0\r\n\r\n", 18, 0), 18);
+        close(stranger);
+        for (double end = ps_now() + LONG; ps_net_strangers(net) < knocks && ps_now() < end;) {
+            bool ready;
+            ps_net_wait(&server.monitor, 1, 0.02, &ready);
+            while (ps_monitor_lost(server.monitor) >= 0)
+                ;
+        }
+        assert_int_equal(ps_net_strangers(net), knocks);
+    }
+    assert_true(enters(NULL, &server, net));
+    close_server(&server);
+    ps_net_free(net);
 }
 
 /* A client with keys gives nothing to a server that cannot prove its own, and sees that it is of no use to try. */
@@ -186,7 +236,8 @@ static void the_file_is_its_owners(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_the_runs_keys_enter), cmocka_unit_test(a_false_server_gets_nothing),
+        cmocka_unit_test(only_the_runs_keys_enter), cmocka_unit_test(what_is_no_zeromq_is_counted),
+        cmocka_unit_test(a_false_server_gets_nothing),
         cmocka_unit_test(a_key_must_be_one), cmocka_unit_test(the_file_is_its_owners)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
