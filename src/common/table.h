@@ -19,6 +19,9 @@ enum ps_table_kind {
     PS_TABLE_HISTORY = 4 /* id = dense item id: rows of the items in users' histories, not of a sample's item */
 };
 
+/* What a push does to a row: it is a gradient, which the run's optimiser applies, or it is added as it is. */
+enum ps_update { PS_UPDATE_OPTIMIZER = 0, PS_UPDATE_ADD = 1 };
+
 enum ps_init {
     PS_INIT_ZERO = 0,
     PS_INIT_NORMAL = 1,    /* N(0, scale^2) */
@@ -41,6 +44,7 @@ struct ps_table_spec {
     uint32_t fields;
     struct ps_field field[PS_MAX_FIELDS]; /* a tensor has one field */
     uint32_t tensor_rows, tensor_cols;    /* a tensor's shape; 0 otherwise */
+    enum ps_update update;
 };
 
 enum ps_optimizer_kind {

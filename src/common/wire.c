@@ -118,6 +118,7 @@ static void fill_table(Penstock__Table *out, Penstock__Field *field, Penstock__F
     out->width = spec->width;
     out->tensor_rows = spec->tensor_rows;
     out->tensor_cols = spec->tensor_cols;
+    out->update = spec->update;
     for (uint32_t i = 0; i < spec->fields; i++) {
         field[i].name = (char *)spec->field[i].name;
         field[i].first = spec->field[i].first;
@@ -275,13 +276,14 @@ static struct ps_lane_entry *take_lanes(Penstock__Lane *const *lane, size_t coun
 static bool take_table(const Penstock__Table *from, struct ps_table_spec *to)
 {
     if (!take_name(to->name, sizeof to->name, from->name) || from->n_field > PS_MAX_FIELDS || !from->width ||
-        from->width > (1u << 20) || from->kind < PS_TABLE_USER || from->kind > PS_TABLE_HISTORY)
+        from->width > (1u << 20) || from->kind < PS_TABLE_USER || from->kind > PS_TABLE_HISTORY || from->update > PS_UPDATE_ADD)
         return false;
     to->kind = (enum ps_table_kind)from->kind;
     to->rows = from->rows;
     to->width = from->width;
     to->tensor_rows = from->tensor_rows;
     to->tensor_cols = from->tensor_cols;
+    to->update = (enum ps_update)from->update;
     to->fields = (uint32_t)from->n_field;
     for (uint32_t i = 0; i < to->fields; i++) {
         const Penstock__Field *f = from->field[i];

@@ -20,6 +20,19 @@ static void make_rows(struct ps_shard *s, uint32_t t, const uint64_t *key, uint3
     }
 }
 
+/* Rows of a table and what was pushed for them. */
+static void update(const struct ps_shard *s, uint32_t t, float *const *row, const float *push, uint32_t n)
+{
+    uint32_t width = s->spec[t].width;
+    if (s->spec[t].update == PS_UPDATE_OPTIMIZER) {
+        ps_optimizer_apply(&s->optimizer, s->steps, width, row, push, n);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++, push += width)
+        for (uint32_t j = 0; j < width; j++)
+            row[i][j] += push[j];
+}
+
 static void apply(struct ps_shard *s, uint32_t t, const uint64_t *key, const float *grad, uint32_t n)
 {
     float *row[PS_ROWS_BATCH];
@@ -27,7 +40,7 @@ static void apply(struct ps_shard *s, uint32_t t, const uint64_t *key, const flo
     for (uint32_t i = 0; i < n; i += PS_ROWS_BATCH) {
         uint32_t count = PS_MIN(n - i, (uint32_t)PS_ROWS_BATCH);
         make_rows(s, t, key + i, count, row);
-        ps_optimizer_apply(&s->optimizer, s->steps, width, row, grad + (size_t)i * width, count);
+        update(s, t, row, grad + (size_t)i * width, count);
     }
 }
 
@@ -88,7 +101,7 @@ static void commit_table(struct ps_shard *s, uint32_t t)
             memcpy(grad + (size_t)k * width, place, width * sizeof *grad);
             memcpy(place, row[k], width * sizeof *place);
         }
-        ps_optimizer_apply(&s->optimizer, s->steps, width, row, grad, count);
+        update(s, t, row, grad, count);
     }
 }
 

@@ -394,6 +394,24 @@ static void values_travel_in_their_codecs(void **state)
     }
 }
 
+/* What is pushed to a table of sums is added as it is: at once, or in lane order when the step is committed. */
+static void pushes_are_added_to_sums(void **state)
+{
+    for (uint32_t mode = PS_ASYNC; mode <= PS_SYNC; mode++) {
+        struct rig *r = rig_new(mode, 1, &fixture_adagrad);
+        const uint64_t key = 2;
+        float before[5], after[5];
+        r->shard.spec[0].update = PS_UPDATE_ADD;
+        read_value(r, 0, key, before);
+        assert_int_equal(ask(r, named(PS_PUSH, 0, 0), 0, &key, 1, 0.25f, 0), PS_ACK);
+        assert_int_equal(ask(r, named(PS_PUSH, 1, 0), 0, &key, 1, 3, 0), PS_ACK);
+        read_value(r, 0, key, after);
+        for (int j = 0; j < 5; j++)
+            assert_true(after[j] == (mode == PS_SYNC ? before[j] + (0.25f + 3) : before[j] + 0.25f + 3));
+        rig_free(r);
+    }
+}
+
 /* Dense Adam moves rows without a gradient, replays see the state before, and weight decay needs all rows. */
 static void a_dense_optimiser_moves_every_row(void **state)
 {
@@ -562,6 +580,7 @@ int main(void)
         cmocka_unit_test(a_cut_holds_what_is_beyond_it),
         cmocka_unit_test(a_cut_that_nobody_finishes_is_dropped),
         cmocka_unit_test(values_travel_in_their_codecs),
+        cmocka_unit_test(pushes_are_added_to_sums),
         cmocka_unit_test(a_dense_optimiser_moves_every_row),
         cmocka_unit_test(nothing_is_served_before_it_is_loaded),
         cmocka_unit_test(rows_are_put_into_the_workers_memory_once),

@@ -43,7 +43,8 @@ static void data_header_comes_back(void **state)
 static void control_header_comes_back(void **state)
 {
     struct ps_lane_entry lane[2] = {{1, 2, 3}, {4, UINT64_C(5) << 32, 6}};
-    struct ps_table_spec table = {.name = "item", .kind = PS_TABLE_ITEM, .rows = 1000, .width = 66, .fields = 2};
+    struct ps_table_spec table = {.name = "item", .kind = PS_TABLE_ITEM, .rows = 1000, .width = 66, .fields = 2,
+                                  .update = PS_UPDATE_ADD};
     table.field[0] = (struct ps_field){"embedding", 0, 64, PS_INIT_TRUNCATED, 0.01f};
     table.field[1] = (struct ps_field){"bias", 64, 2, PS_INIT_ZERO, 0};
     struct ps_slot_map map;
@@ -64,6 +65,7 @@ static void control_header_comes_back(void **state)
     for (int i = 0; i < 2; i++)
         assert_true(out.lane[i].lane == lane[i].lane && out.lane[i].lease == lane[i].lease &&
                     out.lane[i].position == lane[i].position);
+    assert_int_equal(out.table[0].update, PS_UPDATE_ADD);
     assert_string_equal(out.table[0].field[1].name, "bias");
     assert_int_equal(out.table[0].field[1].first, 64);
     assert_true(out.optimizer.lr == 0.05f);
