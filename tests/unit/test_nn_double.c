@@ -78,6 +78,7 @@ OPERATION(op_l2_rows) { ONE(nn_l2_rows(tape, lookup_of(tape, in[0], index_p, 1),
 OPERATION(op_bce_logits) { ONE(nn_bce_logits(tape, in[0], label, weight)); }
 OPERATION(op_squared) { ONE(nn_squared(tape, in[0], label, weight)); }
 OPERATION(op_bpr) { ONE(nn_bpr(tape, in[0], behind, weight)); }
+OPERATION(op_weighted_sum) { ONE(nn_weighted_sum(tape, in[0], weight)); }
 OPERATION(op_bce) { ONE(nn_bce(tape, in[0], label, weight)); }
 /* clang-format on */
 
@@ -111,6 +112,24 @@ OPERATION(op_gmf_one_table)
     return 1;
 }
 
+static const double gram[9] = {2, -0.5, 0.3, -0.5, 1, 0.7, 0.3, 0.7, 3}, factors[2] = {0.6, 0.9};
+
+static struct nn_tensor *kernel_of(struct nn_tape *tape, struct nn_tensor **in)
+{
+    const struct nn_tensor *g[] = {in[0], in[1]};
+    return nn_kernel(tape, 2, g, factors, gram, 0.8, 1.5);
+}
+
+static struct nn_tensor *quadratic_of(struct nn_tape *tape, struct nn_tensor **in, const struct nn_tensor *sum)
+{
+    return nn_quadratic(tape, lookup_of(tape, in[2], index_p, 1), SAMPLES, kernel_of(tape, in), weight, sum);
+}
+/* clang-format off */
+OPERATION(op_kernel) { ONE(kernel_of(tape, in)); }
+OPERATION(op_quadratic) { ONE(quadratic_of(tape, in, NULL)); }
+OPERATION(op_inner) { ONE(nn_inner(tape, in[0], gram, -0.7)); }
+/* clang-format on */
+
 static const struct operation operations[] = {
     {"matmul", {{5, 4}, {4, 3}}, op_matmul, -1, 1},
     {"matmul, one column", {{5, 19}, {19, 1}}, op_matmul_column, -1, 1},
@@ -141,6 +160,10 @@ static const struct operation operations[] = {
     {"bce", {{SAMPLES, 1}}, op_bce, 0.05, 0.95},
     {"squared", {{SAMPLES, 1}}, op_squared, -2, 2},
     {"bpr", {{SAMPLES, 1}}, op_bpr, -6, 6},
+    {"weighted_sum", {{SAMPLES, 1}}, op_weighted_sum, -1, 1},
+    {"kernel", {{3, 1}, {3, 1}}, op_kernel, -1, 1},
+    {"quadratic", {{3, 1}, {3, 1}, {4, 5}}, op_quadratic, -1, 1},
+    {"inner", {{3, 3}}, op_inner, -1, 1},
 };
 
 /* The objective: a random projection of all outputs, by a node of the test's own. */
@@ -318,6 +341,26 @@ static void test_bag(void **state)
     nn_tape_free(tape);
 }
 
+/* The sum that a quadratic form leaves is of the rows alone, whatever is made of its value. */
+static void test_quadratic_sums(void **state)
+{
+    struct nn_tape *tape = nn_tape_new();
+    double head[2][3] = {{1, -2, 0.5}, {0.3, 0.1, -1}}, rows[4 * 5], sum[9] = {0}, want[9] = {0};
+    struct ps_random r = ps_random_stream(2, PS_RANDOM_TEST, 2, 0, 0);
+    for (int k = 0; k < 20; k++)
+        rows[k] = ps_random_normal(&r);
+    for (int b = 0; b < SAMPLES; b++)
+        for (int k = 0; k < 9; k++)
+            want[k] += weight[b] * rows[5 * index_p[b] + 1 + (uint32_t)k / 3] * rows[5 * index_p[b] + 1 + (uint32_t)k % 3];
+    struct nn_tensor *in[] = {nn_leaf(tape, 3, 1, head[0], NULL), nn_leaf(tape, 3, 1, head[1], NULL),
+                              nn_leaf(tape, 4, 5, rows, NULL)};
+    struct nn_tensor *y = quadratic_of(tape, in, nn_leaf(tape, 3, 3, gram, sum));
+    nn_backward(tape, nn_scale(tape, y, 7));
+    for (int k = 0; k < 9; k++)
+        assert_true(fabs(sum[k] - want[k]) < 1e-13);
+    nn_tape_free(tape);
+}
+
 /* A NaN gradient must not pass, nor one that is zero everywhere. */
 static double nan_objective(void *ctx, bool backward)
 {
@@ -347,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_fused),
         cmocka_unit_test(test_bag),
         cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_quadratic_sums),
         cmocka_unit_test(test_check_rejects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

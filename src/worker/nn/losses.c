@@ -85,6 +85,15 @@ struct nn_tensor *nn_squared(struct nn_tape *tape, const struct nn_tensor *x, co
     return loss_record(tape, x, term, slope);
 }
 
+struct nn_tensor *nn_weighted_sum(struct nn_tape *tape, const struct nn_tensor *x, const real *weight)
+{
+    PS_ASSERT(x->cols == 1);
+    real *term = nn_tape_alloc(tape, nn_size(x) * sizeof *term);
+    for (int b = 0; b < x->rows; b++)
+        term[b] = weight[b] * x->value[b];
+    return loss_record(tape, x, term, weight);
+}
+
 /* difference: what a pair's negative is above its positive; 0 where there is none. */
 PS_VECTOR static void bpr_pairs(const real *restrict difference, const real *restrict weight, int n, real *restrict term,
                                 real *restrict slope)

@@ -124,10 +124,24 @@ struct nn_tensor *nn_bce_logits(struct nn_tape *tape, const struct nn_tensor *z,
 struct nn_tensor *nn_bce(struct nn_tape *tape, const struct nn_tensor *p, const real *label, const real *weight);
 /* Squared error of x (B x 1): sum_b weight_b (x - y)^2. */
 struct nn_tensor *nn_squared(struct nn_tape *tape, const struct nn_tensor *x, const real *label, const real *weight);
+/* sum_b weight_b x_b, x: B x 1. */
+struct nn_tensor *nn_weighted_sum(struct nn_tape *tape, const struct nn_tensor *x, const real *weight);
 /* BPR on z (B x 1; Rendle et al., UAI 2009): sum over samples b with behind[b] > 0 of -weight_b log sigma(z_i - z_b), where
  * i = b - behind[b] is the sample that b is compared with. With d = sigma(z_b - z_i): z_i' -= weight_b d; z_b' += weight_b d. */
 struct nn_tensor *nn_bpr(struct nn_tape *tape, const struct nn_tensor *z, const uint32_t *behind, const real *weight);
 /* scale/2 times the squared norm of all looked-up rows, a row that is looked up twice counting twice. */
 struct nn_tensor *nn_l2_rows(struct nn_tape *tape, struct nn_lookup from, int samples, int width, real scale);
+
+/* all_pairs.c: squares of all pairs' scores. K = scale sum_r factor_r (g_r g_r^T) * gram, its diagonal times `diagonal`;
+ * g_r: E x 1, gram: E x E symmetric, a constant; K: E x E.  g_r' += factor_r ((K' + K'^T) * scale gram) g_r. */
+struct nn_tensor *nn_kernel(struct nn_tape *tape, int heads, const struct nn_tensor *const *g, const real *factor,
+                            const real *gram, real scale, real diagonal);
+/* sum_b weight_b x_b K x_b^T (1 x 1) over looked-up rows x_b, K: E x E symmetric.
+ *   x_b' += 2 weight_b x_b K;  K' += S = sum_b weight_b x_b^T x_b.  Where `sum` is not NULL (E x E), sum' += S too, whatever the
+ *   output's gradient is: no derivative, but a sum over the batch that somebody keeps. */
+struct nn_tensor *nn_quadratic(struct nn_tape *tape, struct nn_lookup from, int samples, const struct nn_tensor *k,
+                               const real *weight, const struct nn_tensor *sum);
+/* factor times the sum of all elements of k * with; with: a constant of k's shape. */
+struct nn_tensor *nn_inner(struct nn_tape *tape, const struct nn_tensor *k, const real *with, real factor);
 
 #endif
