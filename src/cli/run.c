@@ -72,7 +72,7 @@ static uint64_t held_out(const struct ps_run *run, enum ps_split split)
 static uint64_t lane_batches(void *of, uint32_t epoch, uint32_t lane)
 {
     struct ps_run *run = of;
-    return ps_order_batches(&run->order, epoch, lane, run->config.train.batch / (1 + run->config.train.negatives));
+    return ps_order_batches(&run->order, epoch, lane, run->config.train.batch / (1 + run->model.recipe.negatives));
 }
 
 int ps_run_plan(struct ps_run *run, struct ps_error *err)
@@ -129,7 +129,7 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
         .behaviours = run->dataset.behaviours,
         .held_out = {[PS_SPLIT_VALID] = held_out(run, PS_SPLIT_VALID), [PS_SPLIT_TEST] = held_out(run, PS_SPLIT_TEST)},
         .items = run->dataset.items,
-        .epoch_samples = ps_recipe_entries(&run->model.recipe, &run->dataset) * (uint64_t)(1 + config->train.negatives),
+        .epoch_samples = ps_recipe_entries(&run->model.recipe, &run->dataset) * (uint64_t)(1 + run->model.recipe.negatives),
         .lane_batches = lane_batches,
         .lane_batches_of = run,
         .fingerprint = run->dataset.fingerprint,

@@ -22,7 +22,7 @@ enum ps_negatives {
     PS_NEGATIVES_LEVEL,
     PS_NEGATIVES_SUPPORTIVE
 };
-enum ps_objective { PS_LOSS_DEFAULT, PS_LOSS_BCE, PS_LOSS_BPR, PS_LOSS_SQUARED };
+enum ps_objective { PS_LOSS_DEFAULT, PS_LOSS_BCE, PS_LOSS_BPR, PS_LOSS_SQUARED, PS_LOSS_WHOLE };
 enum ps_branch_updates { PS_BRANCHES_OWN, PS_BRANCHES_ALL };
 enum ps_mask { PS_MASK_NONE, PS_MASK_TARGET, PS_MASK_ANY, PS_MASK_AUTO };
 enum ps_candidates { PS_CANDIDATES_ALL, PS_CANDIDATES_SAMPLED };
@@ -55,6 +55,7 @@ struct ps_config {
         char pretrained_gmf[PS_CONFIG_PATH], pretrained_mlp[PS_CONFIG_PATH]; /* folders of runs; relative to the working folder */
         double pretrained_share;
         double confidence; /* WMF's alpha */
+        double unobserved_weight, dropout; /* of the whole-data loss */
         double l2;
         double init_scale;
     } model;

@@ -50,10 +50,14 @@ const struct ps_key ps_keys[] = {
      .doc = "Weight of each behaviour's loss, weakest behaviour first; empty gives all the same."},
     {"model.loss",
      CHOICE(model.loss, {"default", PS_LOSS_DEFAULT}, {"bce", PS_LOSS_BCE}, {"bpr", PS_LOSS_BPR},
-            {"squared", PS_LOSS_SQUARED}),
+            {"squared", PS_LOSS_SQUARED}, {"whole", PS_LOSS_WHOLE}),
      .initial = "default",
-     .doc = "Loss of a sample (bce: cross-entropy, squared) or of a positive beside a negative (bpr); default is the "
-            "model's own."},
+     .doc = "Loss of a sample (bce: cross-entropy, squared), of a positive beside a negative (bpr), or of all pairs without sampling "
+            "(whole, docs/models.md); default is the model's own."},
+    {"model.unobserved_weight", REAL(model.unobserved_weight), FRACTION, .initial = "0.05",
+     .doc = "whole: weight of a pair without an interaction, where one with an interaction has 1."},
+    {"model.dropout", REAL(model.dropout), FRACTION, .initial = "0",
+     .doc = "whole: share of a user's embedding that is dropped in training; in expectation, without random numbers."},
     {"model.confidence", REAL(model.confidence), AT_LEAST_0, .initial = "40",
      .doc = "wmf: an interaction weighs 1 + this, a pair without one 1."},
     {"model.history", INT(model.history, 1, 100000), .initial = "100",

@@ -11,12 +11,13 @@ void ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *datase
                                    .recipe = *recipe,
                                    .seed = config->train.seed,
                                    .capacity = config->train.batch,
-                                   .negatives = config->train.negatives,
-                                   .positives = config->train.batch / (1 + config->train.negatives)};
+                                   .negatives = recipe->negatives,
+                                   .positives = config->train.batch / (1 + recipe->negatives)};
     uint64_t entries = ps_recipe_entries(recipe, dataset);
     for (uint32_t r = recipe->first; r < dataset->behaviours; r++) {
         double share = (double)dataset->train[r].interactions / (double)PS_MAX(entries, 1);
-        batcher->share[r] = recipe->sampling == PS_SAMPLING_UNION ? 1 : PS_MAX(share, 1e-12);
+        bool all = recipe->sampling == PS_SAMPLING_UNION || recipe->loss == PS_LOSS_WHOLE;
+        batcher->share[r] = all ? 1 : PS_MAX(share, 1e-12);
     }
     ps_sampler_init(&batcher->sampler, recipe->negatives_from, dataset, recipe->first, config);
     batcher->unique = ps_unique_new((size_t)batcher->capacity);

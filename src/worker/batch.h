@@ -32,7 +32,7 @@ struct ps_batcher {
     int capacity;  /* samples */
     int positives; /* of a full micro-batch */
     int negatives; /* for each positive */
-    double share[PS_MAX_BEHAVIOURS]; /* of the entries of an epoch, by behaviour; 1 under union sampling */
+    double share[PS_MAX_BEHAVIOURS]; /* of the entries of an epoch, by behaviour; 1 where a behaviour's term is a sum over all samples */
     struct ps_sampler sampler;
     struct ps_unique *unique, *unique_history; /* owned scratch; the latter NULL where there are no histories */
 };
@@ -49,7 +49,8 @@ void ps_batch_fini(struct ps_batch *batch);
  * of the loss is lambda_r times the mean over r's samples; under `union` a pair trains all heads with its vector of
  * labels. Every positive is followed by its negatives, as the sampler draws them. A model with a single head has all
  * samples there, with those same weights. Where the recipe compares pairs, the mean is over pairs: a negative has the weight of
- * its pair, which is 0 under a head whose behaviour the positive lacks, and a positive has none. */
+ * its pair, which is 0 under a head whose behaviour the positive lacks, and a positive has none. Under a loss over all pairs
+ * there are positives alone, and behaviour r's terms are lambda_r over all samples of the batch. */
 void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
                     const struct ps_entry *entry, int count, uint32_t epoch, uint32_t lane, uint64_t position);
 

@@ -1,7 +1,7 @@
 /* recipe.c - see recipe.h. */
 #include "worker/recipe.h"
 
-static int check(const char *name, const struct ps_recipe *recipe, const struct ps_config *config,
+static int check(const char *name, const struct ps_recipe *recipe, bool whole, const struct ps_config *config,
                  const struct ps_dataset *dataset, struct ps_error *err)
 {
     int given = config->model.loss_weights_count;
@@ -14,6 +14,12 @@ static int check(const char *name, const struct ps_recipe *recipe, const struct 
     if (ps_recipe_pairs(recipe) && !config->train.negatives)
         return ps_fail(err, PS_EXIT_USAGE, "train.negatives is 0, but model %s compares each positive with negatives; set "
                        "train.negatives to 1 or more, or model.loss to bce", name);
+    if (recipe->loss == PS_LOSS_WHOLE && !whole)
+        return ps_fail(err, PS_EXIT_USAGE, "model.loss is whole, which needs scores that are linear in the product of a user's "
+                       "and an item's embedding, but those of %s are not; use gmf, nmtr_gmf or wmf, or another loss", name);
+    if (recipe->loss == PS_LOSS_WHOLE && recipe->sampling == PS_SAMPLING_UNION)
+        return ps_fail(err, PS_EXIT_USAGE, "model.loss is whole, which takes each interaction by itself; set train.sampling to "
+                       "per_behaviour");
     return 0;
 }
 
@@ -29,9 +35,10 @@ int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_r
         .negatives_from = config->train.negatives_from ? config->train.negatives_from : own_negatives,
         .loss = config->model.loss ? config->model.loss : own_loss,
         .history = defaults->history ? config->model.history : 0};
-    int status = check(name, recipe, config, dataset, err);
+    int status = check(name, recipe, defaults->whole, config, dataset, err);
     if (status)
         return status;
+    recipe->negatives = recipe->loss == PS_LOSS_WHOLE ? 0 : config->train.negatives;
     bool given = config->model.loss_weights_count > 0 && defaults->heads != PS_HEADS_TARGET;
     double sum = 0;
     for (uint32_t r = recipe->first; r < dataset->behaviours; r++)

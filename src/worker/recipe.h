@@ -20,6 +20,7 @@ struct ps_recipe_defaults {
     enum ps_negatives negatives_from; /* PS_NEGATIVES_DEFAULT: uniform */
     enum ps_objective loss;                /* PS_LOSS_DEFAULT: binary cross-entropy */
     bool history;                     /* it looks up the items of a user's history */
+    bool whole;                            /* the model can be trained by PS_LOSS_WHOLE (models/whole.h) */
 };
 
 struct ps_recipe {
@@ -28,6 +29,7 @@ struct ps_recipe {
     enum ps_sampling sampling;
     enum ps_negatives negatives_from;
     enum ps_objective loss;
+    int negatives; /* for each positive */
     int history; /* items of a user's history under each behaviour, at most; 0: none are looked up */
     double loss_weight[PS_MAX_BEHAVIOURS]; /* lambda of each behaviour from `first` on, summing to 1 */
 };

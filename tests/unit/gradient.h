@@ -43,7 +43,7 @@ static double gradient_numeric(double *x, double step, gradient_objective *objec
 }
 
 /* `spoil`: the negative control, which scales one element of the analytic gradient by 1.01. */
-static enum gradient_result gradient_check(struct gradient_input *input, int inputs, gradient_objective *objective,
+static inline enum gradient_result gradient_check(struct gradient_input *input, int inputs, gradient_objective *objective,
                                            void *ctx, bool spoil)
 {
     struct ps_random r = ps_random_stream(7, PS_RANDOM_TEST, 0, 0, 0);

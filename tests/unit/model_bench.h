@@ -55,6 +55,17 @@ static inline size_t model_bench_size(const struct model_bench *b, int t)
     return (size_t)b->model.table[t].rows * b->model.table[t].width;
 }
 
+/* What pushes are added to is a sum of squares: a symmetric matrix, its diagonal above 0. */
+static inline void model_bench_symmetric(struct model_bench *b, int t)
+{
+    size_t n = b->model.table[t].tensor_rows;
+    for (size_t i = 0; i < n; i++) {
+        b->value[t][i * n + i] = (real)1.5 + (b->value[t][i * n + i] > 0 ? 1 : 0);
+        for (size_t j = 0; j < i; j++)
+            b->value[t][i * n + j] = b->value[t][j * n + i];
+    }
+}
+
 /* Values ~ N(0, 0.5^2), gradients 0. */
 static inline void model_bench_draw(struct model_bench *b, uint64_t seed)
 {
@@ -63,6 +74,8 @@ static inline void model_bench_draw(struct model_bench *b, uint64_t seed)
         for (size_t k = 0; k < model_bench_size(b, t); k++)
             b->value[t][k] = (real)(0.5 * ps_random_normal(&r));
         memset(b->grad[t], 0, model_bench_size(b, t) * sizeof(real));
+        if (b->model.table[t].update == PS_UPDATE_ADD)
+            model_bench_symmetric(b, t);
     }
 }
 

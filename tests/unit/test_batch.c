@@ -498,6 +498,30 @@ static void histories_are_pooled(void **state)
     end(&s);
 }
 
+/* A loss over all pairs: interactions without negatives, each behaviour's a sum with lambda over all samples of the batch. */
+static void whole_data_draws_nothing(void **state)
+{
+    struct setting s;
+    struct ps_config config = weighted(PS_SAMPLING_PER_BEHAVIOUR);
+    const struct ps_recipe_defaults whole = {.heads = PS_HEADS_EACH, .loss = PS_LOSS_WHOLE, .whole = true};
+    begin(&s, config);
+    ps_batcher_fini(&s.batcher);
+    assert_int_equal(ps_recipe_init(&s.recipe, "m", &whole, &s.config, &s.p.d, &err), 0);
+    assert_int_equal(s.recipe.negatives, 0);
+    ps_batcher_init(&s.batcher, &s.p.d, &s.config, &s.recipe);
+    assert_int_equal(s.batcher.positives, s.batcher.capacity);
+    build(&s, 1, 0, 0);
+    assert_true(s.batch.need[2] > 0 && s.batch.need[1] > s.batch.need[2] && s.batch.need[0] > s.batch.need[1]);
+    assert_int_equal(s.batch.need[0], s.batch.n);
+    for (int r = 0; r < 3; r++)
+        for (int n = 0; n < s.batch.need[r]; n++) {
+            bool own = r == 2 || n >= s.batch.need[r + 1];
+            assert_true(fabs((double)s.batch.weight[r][n] - (own ? lambda[r] / s.batch.n : 0)) < 1e-8);
+            assert_true(!own || (s.batch.label[r][n] == 1 && ps_dataset_has(&s.p.d, (uint32_t)r, s.batch.user[n], s.batch.item[n])));
+        }
+    end(&s);
+}
+
 static void impossible_recipes_are_refused(void **state)
 {
     struct setting s;
@@ -536,6 +560,7 @@ int main(void)
         FOLDER_TEST(tiles_keep_pairs_together),
         FOLDER_TEST(histories_are_bags),
         FOLDER_TEST(histories_are_pooled),
+        FOLDER_TEST(whole_data_draws_nothing),
         FOLDER_TEST(impossible_recipes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

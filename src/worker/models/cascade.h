@@ -15,9 +15,13 @@
 int ps_cascade_biases(enum ps_cascade cascade, int behaviours);
 
 /* z[r] (need[r] x 1) from f[r] (need[r] x 1), for r = 0 and all r with need[r] > 0; the others are left alone. `bias`
- * looks up the items' bias columns. */
+ * looks up the items' bias columns; without rows there are none. */
 void ps_cascade_forward(struct nn_tape *tape, enum ps_cascade cascade, int behaviours, const int *need,
                         struct nn_tensor *const *f, struct nn_lookup bias, struct nn_tensor **z);
+
+/* Heads g[r] (columns) for all r, out of the units' h[r]: what z_r multiplies p * q by where f_r = h_r . (p*q). Not for prob. */
+void ps_cascade_heads(struct nn_tape *tape, enum ps_cascade cascade, int behaviours, const struct nn_tensor *const *h,
+                      const struct nn_tensor **g);
 
 /* The target's logit is linear in everything but under prob: z_R = sum_r unit[r] f_r + sum_k bias[k] b_k. */
 void ps_cascade_weights(enum ps_cascade cascade, int behaviours, double *unit, double *bias);

@@ -7,10 +7,23 @@ static struct nn_tensor *head_loss(enum ps_objective objective, struct nn_tape *
     switch (objective) {
     case PS_LOSS_BPR: return nn_bpr(tape, z, tile->behind, tile->weight[r]);
     case PS_LOSS_SQUARED: return nn_squared(tape, z, tile->label[r], tile->weight[r]);
+    case PS_LOSS_WHOLE: /* has positives alone here: models/whole.c */
     case PS_LOSS_DEFAULT:
     case PS_LOSS_BCE: break;
     }
     return nn_bce_logits(tape, z, tile->label[r], tile->weight[r]);
+}
+
+struct nn_tensor *ps_loss_l2(const struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile,
+                             struct nn_tensor *loss, int user_width, int item_width)
+{
+    if (!(model->config->model.l2 > 0))
+        return loss;
+    struct nn_lookup p = {&tile->rows[PS_USER_TABLE], tile->user_row, 0};
+    struct nn_lookup q = {&tile->rows[PS_ITEM_TABLE], tile->item_row, 0};
+    real scale = (real)model->config->model.l2 * tile->sample_weight;
+    loss = nn_add(tape, loss, nn_l2_rows(tape, p, tile->n, user_width, scale));
+    return nn_add(tape, loss, nn_l2_rows(tape, q, tile->n, item_width, scale));
 }
 
 struct nn_tensor *ps_loss(const struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile,
@@ -20,12 +33,5 @@ struct nn_tensor *ps_loss(const struct ps_model *model, struct nn_tape *tape, co
     struct nn_tensor *loss = head_loss(recipe->loss, tape, tile, 0, z[0]);
     for (int r = 1; r < recipe->heads && tile->need[r] > 0; r++)
         loss = nn_add(tape, loss, head_loss(recipe->loss, tape, tile, r, z[r]));
-    if (model->config->model.l2 > 0) {
-        struct nn_lookup p = {&tile->rows[PS_USER_TABLE], tile->user_row, 0};
-        struct nn_lookup q = {&tile->rows[PS_ITEM_TABLE], tile->item_row, 0};
-        real scale = (real)model->config->model.l2 * tile->sample_weight;
-        loss = nn_add(tape, loss, nn_l2_rows(tape, p, tile->n, user_width, scale));
-        loss = nn_add(tape, loss, nn_l2_rows(tape, q, tile->n, item_width, scale));
-    }
-    return loss;
+    return ps_loss_l2(model, tape, tile, loss, user_width, item_width);
 }

@@ -11,6 +11,10 @@
 struct nn_tensor *ps_loss(const struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile,
                           struct nn_tensor *const *z, int user_width, int item_width);
 
+/* loss plus that L2 term, where there is one. */
+struct nn_tensor *ps_loss_l2(const struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile,
+                             struct nn_tensor *loss, int user_width, int item_width);
+
 /* The tables of users, items and histories in a model that has them. */
 enum { PS_USER_TABLE = 0, PS_ITEM_TABLE = 1, PS_HISTORY_TABLE = 2 };
 

@@ -9,9 +9,11 @@
 #define PS_NCF_SOURCE "He et al., Neural Collaborative Filtering, WWW 2017"
 #define PS_MC_SOURCE "Loni et al., Bayesian Personalized Ranking with Multi-Channel User Feedback, RecSys 2016"
 
-/* f(u, i), or f(u, i) + b where the loss is of single samples (differences of scores know no bias that all items share).
- * Declares the tables of the units, which `units` describes as ps_units_declare wants it, and "bias" (1 x 1), at 0. */
-int ps_ncf_init(struct ps_model *model, struct ps_units units, struct ps_error *err);
+/* f(u, i), or f(u, i) + b where the loss is of single samples (differences of scores know no bias that all items share, and a
+ * loss over all pairs knows none).
+ * Declares the tables of the units, which `units` describes as ps_units_declare wants it, "bias" (1 x 1), at 0, and for
+ * PS_LOSS_WHOLE, which weighs pairs without an interaction by `unobserved`, those of whole.h. */
+int ps_ncf_init(struct ps_model *model, struct ps_units units, double unobserved, struct ps_error *err);
 void ps_ncf_fini(struct ps_model *model);
 struct nn_tensor *ps_ncf_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile);
 void ps_ncf_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out);

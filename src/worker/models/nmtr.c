@@ -3,6 +3,7 @@
 
 #include "common/vector.h"
 #include "worker/models/cascade.h"
+#include "worker/models/whole.h"
 #include "worker/nn/kernels.h"
 
 #include <stdlib.h>
@@ -10,18 +11,26 @@
 struct nmtr {
     struct ps_units units;
     int embeddings; /* columns of a user row, and of an item row before its biases */
+    int biases;     /* of an item row */
+    struct ps_whole whole;
 };
 
 int ps_nmtr_init(struct ps_model *model, struct ps_units units, struct ps_error *err)
 {
+    enum ps_cascade cascade = model->config->model.cascade;
+    bool whole = model->recipe.loss == PS_LOSS_WHOLE;
+    if (whole && (units.tower[0].parts || cascade == PS_CASCADE_PROB))
+        return ps_fail(err, PS_EXIT_USAGE, "model.loss is whole, which needs scores that are linear in the product of a user's "
+                       "and an item's embedding; set model.unit to paper and model.cascade to logit_avg, logit_sum or none");
     int status = ps_units_declare(&units, model, err);
     if (status < 0)
         return status;
-    struct nmtr *nmtr = ps_malloc(sizeof *nmtr);
+    struct nmtr *nmtr = model->state = ps_malloc(sizeof *nmtr);
     *nmtr = (struct nmtr){.units = units, .embeddings = (int)model->table[PS_ITEM_TABLE].width};
-    ps_model_add_field(model, PS_ITEM_TABLE, "bias", ps_cascade_biases(model->config->model.cascade, units.heads),
-                       PS_INIT_ZERO, 0);
-    model->state = nmtr;
+    if (whole)
+        return ps_whole_declare(&nmtr->whole, model, model->config->model.unobserved_weight, err);
+    nmtr->biases = ps_cascade_biases(cascade, units.heads);
+    ps_model_add_field(model, PS_ITEM_TABLE, "bias", nmtr->biases, PS_INIT_ZERO, 0);
     return 0;
 }
 
@@ -34,11 +43,17 @@ struct nn_tensor *ps_nmtr_forward(struct ps_model *model, struct nn_tape *tape, 
 {
     const struct nmtr *nmtr = model->state;
     int behaviours = nmtr->units.heads;
-    struct nn_lookup bias = {&tile->rows[PS_ITEM_TABLE], tile->item_row, nmtr->embeddings};
+    struct nn_lookup bias = {nmtr->biases ? &tile->rows[PS_ITEM_TABLE] : NULL, tile->item_row, nmtr->embeddings};
     struct nn_tensor *f[PS_MAX_BEHAVIOURS], *z[PS_MAX_BEHAVIOURS];
     ps_units_forward(&nmtr->units, tape, tile, f);
     ps_cascade_forward(tape, model->config->model.cascade, behaviours, tile->need, f, bias, z);
-    return ps_loss(model, tape, tile, z, nmtr->embeddings, nmtr->embeddings);
+    if (model->recipe.loss != PS_LOSS_WHOLE)
+        return ps_loss(model, tape, tile, z, nmtr->embeddings, nmtr->embeddings);
+    const struct nn_tensor *h[PS_MAX_BEHAVIOURS], *g[PS_MAX_BEHAVIOURS];
+    for (int r = 0; r < behaviours; r++)
+        h[r] = ps_units_head(&nmtr->units, tape, tile, r);
+    ps_cascade_heads(tape, model->config->model.cascade, behaviours, h, g);
+    return ps_whole_loss(&nmtr->whole, model, tape, tile, z, g);
 }
 
 /* out[u][i] += bias[i] */
@@ -69,7 +84,7 @@ void ps_nmtr_score(struct ps_model *model, struct nn_tape *tape, const struct ps
         ps_units_score(&nmtr->units, tape, input, unit_weight, out);
         for (int i = 0; i < items; i++) {
             double sum = 0;
-            for (int k = 0; k < ps_cascade_biases(cascade, behaviours); k++)
+            for (int k = 0; k < nmtr->biases; k++)
                 sum += bias_weight[k] * (double)rows[i][nmtr->embeddings + k];
             bias[i] = (real)sum;
         }

@@ -7,11 +7,12 @@
 #include "worker/models/units.h"
 
 /* Declares the tables: those of the units, which `units` describes as ps_units_declare wants it, and the items' biases,
- * which begin at 0. */
+ * which begin at 0; for PS_LOSS_WHOLE no biases, but those of whole.h. Errors: also PS_EXIT_USAGE where that loss is asked for
+ * and a logit is not linear in the product of the embeddings. */
 int ps_nmtr_init(struct ps_model *model, struct ps_units units, struct ps_error *err);
 void ps_nmtr_fini(struct ps_model *model);
 
-/* ps_loss on the logits z_r. */
+/* ps_loss, or ps_whole_loss, on the logits z_r. */
 struct nn_tensor *ps_nmtr_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile);
 /* The target's logit z_R. */
 void ps_nmtr_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out);

@@ -71,6 +71,11 @@ const struct nn_tensor *ps_ones(struct nn_tape *tape, int width)
     return nn_leaf(tape, width, 1, value, NULL);
 }
 
+const struct nn_tensor *ps_units_head(const struct ps_units *units, struct nn_tape *tape, const struct ps_tile *tile, int r)
+{
+    return units->fixed ? ps_ones(tape, units->embedding) : &tile->param[units->head_h[r]];
+}
+
 void ps_units_forward(const struct ps_units *units, struct nn_tape *tape, const struct ps_tile *tile,
                       struct nn_tensor **f)
 {
@@ -82,7 +87,7 @@ void ps_units_forward(const struct ps_units *units, struct nn_tape *tape, const 
     if (units->head) {
         const struct nn_tensor *h[PS_MAX_BEHAVIOURS];
         for (int r = 0; r < active; r++)
-            h[r] = units->fixed ? ps_ones(tape, units->embedding) : &tile->param[units->head_h[r]];
+            h[r] = ps_units_head(units, tape, tile, r);
         nn_gmf(tape, p, q, units->embedding, active, h, tile->need, f);
     }
     if (!units->tower[0].parts)

@@ -37,6 +37,8 @@ int ps_units_declare(struct ps_units *units, struct ps_model *model, struct ps_e
 
 /* A constant head of ones, width x 1: h . (p*q) is then p . q. */
 const struct nn_tensor *ps_ones(struct nn_tape *tape, int width);
+/* h of head r's product; ones where it is fixed. */
+const struct nn_tensor *ps_units_head(const struct ps_units *units, struct nn_tape *tape, const struct ps_tile *tile, int r);
 /* f[r] (need[r] x 1) for r = 0 and all r with need[r] > 0. */
 void ps_units_forward(const struct ps_units *units, struct nn_tape *tape, const struct ps_tile *tile,
                       struct nn_tensor **f);

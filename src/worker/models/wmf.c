@@ -21,6 +21,12 @@ static const real *confidences(const struct ps_model *model, struct nn_tape *tap
     return weight;
 }
 
+/* Of the pairs that model.loss: whole visits without sampling, those without an interaction weigh 1 / (1 + alpha) as much. */
+static int wmf_init(struct ps_model *model, struct ps_error *err)
+{
+    return ps_ncf_init(model, (struct ps_units){.head = true, .fixed = true}, 1 / (1 + model->config->model.confidence), err);
+}
+
 static struct nn_tensor *wmf_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
 {
     if (model->recipe.loss != PS_LOSS_SQUARED) /* model.loss: plain matrix factorisation by another loss */
@@ -34,9 +40,9 @@ const struct ps_model_class ps_model_wmf = {
     .name = "wmf",
     .title = "weighted matrix factorisation, by gradients on sampled zeros",
     .source = "Hu et al., Collaborative Filtering for Implicit Feedback Datasets, ICDM 2008",
-    .options = "embedding confidence l2 init_scale",
-    .recipe = {.heads = PS_HEADS_TARGET, .loss = PS_LOSS_SQUARED},
-    .init = ps_mf_init,
+    .options = "embedding confidence loss dropout l2 init_scale",
+    .recipe = {.heads = PS_HEADS_TARGET, .loss = PS_LOSS_SQUARED, .whole = true},
+    .init = wmf_init,
     .fini = ps_ncf_fini,
     .forward = wmf_forward,
     .score = ps_ncf_score,
