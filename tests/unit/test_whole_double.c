@@ -213,37 +213,45 @@ static void an_empty_sum_pushes_nothing_away(void **state)
 }
 
 /* An epoch leaves the sums of all rows, whatever there was; a part of one its share, and takes off as much. */
+static void check_sum(const char *name, int rows, uint32_t ids, const uint32_t *id, struct epoch *e)
+{
+    model_bench_draw(&e->bench, 6);
+    int gram = table_of(&e->bench, name), mass = table_of(&e->bench, "gram_mass"), all = e->tile.n, part = 3;
+    real before[WIDTH * WIDTH], had = e->bench.value[mass][0];
+    memcpy(before, e->bench.value[gram], sizeof before);
+    of_model(e);
+    set_gram(e, name, rows, id, ids);
+    for (int k = 0; k < WIDTH * WIDTH; k++)
+        assert_true(fabs(before[k] + e->bench.grad[gram][k] - e->bench.value[gram][k]) < 1e-13);
+    assert_true(fabs(had + e->bench.grad[mass][0] - 1) < 1e-13);
+
+    model_bench_draw(&e->bench, 6);
+    e->tile.n = part;
+    for (int r = 0; r < e->bench.model.recipe.heads; r++)
+        e->tile.need[r] = PS_MIN(e->tile.need[r], part);
+    of_model(e);
+    for (int k = 0; k < WIDTH * WIDTH; k++) {
+        double want = -before[k] * part / all;
+        for (int b = 0; b < part; b++) {
+            int times = 0;
+            for (int c = 0; c < all; c++)
+                times += id[c] == id[b];
+            const real *x = e->bench.pointer[rows][id[b]];
+            want += x[k / WIDTH] * x[k % WIDTH] / times;
+        }
+        assert_true(fabs(e->bench.grad[gram][k] - want) < 1e-13);
+    }
+    assert_true(fabs(e->bench.grad[mass][0] - (1 - had) * part / all) < 1e-13);
+}
+
 static void sums_run_over_an_epoch(void **state)
 {
     struct epoch e;
     epoch_init(&e, "nmtr_gmf", PS_CASCADE_NONE, 0.3);
-    model_bench_draw(&e.bench, 6);
-    int gram = table_of(&e.bench, "gram_item"), mass = table_of(&e.bench, "gram_mass"), all = e.tile.n, part = 3;
-    real before[WIDTH * WIDTH], want[WIDTH * WIDTH], had = e.bench.value[mass][0];
-    memcpy(before, e.bench.value[gram], sizeof before);
-    of_model(&e);
-    set_gram(&e, "gram_item", PS_ITEM_TABLE, e.item, TOY_ITEMS);
-    for (int k = 0; k < WIDTH * WIDTH; k++)
-        assert_true(fabs(before[k] + e.bench.grad[gram][k] - e.bench.value[gram][k]) < 1e-13);
-    assert_true(fabs(had + e.bench.grad[mass][0] - 1) < 1e-13);
-
-    model_bench_draw(&e.bench, 6);
-    e.tile.n = part;
-    for (int r = 0; r < e.bench.model.recipe.heads; r++)
-        e.tile.need[r] = PS_MIN(e.tile.need[r], part);
-    of_model(&e);
-    for (int k = 0; k < WIDTH * WIDTH; k++) {
-        want[k] = -before[k] * part / all;
-        for (int b = 0; b < part; b++) {
-            int times = 0;
-            for (int c = 0; c < all; c++)
-                times += e.item[c] == e.item[b];
-            const real *q = e.bench.pointer[PS_ITEM_TABLE][e.item[b]];
-            want[k] += q[k / WIDTH] * q[k % WIDTH] / times;
-        }
-        assert_true(fabs(e.bench.grad[gram][k] - want[k]) < 1e-13);
-    }
-    assert_true(fabs(e.bench.grad[mass][0] - (1 - had) * part / all) < 1e-13);
+    check_sum("gram_user", PS_USER_TABLE, TOY_USERS, e.user, &e);
+    model_bench_fini(&e.bench);
+    epoch_init(&e, "gmf", PS_CASCADE_NONE, 0);
+    check_sum("gram_item", PS_ITEM_TABLE, TOY_ITEMS, e.item, &e);
     model_bench_fini(&e.bench);
 }
 
