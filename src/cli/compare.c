@@ -199,7 +199,7 @@ static int compare_models(const struct arguments *a, const struct side *side[2],
     struct ps_measuring how = ps_result_measuring(result);
     struct ps_ranks ranks[2] = {result->ranks[model[0]], side[1]->result.ranks[model[1]]};
     bool lists = ranks[0].novelty && ranks[1].novelty && !a->topk; /* their K are those that were ranked with */
-    struct ps_column column[PS_MAX_COLUMNS];
+    struct ps_column column[PS_MAX_COLUMNS] = {{PS_MEASURE_HR, 0}};
     struct ps_comparison *c = ps_calloc(1, sizeof *c);
     *c = (struct ps_comparison){.result = result, .group = a->group, .chances = a->chances};
     int group = 0, status = choose_group(a, &how, &group, err);

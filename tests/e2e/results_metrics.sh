@@ -30,6 +30,16 @@ python sampled sampled-1.json nmtr_gmf 30
 penstock 2 evaluate run --lists --topk 10,2000
 expect err.txt 'eval.lists needs eval.k up to 1000'
 
+# Training validates by the same means: the best value is that of its checkpoint, ties counted against it.
+penstock 0 prepare --out valid --behaviours view,cart,buy --valid test.tsv --test none log.tsv
+for mean in targets users; do
+    penstock 0 train run.yaml --run valid-$mean --workers 1 --set data.path=valid --set eval.mean=$mean
+    penstock 0 evaluate valid-$mean --split valid --ties conservative --topk 10 --json valid.json
+    best=$(grep -o '"best":0[.0-9]*' valid-$mean/metrics.json | cut -d : -f 2)
+    expect valid.json "\"models\":{\"nmtr_gmf\":{\"all\":.[^}]*\"ndcg@10\":$best,"
+done
+cmp -s valid-targets/metrics.json valid-users/metrics.json && fail 'eval.mean has no effect on validation'
+
 # Other ids, and another seed of training: the rules are ranked among the same candidates. Another eval.seed draws others.
 rules() { # RUN, file for what the rules came to, evaluate's options
     penstock 0 evaluate "$1" --sampled 30 --bootstrap 0 --json rules.json "${@:3}"
