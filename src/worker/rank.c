@@ -78,21 +78,28 @@ struct output {
     struct ps_lists *lists;
 };
 
-static int rank_group(struct ps_scorer *s, const struct ps_pair *target, size_t n, const struct output *out, struct ps_error *err)
+/* Counts one target's candidates in a block; `score` holds its user's scores of the block's `count` items. */
+static void count_block(const struct ps_dataset *dataset, struct ps_pair target, uint64_t block, int count, float *score, size_t k,
+                        const struct output *out)
+{
+    const struct ps_ranking *how = out->how;
+    struct held held;
+    if (!how->sampled)
+        hold(dataset, how->split, target.user, block, count, score, &held);
+    int struck = ps_scorer_strike_masked(dataset, how->mask, target.user, block, count, score);
+    ps_lists_add(out->lists, k, block, score, count);
+    if (how->sampled)
+        return; /* it has its rank; the block is for lists */
+    struck += settle(&held, how->mean, block, count, score);
+    struck += ps_scorer_strike(score, target.item, block, count);
+    ps_scorer_count(score, count, out->own[k], &out->rank[k].greater, &out->rank[k].equal);
+    out->rank[k].candidates -= (uint32_t)struck;
+}
+
+/* Streams all items past a group whose users are at hand. */
+static int stream(struct ps_scorer *s, const struct ps_pair *target, size_t n, const struct output *out, struct ps_error *err)
 {
     const struct ps_dataset *dataset = s->model->dataset;
-    const struct ps_ranking *how = out->how;
-    size_t padded = (n + PS_BLOCK_USERS - 1) / PS_BLOCK_USERS * PS_BLOCK_USERS;
-    for (size_t k = 0; k < padded; k++)
-        s->users.id[k] = target[PS_MIN(k, n - 1)].user;
-    int status = ps_scorer_fetch(s, &s->users, padded, err);
-    for (size_t k = 0; k < n; k++)
-        out->rank[k] = describe(dataset, target[k]);
-    if (status >= 0)
-        status = how->sampled ? ps_rank_sampled(s, how, target, n, out->rank, err) : score_targets(s, target, n, out->own, err);
-    if (status < 0 || (how->sampled && !how->k_count))
-        return status;
-    struct held held;
     ps_lists_begin(out->lists, n);
     for (uint64_t block = 0; block < dataset->items; block += PS_BLOCK_ITEMS) {
         int count = ps_scorer_fetch_block(s, block, err);
@@ -101,24 +108,32 @@ static int rank_group(struct ps_scorer *s, const struct ps_pair *target, size_t 
         for (size_t first = 0; first < n; first += PS_BLOCK_USERS) {
             ps_scorer_run(s, first, PS_BLOCK_USERS);
             for (size_t k = first; k < PS_MIN(n, first + PS_BLOCK_USERS); k++) {
-                uint32_t user = target[k].user;
                 float *score = s->score + (k - first) * PS_BLOCK_ITEMS;
                 if (ps_scorer_has_nan(score, count))
-                    return ps_scorer_refuse_nan(s, user, err);
-                if (!how->sampled)
-                    hold(dataset, how->split, user, block, count, score, &held);
-                int struck = ps_scorer_strike_masked(dataset, how->mask, user, block, count, score);
-                ps_lists_add(out->lists, k, block, score, count);
-                if (how->sampled)
-                    continue;
-                struck += settle(&held, how->mean, block, count, score);
-                struck += ps_scorer_strike(score, target[k].item, block, count);
-                ps_scorer_count(score, count, out->own[k], &out->rank[k].greater, &out->rank[k].equal);
-                out->rank[k].candidates -= (uint32_t)struck;
+                    return ps_scorer_refuse_nan(s, target[k].user, err);
+                count_block(dataset, target[k], block, count, score, k, out);
             }
         }
     }
     return 0;
+}
+
+static int rank_group(struct ps_scorer *s, const struct ps_pair *target, size_t n, const struct output *out, struct ps_error *err)
+{
+    const struct ps_ranking *how = out->how;
+    size_t padded = (n + PS_BLOCK_USERS - 1) / PS_BLOCK_USERS * PS_BLOCK_USERS;
+    for (size_t k = 0; k < padded; k++)
+        s->users.id[k] = target[PS_MIN(k, n - 1)].user;
+    for (size_t k = 0; k < n; k++)
+        out->rank[k] = describe(s->model->dataset, target[k]);
+    int status = ps_scorer_fetch(s, &s->users, padded, err);
+    if (status >= 0 && how->sampled)
+        status = ps_rank_sampled(s, how, target, n, out->rank, err);
+    else if (status >= 0)
+        status = score_targets(s, target, n, out->own, err);
+    if (status >= 0 && (!how->sampled || how->k_count))
+        status = stream(s, target, n, out, err);
+    return status;
 }
 
 struct ps_ranking ps_ranking_of(const struct ps_config *config, enum ps_split split, bool lists)
