@@ -10,7 +10,7 @@
 #include "common/net.h"
 #include "common/table.h"
 
-enum { PS_WIRE_VERSION = 1, PS_MAX_LANES = 1024, PS_MAX_SHARDS = 256 };
+enum { PS_WIRE_VERSION = 2, PS_MAX_LANES = 1024, PS_MAX_SHARDS = 256 };
 
 /* Message kinds: the names of docs/protocol.md. Data messages are below PS_CONTROL, control messages above it. */
 enum ps_message_kind {

@@ -29,7 +29,9 @@ int ps_model_init(struct ps_model *model, const char *name, const struct ps_conf
     const struct ps_model_class *class_ = ps_model_find(name);
     if (!class_)
         return refuse_name(name, err);
-    *model = (struct ps_model){.class_ = class_, .config = config, .dataset = dataset};
+    /* A rule is trained on nothing: its recipe is one that no configuration contradicts. */
+    *model = (struct ps_model){.class_ = class_, .config = config, .dataset = dataset,
+                               .recipe = {.heads = 1, .negatives_from = PS_NEGATIVES_UNIFORM, .loss = PS_LOSS_BCE}};
     int status = 0;
     if (class_->forward)
         status = ps_recipe_init(&model->recipe, name, &class_->recipe, config, dataset, err);
