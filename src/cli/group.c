@@ -67,29 +67,35 @@ static void add_member(FILE *to, const struct ps_group *g, const struct ps_launc
 void ps_group_prepare(struct ps_group *g, const struct ps_launch *a, bool again)
 {
     size_t size = 0;
+    /* With a coordinator that was killed mpirun ends at once: there is nobody else in its job to be given time. In recovery mode the others
+     * of a job live on, and mpirun's exit code is 0 whatever they end with. */
+    const char *mode = g->role == PS_ROLE_COORDINATOR ? "OMPI_MCA_odls_base_sigkill_timeout=0" : g->role == PS_ROLE_WORKER ?
+                       "OMPI_MCA_orte_enable_recovery=1" : "";
     free(g->command);
     g->command = NULL;
     FILE *to = open_memstream(&g->command, &size);
     if (!to)
         ps_die(PS_EXIT_FAIL, "out of memory for a command line");
-    if (*g->host) { /* the other host's shell begins elsewhere */
+    if (*g->host) { /* the other host's shell begins elsewhere, and makes mpirun's folder (see ps_group_start) */
         char *here = getcwd(NULL, 0);
         fputs("cd", to);
         add_word(to, here ? here : "/");
-        fputs(" && ", to);
+        fputs(" && s=$(mktemp -d \"${TMPDIR:-/tmp}/ompi-XXXXXX\") && trap : TERM && env OMPI_MCA_orte_tmpdir_base=\"$s\"", to);
         free(here);
+    } else {
+        fputs("exec env", to);
     }
-    fprintf(to, "exec env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 "
+    fprintf(to, " OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 "
             "OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader "
             "OMPI_MCA_orte_default_hostfile=none OMPI_MCA_mpi_yield_when_idle=1 "
-            "OPENBLAS_NUM_THREADS=1 %s mpirun -q -np %d",
-            /* mpirun ends at once with a coordinator that was killed: there is nobody else in its job to be given time */
-            g->role == PS_ROLE_COORDINATOR ? "OMPI_MCA_odls_base_sigkill_timeout=0" : "OMPI_MCA_orte_enable_recovery=1", g->count);
+            "OPENBLAS_NUM_THREADS=1 %s mpirun -q -np %d", mode, g->count);
     add_word(to, a->program);
     if (g->role == PS_ROLE_COORDINATOR)
         add_coordinator(to, g, a, again);
     else
         add_member(to, g, a);
+    if (*g->host)
+        fputs("; e=$?; rm -rf \"$s\"; exit $e", to);
     fclose(to);
 }
 
@@ -100,6 +106,7 @@ void ps_group_start(struct ps_group *g, const char *agent)
     snprintf(g->session, sizeof g->session, "%s/ompi-XXXXXX", base && strlen(base) < 60 ? base : "/tmp");
     if (*g->host || !mkdtemp(g->session))
         *g->session = 0;
+    g->begun = ps_now();
     g->pid = fork();
     if (g->pid < 0)
         ps_die(PS_EXIT_FAIL, "cannot start a process: %s", strerror(errno));

@@ -24,6 +24,18 @@ static bool read_host(char *line, struct ps_group *g)
     return !*end && g->role && number >= 1 && number <= (g->role == PS_ROLE_COORDINATOR ? 1 : 256);
 }
 
+bool ps_groups_add(struct ps_group *group, int *groups, struct ps_group asked)
+{
+    int parts = asked.role == PS_ROLE_SERVER ? asked.count : 1;
+    for (int i = 0; i < parts && *groups < PS_MAX_GROUPS; i++) {
+        group[*groups] = asked;
+        group[(*groups)++].count = asked.count / parts;
+        if (i + 1 == parts)
+            return true;
+    }
+    return false;
+}
+
 int ps_hosts_read(const char *path, struct ps_group *group, int *groups, struct ps_error *err)
 {
     FILE *file = fopen(path, "re");
@@ -36,17 +48,15 @@ int ps_hosts_read(const char *path, struct ps_group *group, int *groups, struct 
         line[strcspn(line, "#\n")] = 0;
         if (line[strspn(line, " \t")] == 0)
             continue;
-        if (*groups == PS_MAX_GROUPS) {
-            status = ps_fail(err, PS_EXIT_USAGE, "%s:%d: more than %d lines", path, number, PS_MAX_GROUPS);
-            break;
-        }
-        struct ps_group *g = &group[(*groups)++];
-        if (!read_host(line, g))
+        struct ps_group g;
+        if (!read_host(line, &g))
             status = ps_fail(err, PS_EXIT_USAGE, "%s:%d: a line is 'HOST ROLE COUNT [ADDRESS]' with ROLE one of coordinator (COUNT "
                              "1), server, worker", path, number);
-        coordinators += g->role == PS_ROLE_COORDINATOR;
-        servers += g->role == PS_ROLE_SERVER;
-        workers += g->role == PS_ROLE_WORKER;
+        else if (!ps_groups_add(group, groups, g))
+            status = ps_fail(err, PS_EXIT_USAGE, "%s:%d: more than %d servers and lines", path, number, PS_MAX_GROUPS);
+        coordinators += g.role == PS_ROLE_COORDINATOR;
+        servers += g.role == PS_ROLE_SERVER;
+        workers += g.role == PS_ROLE_WORKER;
     }
     fclose(file);
     if (!status && (coordinators != 1 || !servers || !workers))

@@ -1,13 +1,14 @@
 /* launch.c - penstock launch: starts a job's mpirun groups so that the loss of any of them can be survived.
  *
- * One mpirun for the coordinator, in default mode: its exit code is the job's. One mpirun per host and role for servers and
- * workers, in recovery mode, each entirely local to its host, so that a host can be lost. They find the coordinator through
+ * One mpirun for the coordinator, in default mode: its exit code is the job's. One mpirun for each server, too, and one for the workers
+ * of a host, in recovery mode; each entirely local to its host, so that a host can be lost. They find the coordinator through
  * RUN/state/coordinator (launch facts, section 7). The groups have process groups of their own: Ctrl-C reaches this program only,
  * which asks the coordinator to end after the epoch, and ends the rest when the coordinator has ended. A coordinator that is killed
- * or crashes is started again, and takes the run over while the others go on.
+ * or crashes is started again, and takes the run over while the others go on; a server that is lost has another one started in its place.
  */
 #include <argp.h>
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +23,11 @@
 #include "cli/signals.h"
 #include "common/file.h"
 
-static const double RESTART_AFTER = 1; /* seconds */
 enum { KEY_SET = 1000, KEY_RUN, KEY_SERVERS, KEY_WORKERS, KEY_HOSTS, KEY_AGENT, KEY_RESUME, KEY_FROM, MAX_RESTARTS = 5 };
 
-/* A coordinator that was killed is started again after this many seconds, twice as many each time; one that lived for LONG_LIFE begins
- * anew with both counts. */
-static const double FIRST_BACKOFF = 0.25, NEW_LIFE = 5, LONG_LIFE = 60;
+/* What was killed is started again after so many seconds, twice as many each time, and at most MAX_RESTARTS times in a row; a life longer
+ * than LONG_LIFE begins a new row. A server may have ended because the run has, a moment before its coordinator. */
+static const double COORDINATOR_AFTER = 0.25, SERVER_AFTER = 1, NEW_LIFE = 5, LONG_LIFE = 60;
 
 static const struct argp_option options[] = {
     {"servers", KEY_SERVERS, "S", 0, "Number of servers on this machine (default 1)", 0},
@@ -43,8 +43,8 @@ static const struct argp_option options[] = {
 
 static const char doc[] =
     "Start a training job as separate mpirun groups.\v"
-    "A coordinator that is killed is started again (at most 5 times in a row) and goes on with the servers and workers that are there. "
-    "The exit code is its last life's. More workers may join at any time: mpirun -np K penstock join RUN.\n\n"
+    "A coordinator that is killed is started again (at most 5 times in a row) and goes on with the servers and workers that are there; "
+    "so is a server. The exit code is that of the coordinator's last life. More workers may join at any time: mpirun -np K penstock join RUN.\n\n"
     "--set cluster.security=curve encrypts every socket and lets in nobody without the run's keys, which lie in RUN/keys/curve, "
     "readable by you alone. A connection then carries about a tenth of what it carried (docs/cluster.md).";
 
@@ -111,46 +111,65 @@ static void ask_to_end(const struct ps_group *coordinator, const struct ps_launc
     free(path);
 }
 
-/* Starts a group of servers again whose processes are all gone while the run goes on: its coordinator waits for them. They are gone
- * at the end of the run too, but then it is only a moment to the coordinator's own end. */
+/* When a group that has ended is to be started again; false: it has been too often. */
+static bool due_again(struct ps_group *g, double after)
+{
+    double now = ps_now();
+    g->restarts = now - g->begun > LONG_LIFE ? 1 : g->restarts + 1;
+    g->start_at = now + after * (1 << (g->restarts - 1));
+    return g->restarts <= MAX_RESTARTS;
+}
+
+/* Whether the group's mpirun has ended since it was last asked; *code is how. */
+static bool has_ended(struct ps_group *g, int *code)
+{
+    int status = 0;
+    pid_t ended = g->pid > 0 ? waitpid(g->pid, &status, WNOHANG) : 0;
+    if (!ended || (ended < 0 && errno == EINTR))
+        return false;
+    g->pid = 0;
+    *code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return true;
+}
+
+/* Starts another server where one was lost: the coordinator waits for it, or gives it its share when it comes. One that ended well was
+ * told to leave. */
 static void replace(struct ps_group *g, const char *agent)
 {
+    int code;
+    const char *host = *g->host ? g->host : "this machine";
     if (g->role != PS_ROLE_SERVER)
         return;
-    if (g->pid > 0 && waitpid(g->pid, NULL, WNOHANG) == g->pid) {
-        g->pid = 0;
-        ps_group_end(g, 0);
-        g->ended = ps_now();
+    if (has_ended(g, &code)) {
+        ps_group_end(g, 0); /* what its mpirun has left */
+        if (code && !due_again(g, SERVER_AFTER))
+            ps_warn("a server on %s ended with code %d, for the %dth time in a row; no other one is started there", host, code, g->restarts);
+        if (!code || g->restarts > MAX_RESTARTS)
+            g->start_at = INFINITY;
     }
-    if (g->pid > 0 || ps_now() - g->ended < RESTART_AFTER)
+    if (g->pid > 0 || ps_now() < g->start_at)
         return;
-    ps_warn("the %d servers on %s have ended; starting others", g->count, *g->host ? g->host : "this machine");
+    ps_warn("a server on %s was lost; another one is started there (%d of %d)", host, g->restarts, MAX_RESTARTS);
     ps_group_start(g, agent);
 }
 
 struct supervisor {
     const struct ps_launch *launch;
     struct ps_group *group, *coordinator; /* coordinator: one of the groups */
-    int groups, restarts;
-    double begin, start_at; /* of the coordinator's life; of the next one */
-    bool told;              /* Ctrl-C has been handed on */
+    int groups;
+    bool told; /* Ctrl-C has been handed on */
 };
 
 /* Whether the coordinator has ended, and the job with it; *code is how. One that did not end by itself (a code of 128 or more) is due
  * to be started again. */
 static bool coordinator_ended(struct supervisor *s, int *code)
 {
-    int status = 0;
-    pid_t ended = waitpid(s->coordinator->pid, &status, WNOHANG);
-    if (!ended || (ended < 0 && errno == EINTR))
+    struct ps_group *g = s->coordinator;
+    if (!has_ended(g, code))
         return false;
-    s->coordinator->pid = 0;
-    *code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    s->restarts = ps_now() - s->begin > LONG_LIFE ? 1 : s->restarts + 1;
-    if (*code < 128 || s->told || s->restarts > MAX_RESTARTS)
+    if (*code < 128 || s->told || !due_again(g, COORDINATOR_AFTER))
         return true;
-    s->start_at = ps_now() + FIRST_BACKOFF * (1 << (s->restarts - 1));
-    ps_warn("the coordinator ended with code %d; it is started again (%d of %d)", *code, s->restarts, MAX_RESTARTS);
+    ps_warn("the coordinator ended with code %d; it is started again (%d of %d)", *code, g->restarts, MAX_RESTARTS);
     return false;
 }
 
@@ -158,26 +177,24 @@ static void start_again(struct supervisor *s)
 {
     ps_group_end(s->coordinator, 0); /* what its mpirun has left */
     ps_group_prepare(s->coordinator, s->launch, true);
-    s->begin = ps_now();
     ps_group_start(s->coordinator, s->launch->agent);
 }
 
 /* A coordinator that has just been started again may only have to say that the run has ended. */
 static bool may_replace(const struct supervisor *s)
 {
-    return s->coordinator->pid && (!s->restarts || ps_now() - s->begin > NEW_LIFE);
+    return s->coordinator->pid && (!s->coordinator->restarts || ps_now() - s->coordinator->begun > NEW_LIFE);
 }
 
 /* The members go on with a coordinator that somebody else has started. */
 static void wait_for_others(struct supervisor *s)
 {
-    int left = 1;
+    int left = 1, code;
     fprintf(stderr, "penstock: another coordinator has taken over; the servers and workers started here go on with it\n");
     while (left && !ps_interrupted) {
         left = 0;
         for (int i = 0; i < s->groups; i++) {
-            if (s->group[i].pid > 0 && waitpid(s->group[i].pid, NULL, WNOHANG))
-                s->group[i].pid = 0;
+            has_ended(&s->group[i], &code);
             left += s->group[i].pid > 0;
         }
         ps_net_wait(NULL, 0, 0.05, NULL);
@@ -188,11 +205,10 @@ static void wait_for_others(struct supervisor *s)
 static int watch(struct supervisor *s)
 {
     int code = 0;
-    s->begin = ps_now();
     for (;;) {
         if (s->coordinator->pid ? coordinator_ended(s, &code) : ps_interrupted)
             break;
-        if (!s->coordinator->pid && ps_now() >= s->start_at)
+        if (!s->coordinator->pid && ps_now() >= s->coordinator->start_at)
             start_again(s);
         if (ps_interrupted && !s->told) {
             fprintf(stderr, "penstock: ending after this epoch; once more to end at once\n");
@@ -248,9 +264,9 @@ static int clear(const struct ps_launch *a, struct ps_error *err)
 static int read_groups(struct ps_launch *a, struct ps_group *group, int *groups, struct ps_error *err)
 {
     if (!a->hosts) {
-        group[(*groups)++] = (struct ps_group){.role = PS_ROLE_COORDINATOR, .count = 1};
-        group[(*groups)++] = (struct ps_group){.role = PS_ROLE_SERVER, .count = a->servers};
-        group[(*groups)++] = (struct ps_group){.role = PS_ROLE_WORKER, .count = a->workers};
+        ps_groups_add(group, groups, (struct ps_group){.role = PS_ROLE_COORDINATOR, .count = 1});
+        ps_groups_add(group, groups, (struct ps_group){.role = PS_ROLE_SERVER, .count = a->servers});
+        ps_groups_add(group, groups, (struct ps_group){.role = PS_ROLE_WORKER, .count = a->workers});
         return 0;
     }
     int status = ps_hosts_read(a->hosts, group, groups, err);

@@ -7,7 +7,7 @@
 #include "common/config.h"
 #include "common/wire.h"
 
-enum { PS_MAX_GROUPS = 256, PS_MAX_PASSED = 512 };
+enum { PS_MAX_GROUPS = 1024, PS_MAX_PASSED = 512 };
 
 /* A job, by its command line. */
 struct ps_launch {
@@ -27,9 +27,14 @@ struct ps_group {
     char bind[128];
     char session[128]; /* on this machine: a folder for mpirun's own files, or "" */
     char *command;     /* owned: its shell text */
-    pid_t pid;
-    double ended; /* when */
+    pid_t pid;         /* 0: it has ended */
+    int restarts;      /* in a row */
+    double begun, start_at; /* its life; the next one */
 };
+
+/* Adds what a line of a hosts file, or the command line, asks for: each server is a group, so that the loss of one is seen; the workers of
+ * a host are one. False where there are PS_MAX_GROUPS already. */
+bool ps_groups_add(struct ps_group *group, int *groups, struct ps_group asked);
 
 /* hosts.c */
 /* Reads a hosts file: at most PS_MAX_GROUPS groups, with one coordinator, servers and workers. */

@@ -28,6 +28,7 @@ job=$!
 wait_until 60 'the first checkpoint' happened endless '"event":"checkpoint"'
 kill -INT $job
 ended $job 7 endless.txt
+[ -z "$(find . -maxdepth 1 -name 'ompi-*')" ] || fail "left behind: $(find . -maxdepth 1 -name 'ompi-*')"
 expect endless.txt 'interrupted after epoch [0-9]+; .*--resume endless'
 
 refused() { # line, pattern

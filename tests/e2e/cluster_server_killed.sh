@@ -57,6 +57,15 @@ as_undisturbed only
 expect only/log.jsonl '"event":"rollback",.*"servers":1'
 joined only server 2 || fail 'launch has started no other server'
 
+# One of two: launch starts another one in its place.
+launch replaced 2 1 --set servers.wait=60
+in_epoch replaced 3
+kill -KILL "$(pids replaced server | head -n 1)"
+as_undisturbed replaced
+expect replaced/log.jsonl '"event":"rollback",.*"servers":2'
+expect replaced.txt 'a server on this machine was lost; another one is started there \(1 of 5\)'
+joined replaced server 3 || fail 'launch has started no other server'
+
 # A spare server stands by, and takes over at once. Then both die together, and two more come.
 long=(--set train.epochs=80 --set early_stop.every=40)
 undisturbed calm-long "${long[@]}"

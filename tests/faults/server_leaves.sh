@@ -8,3 +8,4 @@ kill -TERM "$(pids server | head -n 1)"
 event '"event":"move","moved":true,.*"servers":1'
 survived
 refuse run/log.jsonl '"event":"(rollback|lost)"'
+[ "$(pids server | wc -l)" = 2 ] || fail 'a server that left was replaced'
