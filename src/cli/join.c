@@ -21,7 +21,7 @@ static const struct argp_option options[] = {
     {"data", 'd', "DIR", 0, "Where the dataset is on this host, if not where the coordinator has it", 0},
     {"key", 'k', "FILE", 0, "The run's keys, where it has cluster.security: curve and is joined by address: a copy of RUN/keys/curve, "
      "readable by you alone (mode 0600)", 0},
-    {"wait", 'w', "SECONDS", 0, "How long to wait for the coordinator to appear (default 60)", 0},
+    {"wait", 'w', "SECONDS", 0, "How long to wait for the coordinator to appear (default 60, and not at all where the run has ended)", 0},
     {0}};
 
 static const char doc[] =
@@ -72,7 +72,7 @@ static int find(const struct arguments *a, struct ps_meeting *meeting, struct ps
     if (strncmp(a->run, "tcp://", 6)) {
         status = ps_meeting_find(meeting, a->run, a->wait, err);
     } else {
-        *meeting = (struct ps_meeting){.start_timeout = a->wait, .coordinator_timeout = 60, .io_threads = 1};
+        *meeting = (struct ps_meeting){.start_timeout = a->wait > 0 ? a->wait : PS_MEETING_WAIT, .coordinator_timeout = 60, .io_threads = 1};
         snprintf(meeting->endpoint, sizeof meeting->endpoint, "%s", a->run);
     }
     meeting->data = a->data;
@@ -85,7 +85,7 @@ static int find(const struct arguments *a, struct ps_meeting *meeting, struct ps
 
 int cmd_join(int argc, char **argv)
 {
-    struct arguments a = {.role = PS_ROLE_WORKER, .wait = 60};
+    struct arguments a = {.role = PS_ROLE_WORKER, .wait = -1};
     const struct argp argp = {options, parse, "RUN|tcp://HOST:PORT", doc, NULL, NULL, NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     struct ps_error err = {0};

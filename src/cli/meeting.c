@@ -8,6 +8,7 @@
 #include "cli/credentials.h"
 #include "cli/sockets.h"
 #include "common/file.h"
+#include "common/member.h"
 #include "common/yaml.h"
 
 enum { MEETING_LIMIT = 8192 };
@@ -84,12 +85,16 @@ int ps_meeting_find(struct ps_meeting *meeting, const char *run, double wait, st
 {
     char *path = ps_format("%s/state/coordinator", run), *text;
     size_t size;
-    double begin = ps_now();
-    int status;
-    while ((status = access(path, F_OK)) && ps_now() - begin < wait)
+    double begin = ps_now(), patience = wait < 0 ? PS_MEETING_WAIT : wait;
+    int status, code;
+    bool ended = false;
+    while ((status = access(path, F_OK)) && ps_now() - begin < patience && !(ended = wait < 0 && ps_member_run_ended(path, &code)))
         ps_net_wait(NULL, 0, 0.05, NULL);
-    if (status)
-        status = ps_fail(err, PS_EXIT_NET, "no coordinator has appeared in %s for %.0f s; is the run still going on?", path, wait);
+    if (ended)
+        status = ps_fail(err, PS_EXIT_NET, "the run in %s has ended, with code %d; one that is to begin yet is waited for with --wait SECONDS",
+                         run, code);
+    else if (status)
+        status = ps_fail(err, PS_EXIT_NET, "no coordinator has appeared in %s for %.0f s; is the run still going on?", path, patience);
     else
         status = ps_file_read(path, MEETING_LIMIT, &text, &size, err);
     if (!status) {
@@ -111,10 +116,20 @@ int ps_meeting_find(struct ps_meeting *meeting, const char *run, double wait, st
 
 void ps_meeting_forget(const char *run)
 {
-    char *state = ps_format("%s/state", run), *file = ps_format("%s/coordinator", state);
+    char *state = ps_format("%s/state", run), *file = ps_format("%s/coordinator", state), *ended = ps_format("%s/" PS_ENDED_NAME, state);
     ps_sockets_remove(state);
     unlink(file);
-    free(state), free(file);
+    unlink(ended);
+    free(state), free(file), free(ended);
+}
+
+void ps_meeting_end(const char *run, int code)
+{
+    struct ps_error ignored;
+    char *file = ps_format("%s/state/coordinator", run), *ended = ps_format("%s/state/" PS_ENDED_NAME, run), *text = ps_format("code: %d\n", code);
+    ps_file_write(ended, text, strlen(text), &ignored);
+    unlink(file);
+    free(file), free(ended), free(text);
 }
 
 int ps_meeting_net(const struct ps_meeting *meeting, struct ps_net **net, struct ps_error *err)

@@ -20,10 +20,14 @@ struct ps_meeting {
 
 char *ps_meeting_write(const struct ps_meeting *meeting); /* the caller frees it */
 int ps_meeting_parse(struct ps_meeting *meeting, const char *text, const char *name, struct ps_error *err);
-/* Reads RUN/state/coordinator, for which it waits up to `wait` seconds: the coordinator may still be starting. Where this host
+/* Reads RUN/state/coordinator, for which it waits up to `wait` seconds: the coordinator may still be starting. `wait` below 0: up to
+ * PS_MEETING_WAIT, but not for a run that has ended. Where this host
  * cannot reach the coordinator, because that listens on its own host only, PS_EXIT_NET and what to set. */
 int ps_meeting_find(struct ps_meeting *meeting, const char *run, double wait, struct ps_error *err);
-/* Removes RUN/state/coordinator and the folder of the run's sockets. */
+enum { PS_MEETING_WAIT = 60 }; /* seconds */
+/* The run has ended with this code: RUN/state/ended instead of RUN/state/coordinator tells those who come too late. */
+void ps_meeting_end(const char *run, int code);
+/* Removes both, and the folder of the run's sockets. */
 void ps_meeting_forget(const char *run);
 
 /* ZeroMQ for a member process, with the run's keys where the meeting has them. */

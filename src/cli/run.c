@@ -155,7 +155,8 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
 void ps_run_close(struct ps_run *run, int code, const char *reason)
 {
     struct ps_error ignored, superseded;
-    if (run->coordinator && code != PS_EXIT_SUPERSEDED && ps_coordinator_stop(run->coordinator, code, reason, &superseded)) {
+    bool opened = run->coordinator != NULL;
+    if (opened && code != PS_EXIT_SUPERSEDED && ps_coordinator_stop(run->coordinator, code, reason, &superseded)) {
         code = PS_EXIT_SUPERSEDED;
         reason = superseded.text;
     }
@@ -176,9 +177,8 @@ void ps_run_close(struct ps_run *run, int code, const char *reason)
     if (run->socket_folder)
         ps_sockets_remove(run->state);
     if (run->folder) {
-        char *meeting = ps_format("%s/coordinator", run->state);
-        unlink(meeting);
-        free(meeting);
+        if (opened)
+            ps_meeting_end(run->folder, code);
         if (*run->meeting.keys)
             ps_file_remove_secret(run->meeting.keys);
         ps_token_remove(run->folder);

@@ -38,6 +38,8 @@ struct ps_membership {
     uint64_t coordinator; /* incarnation */
     uint32_t term;
     char moved[256]; /* where the coordinator is by now; "" where `control` need not be moved */
+    bool ended;      /* the run has, and the coordinator is gone without a word to us */
+    int end_code;
 };
 
 static void send_on(struct ps_socket *socket, const struct ps_control *control, struct ps_frame *bulk)
@@ -97,6 +99,18 @@ static bool look_around(struct ps_membership *m, char endpoint[256])
     return news;
 }
 
+bool ps_member_run_ended(const char *meeting, int *code)
+{
+    struct ps_error ignored;
+    const char *slash = meeting ? strrchr(meeting, '/') : NULL;
+    char *path = slash ? ps_format("%.*s/%s", (int)(slash - meeting), meeting, PS_ENDED_NAME) : NULL, *text = NULL;
+    size_t size;
+    bool ended = path && access(meeting, F_OK) && !ps_file_read(path, MEETING_BYTES, &text, &size, &ignored) &&
+                 sscanf(text, "code: %d", code) == 1;
+    free(path), free(text);
+    return ended;
+}
+
 static void *beat(void *arg)
 {
     struct ps_membership *m = arg;
@@ -113,7 +127,9 @@ static void *beat(void *arg)
         ps_control_pack(&message, ps_message_add(&beat)); /* under the lock: what the progress points at is the owner's */
         pthread_mutex_unlock(&m->lock);
         struct ps_error ignored;
-        bool news = silent && ps_now() - m->looked > LOOK_AFTER && look_around(m, moved);
+        int code = 0;
+        bool look = silent && ps_now() - m->looked > LOOK_AFTER, news = look && look_around(m, moved);
+        bool ended = look && ps_member_run_ended(m->options.meeting, &code);
         if (news) {
             ps_socket_move(m->beat, at, moved, &ignored);
             snprintf(at, sizeof at, "%s", moved);
@@ -136,6 +152,10 @@ static void *beat(void *arg)
             m->last_ack = ps_now();
         if (news)
             snprintf(m->moved, sizeof m->moved, "%s", moved);
+        if (ended) {
+            m->ended = true;
+            m->end_code = code;
+        }
         if (!m->stopping && !m->at_once)
             pthread_cond_timedwait(&m->wake, &m->lock, &until);
         m->at_once = false;
@@ -182,6 +202,10 @@ static int greet(struct ps_membership *m, struct ps_control *welcome, struct ps_
             return ps_fail(err, PS_EXIT_NET, "the coordinator at %s refuses this process, which has not the same keys: where the run has "
                            "cluster.security: curve, join by its folder, or give a copy of RUN/keys/curve with --key; where it "
                            "has not, give no --key", m->endpoint);
+        int code;
+        if (now - begin > LOOK_AFTER && ps_member_run_ended(m->options.meeting, &code))
+            return ps_fail(err, PS_EXIT_NET, "the run has ended with code %d before this process could join it (%s is gone)", code,
+                           m->options.meeting);
         if (now - begin > m->options.start_timeout)
             return contact.reached
                        ? ps_fail(err, PS_EXIT_NET, "no coordinator has answered at %s for %.0f s, though somebody listens there; its log "
@@ -258,6 +282,19 @@ struct ps_socket *ps_membership_socket(struct ps_membership *m)
     return m->control;
 }
 
+/* Makes a STOP of the run's end, where nobody has told it. */
+static bool take_end(struct ps_membership *m, struct ps_control *message)
+{
+    pthread_mutex_lock(&m->lock);
+    bool ended = m->ended;
+    m->ended = false;
+    *message = (struct ps_control){.kind = PS_STOP, .code = (uint32_t)m->end_code, .term = m->term};
+    pthread_mutex_unlock(&m->lock);
+    if (ended)
+        message->text = ps_strdup("the run has ended");
+    return ended;
+}
+
 /* What the owner has to do where the coordinator has moved or changed. */
 static void catch_up(struct ps_membership *m)
 {
@@ -302,7 +339,7 @@ int ps_membership_receive(struct ps_membership *m, struct ps_control *message)
         ps_control_fini(message);
     }
     catch_up(m);
-    return 0;
+    return take_end(m, message);
 }
 
 void ps_membership_send(struct ps_membership *m, struct ps_control *message, struct ps_frame *bulk)

@@ -32,6 +32,11 @@ struct ps_membership_options {
     void *ctx;
 };
 
+/* Beside the meeting file, in place of it: the run has ended in good order, "code: N". A run that is begun or gone on with removes it. */
+#define PS_ENDED_NAME "ended"
+/* Whether the meeting file (may be NULL) is gone and the run has ended; *code is how. */
+bool ps_member_run_ended(const char *meeting, int *code);
+
 /* Says HELLO (every 250 ms) until a WELCOME comes, which is handed to the caller (ps_control_fini), or start_timeout is over:
  * PS_EXIT_NET with a sentence. The beats begin here. */
 int ps_membership_join(struct ps_membership **member, const struct ps_membership_options *options, struct ps_control *welcome,
