@@ -48,7 +48,7 @@ int ps_hosts_read(const char *path, struct ps_group *group, int *groups, struct 
         line[strcspn(line, "#\n")] = 0;
         if (line[strspn(line, " \t")] == 0)
             continue;
-        struct ps_group g;
+        struct ps_group g = {0};
         if (!read_host(line, &g))
             status = ps_fail(err, PS_EXIT_USAGE, "%s:%d: a line is 'HOST ROLE COUNT [ADDRESS]' with ROLE one of coordinator (COUNT "
                              "1), server, worker", path, number);

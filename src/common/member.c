@@ -105,8 +105,9 @@ bool ps_member_run_ended(const char *meeting, int *code)
     const char *slash = meeting ? strrchr(meeting, '/') : NULL;
     char *path = slash ? ps_format("%.*s/%s", (int)(slash - meeting), meeting, PS_ENDED_NAME) : NULL, *text = NULL;
     size_t size;
-    bool ended = path && access(meeting, F_OK) && !ps_file_read(path, MEETING_BYTES, &text, &size, &ignored) &&
-                 sscanf(text, "code: %d", code) == 1;
+    bool ended = path && access(meeting, F_OK) && !ps_file_read(path, MEETING_BYTES, &text, &size, &ignored) && !strncmp(text, "code: ", 6);
+    if (ended)
+        *code = (int)strtol(text + 6, NULL, 10);
     free(path), free(text);
     return ended;
 }

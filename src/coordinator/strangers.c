@@ -42,8 +42,9 @@ void ps_strangers_tell(struct ps_coordinator *c, double after)
     if (!c->strangers)
         ps_warn("somebody %s tries to connect, and is refused; log.jsonl counts the attempts",
                 c->config->cluster.security == PS_SECURITY_NONE ? "who is no member of this run" : "without the keys of this run");
+    uint64_t here = c->refused + ps_net_strangers(c->options.net);
     ps_runlog(c->options.log, "{\"event\":\"strangers\",\"refused\":%llu,\"by_coordinator\":%llu}", (unsigned long long)total,
-              (unsigned long long)(c->refused + ps_net_strangers(c->options.net)));
+              (unsigned long long)here);
     c->strangers = total;
     c->strangers_told = now;
 }
