@@ -65,7 +65,7 @@ enum ps_message_kind {
     PS_ASK,          /* an operator's command -> coordinator: `code` is an enum ps_ask, `text` the token of RUN/keys/token */
     PS_ANSWER,       /* back: `code` 0 or an exit code, `text` what to say */
     PS_SYNCED,       /* server -> coordinator: copy `first` of its shard (a log) has everything, and nothing is acknowledged without it */
-    PS_UNSYNCED,     /* server -> coordinator: copy `first` of its shard has been silent for too long, and holds up everything */
+    PS_UNSYNCED,     /* server -> coordinator: copy `first` of its shard holds up everything, for `count` ms by now */
     PS_CONTROL_END   /* one more than the last */
 };
 

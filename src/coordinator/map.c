@@ -79,13 +79,11 @@ void ps_map_handle(struct ps_coordinator *c, struct ps_member *member, const str
         member->map_known = in_force(c);
 }
 
-/* Workers, and with replicas the servers that have a part in this era, or had one. They hear of eras by LOAD, of moves by MAP. */
+/* Workers, and with replicas servers: the map makes them primaries and backups. They hear of eras by LOAD, of moves by ps_move_settle. */
 static bool is_told(const struct ps_coordinator *c, const struct ps_member *m)
 {
-    if (m->role == PS_ROLE_WORKER)
-        return true;
-    return c->config->servers.replicas && !c->moving.id && !c->recovering && c->expected != PS_READY &&
-           (m->shard != PS_NO_SHARD || ps_replicas_copy(c, m) != PS_NO_SHARD || m->map_known >> 32 == c->era);
+    return m->role == PS_ROLE_WORKER ||
+           (c->config->servers.replicas && !c->moving.id && !c->recovering && c->expected != PS_READY);
 }
 
 void ps_map_tick(struct ps_coordinator *c)

@@ -310,10 +310,9 @@ double ps_patience(const struct ps_coordinator *c)
 
 static bool is_asked(const struct ps_coordinator *c, const struct ps_member *m, const struct ps_control *question)
 {
-    if (question->kind == PS_LOAD || question->kind == PS_MAP)
-        if (m->alive && ps_replicas_copy(c, m) != PS_NO_SHARD)
-            return true;
-    return m->shard != PS_NO_SHARD || m->takes_part;
+    bool copies = question->kind == PS_LOAD && ps_replicas_copy(c, m) != PS_NO_SHARD;
+    bool all = question->kind == PS_MAP && c->config->servers.replicas && m->role == PS_ROLE_SERVER && m->welcomed;
+    return m->shard != PS_NO_SHARD || m->takes_part || (m->alive && (copies || all));
 }
 
 /* The shard that the server has, or has a copy of. */

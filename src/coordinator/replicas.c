@@ -152,9 +152,12 @@ bool ps_replicas_save(struct ps_coordinator *c, const struct ps_member *m, const
 
 void ps_replicas_handle(struct ps_coordinator *c, struct ps_member *server, const struct ps_control *message)
 {
+    if (server->shard == PS_NO_SHARD)
+        return;
+    const struct ps_member *backup = backup_of(c, server->shard);
     if (message->kind == PS_SYNCED)
         server->copied = message->first;
-    else
+    else if (backup && 1e-3 * (double)message->count > ps_detect_patience(c, backup)) /* more where beats come late */
         server->missed = message->first;
 }
 

@@ -6,6 +6,7 @@
 
 static const double LEAVE_PATIENCE = 10; /* seconds that a server which wants to go waits for others to take its rows */
 static const double TELL_AGAIN = 0.5;
+static const double WORTH_TELLING = 1; /* seconds without a word from the backup */
 
 static void reply(struct ps_server *s, const struct ps_control *question, enum ps_message_kind kind,
                   struct ps_lane_entry *lane, uint32_t lanes)
@@ -25,6 +26,8 @@ static void reply(struct ps_server *s, const struct ps_control *question, enum p
         out.count = s->dropped;
     if (kind == PS_CUT_REACHED)
         out.count = s->shard.steps;
+    if (kind == PS_UNSYNCED)
+        out.count = (uint64_t)(1e3 * ps_replica_silence(&s->shard, ps_now()));
     if (kind == PS_CUT_DONE) {
         out.file = &s->cut.file;
         out.file_count = 1;
@@ -64,7 +67,7 @@ static int load(struct ps_server *s, const struct ps_control *m, struct ps_error
     struct ps_slot_map map;
     struct ps_shard *shard = &s->shard;
     int status = ps_slot_map_from_entries(&map, m->map, m->shards, m->shard_count, err);
-    if (!status && m->era > shard->era) {
+    if (!status && (m->era > shard->era || !shard->loaded)) {
         uint64_t before = shard->steps;
         uint32_t number = ps_slot_map_find(&map, shard->incarnation);
         ps_move_end(s->move);
@@ -174,9 +177,8 @@ static bool take_role(struct ps_server *s, const struct ps_control *m, struct ps
         else
             ps_backup_begin(shard, m->era, m->epoch, &map, copy);
     } else {
-        if (m->era != shard->era)
-            return false;
-        ps_shard_forget(shard, shard->era, shard->epoch); /* it was deposed, or is not wanted as a backup any more */
+        if (m->era != shard->era || shard->loaded)
+            ps_shard_forget(shard, m->era, m->epoch); /* it was deposed, or is not wanted as a backup any more */
         ps_shard_map(shard, &map, PS_NO_SHARD);
         shard->backup = false;
     }
@@ -293,16 +295,16 @@ static void agree_cut(struct ps_server *s, const struct ps_control *m)
         reply(s, m, PS_CUT_ABORT, NULL, 0); /* it came too late: this cut is over here */
 }
 
-/* A copy that has become whole: the coordinator records it, and from then on it may become the primary. Or one that is silent: it says that
- * we may go on without. */
+/* A copy that has become whole: the coordinator records it, and from then on it may become the primary. Or one that is silent: the
+ * coordinator may let us go on without it. */
 static double tell_of_copy(struct ps_server *s)
 {
-    double now = ps_now();
-    uint64_t silent = ps_replica_silent(&s->shard, now), synced = s->recorded ? 0 : ps_replica_synced(&s->shard);
+    double now = ps_now(), silence = ps_replica_silence(&s->shard, now);
+    bool silent = silence > WORTH_TELLING, synced = !s->recorded && ps_replica_synced(&s->shard);
     if (!silent && !synced)
         return 0;
     if (now >= s->tell_at) {
-        struct ps_control news = {.first = silent ? silent : synced};
+        struct ps_control news = {.first = ps_replica_log(&s->shard)};
         reply(s, &news, silent ? PS_UNSYNCED : PS_SYNCED, NULL, 0);
         s->tell_at = now + TELL_AGAIN;
     }

@@ -7,7 +7,6 @@
 #include "server/parts.h"
 
 static const double RESEND_AFTER = 0.5;  /* seconds without a confirmation */
-static const double SILENT = 5;          /* the same: the coordinator is to know */
 static const double RESEND_REFUSED = 0.05, RETRY_UNSENT = 0.02;
 
 /* What the backup has not confirmed. */
@@ -279,10 +278,15 @@ static bool knows_before(const struct ps_shard *s)
     return !s->retain || ps_shard_closed(s) || s->v != s->replica->v || s->epoch != s->replica->epoch;
 }
 
-uint64_t ps_replica_silent(const struct ps_shard *s, double now)
+double ps_replica_silence(const struct ps_shard *s, double now)
 {
     const struct ps_replica *r = s->replica;
-    return r && r->stage >= WHOLE && r->first && now - r->heard > SILENT ? r->log : 0;
+    return r && r->stage >= WHOLE && r->first ? now - r->heard : 0;
+}
+
+uint64_t ps_replica_log(const struct ps_shard *s)
+{
+    return s->replica ? s->replica->log : 0;
 }
 
 double ps_replica_progress(struct ps_shard *s, double now)

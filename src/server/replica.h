@@ -52,10 +52,11 @@ bool ps_replica_covers(const struct ps_shard *shard, uint64_t entry);
 double ps_replica_progress(struct ps_shard *shard, double now);
 /* REPL_ACK or REFUSE from the backup. */
 void ps_replica_take(struct ps_shard *shard, const struct ps_data *data, double now);
-/* The log of a backup that answers are waiting for and that has been silent for too long, 0: none. Only the coordinator can say that it does
- * not count any more. */
-uint64_t ps_replica_silent(const struct ps_shard *shard, double now);
-/* The log of a backup that has everything, and without which nothing is answered; 0: none. */
+/* Seconds for which answers have been waiting for the backup. */
+double ps_replica_silence(const struct ps_shard *shard, double now);
+/* The log for the backup, 0: there is none. */
+uint64_t ps_replica_log(const struct ps_shard *shard);
+/* The same where the backup has everything, and nothing is answered without it; otherwise 0. */
 uint64_t ps_replica_synced(const struct ps_shard *shard);
 
 /* ---- the backup (backup.c) ---- */

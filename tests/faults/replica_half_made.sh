@@ -1,5 +1,6 @@
 #!/bin/bash
-# The last server dies while its replicas are being made: what they have is not enough, and everybody goes back.
+# The last server dies while its replicas are being made: what they have is not enough, and everybody goes back, to the one that has joined. When
+# another one joins, slots move to it, and both have replicas again.
 . "$(dirname "$0")/helpers.sh"
 one_left
 fault server recv:REPL 5 HOLD
@@ -8,5 +9,8 @@ fired 0
 kill -KILL "$(pids server | sed -n 2p)"
 event '"event":"lost","role":"server"' 2
 release 0
+event '"event":"rollback"'
+join later --as server
+event '"event":"move","moved":true,.*"servers":2'
+event '"event":"replica".*"state":"synced"' 4
 survived
-expect run/log.jsonl '"event":"rollback"'

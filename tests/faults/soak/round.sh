@@ -47,7 +47,14 @@ while [ ${#rules[@]} -lt "$faults" ] && [ ${#later[@]} -lt "$faults" ]; do
         ;;
     esac
 done
-echo "# seed $seed: $mode, $servers servers, $workers workers, $epochs epochs; faults: ${rules[*]}; from outside: ${later[*]}"
+# Half of those with several servers have replicas, and one fault more, on the way from a server to its replica.
+[ "$servers" -gt 1 ] && draw 0 1 && replicas=$n || replicas=0
+if [ "$replicas" = 1 ]; then
+    draw 1 400 && step=$n
+    pick send:REPL recv:REPL send:REPL_ACK recv:REPL_ACK && point=$word
+    pick KILL STOP && fault server "$point" "$step" "$word"
+fi
+echo "# seed $seed: $mode, $servers servers, replicas: $replicas, $workers workers, $epochs epochs; faults: ${rules[*]}; from outside: ${later[*]}"
 
 # Frozen processes thaw after a while.
 thaw() {
@@ -70,7 +77,7 @@ leaves() { # NUMBER of the worker
     leaver=$(pids worker | sed -n "$1p")
     [ -z "$leaver" ] || kill -TERM "$leaver" 2> /dev/null || true
 }
-start
+start --set servers.replicas="$replicas"
 for ((tenth = 0; tenth < 1000; tenth++)); do
     over && break
     thaw
