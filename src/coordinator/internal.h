@@ -240,7 +240,10 @@ const char *ps_role_name(enum ps_role role);
 /* Takes in messages for at most `timeout` seconds and looks after dead members; an error where the run cannot go on,
  * PS_ROLL_BACK where the servers' state is lost. */
 int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err);
-/* Sends `question` to every primary, LOAD to backups too, with replicas MAP to every server, until each has answered `answer` (number: what FIRST, EPOCH or ERA must equal). */
+
+/* ask.c */
+/* Sends `question` to every primary, LOAD to backups too, with replicas MAP to every server, until each has answered `answer` (number:
+ * what FIRST, EPOCH or ERA must equal). */
 int ps_ask_servers(struct ps_coordinator *c, struct ps_control *question, enum ps_message_kind answer, uint64_t number,
                    const char *what, struct ps_error *err);
 

@@ -1,4 +1,4 @@
-/* control.c - what the coordinator says to a server: eras, maps, fences, epochs, cuts and moves; see internal.h. */
+/* control.c - what the coordinator says to a server: eras, maps, fences, epochs and moves; see internal.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +8,8 @@ static const double LEAVE_PATIENCE = 10; /* seconds that a server which wants to
 static const double TELL_AGAIN = 0.5;
 static const double WORTH_TELLING = 1; /* seconds without a word from the backup */
 
-static void reply(struct ps_server *s, const struct ps_control *question, enum ps_message_kind kind,
-                  struct ps_lane_entry *lane, uint32_t lanes)
+void ps_server_reply(struct ps_server *s, const struct ps_control *question, enum ps_message_kind kind,
+                     struct ps_lane_entry *lane, uint32_t lanes)
 {
     struct ps_control out = {.kind = kind,
                              .era = s->shard.era,
@@ -85,7 +85,7 @@ static int load(struct ps_server *s, const struct ps_control *m, struct ps_error
             status = set_mate(s, &map, true, err);
     }
     if (!status)
-        reply(s, m, PS_READY, NULL, 0);
+        ps_server_reply(s, m, PS_READY, NULL, 0);
     return status;
 }
 
@@ -103,10 +103,10 @@ static void answer_owed(struct ps_server *s)
         lane[lanes++] = (struct ps_lane_entry){l, shard->lane[l].lease, shard->lane[l].hwm};
     }
     if (lanes)
-        reply(s, &nothing, PS_FENCE_ACK, lane, lanes);
+        ps_server_reply(s, &nothing, PS_FENCE_ACK, lane, lanes);
     if (s->owes_epoch && ps_shard_epoch_holds(shard)) {
         s->owes_epoch = false;
-        reply(s, &nothing, PS_EPOCH_ACK, NULL, 0);
+        ps_server_reply(s, &nothing, PS_EPOCH_ACK, NULL, 0);
     }
 }
 
@@ -122,7 +122,7 @@ static void account(struct ps_server *s, const struct ps_control *m)
 {
     struct ps_lane_entry lane[PS_MAX_LANES];
     if (ps_shard_account(&s->shard, m->epoch, lane))
-        reply(s, m, PS_ACCOUNT_ACK, lane, s->shard.lanes);
+        ps_server_reply(s, m, PS_ACCOUNT_ACK, lane, s->shard.lanes);
 }
 
 static int begin_move(struct ps_server *s, const struct ps_control *m, struct ps_error *err)
@@ -139,7 +139,7 @@ static int begin_move(struct ps_server *s, const struct ps_control *m, struct ps
             return 0;
         status = ps_move_begin(s->move, m->first, &next, err);
     } else if (ps_move_sent(s->move)) {
-        reply(s, m, PS_MOVED, NULL, 0);
+        ps_server_reply(s, m, PS_MOVED, NULL, 0);
     }
     return status;
 }
@@ -150,7 +150,7 @@ static double go_on_moving(struct ps_server *s)
     double next = ps_move_progress(s->move);
     if (ps_move_sent(s->move) && s->told_moved != ps_move_id(s->move)) {
         struct ps_control move = {.first = s->told_moved = ps_move_id(s->move)};
-        reply(s, &move, PS_MOVED, NULL, 0);
+        ps_server_reply(s, &move, PS_MOVED, NULL, 0);
     }
     return next;
 }
@@ -204,95 +204,7 @@ static void take_map(struct ps_server *s, const struct ps_control *m, struct ps_
     }
     ps_move_end(s->move);
     struct ps_control map = {.first = m->map};
-    reply(s, &map, PS_MAP_ACK, NULL, 0);
-}
-
-/* Tells how far the cut has come. */
-static void report_cut(struct ps_server *s)
-{
-    struct ps_control cut = {.first = s->cut.id};
-    if (s->cut.state == CUT_WRITTEN)
-        reply(s, &cut, PS_CUT_DONE, s->cut.lane, s->cut.lanes);
-    else if (s->cut.state == CUT_TAKEN)
-        reply(s, &cut, PS_CUT_REACHED, s->cut.lane, s->cut.lanes);
-    else if (s->cut.state == CUT_FAILED)
-        reply(s, &cut, PS_CUT_ABORT, NULL, 0);
-}
-
-/* Takes the snapshot when the shard is exactly at the cut; tells when its file is written, or why it is not. */
-static void advance_cut(struct ps_server *s)
-{
-    struct ps_shard *shard = &s->shard;
-    if (s->cut.state == CUT_COMING && shard->cut.id == s->cut.id && ps_shard_cut_reached(shard)) {
-        for (uint32_t l = 0; l < shard->lanes; l++)
-            if (shard->lane[l].ended)
-                s->cut.lane[s->cut.lanes++] = (struct ps_lane_entry){l, shard->lane[l].lease, shard->lane[l].hwm};
-        s->cut.state = CUT_TAKEN;
-        if (s->cut.folder.fd >= 0)
-            ps_shard_cut_write(shard, &s->cut.folder, s->cut.since, s->cut.memory);
-        else
-            ps_shard_cut_taken(shard);
-        report_cut(s);
-    }
-    if (!shard->snapshot || !ps_snapshot_ready(shard->snapshot))
-        return;
-    s->cut.state = ps_shard_cut_written(shard, &s->cut.file, &s->cut.cost, &s->cut.err) ? CUT_FAILED : CUT_WRITTEN;
-    report_cut(s);
-}
-
-void ps_server_end_cut(struct ps_server *s)
-{
-    ps_folder_close(&s->cut.folder);
-    free(s->cut.lane);
-}
-
-static void prepare_cut(struct ps_server *s, const struct ps_control *m)
-{
-    uint32_t lanes = s->shard.lanes;
-    uint64_t limit[PS_MAX_LANES];
-    struct ps_lane_entry lane[PS_MAX_LANES];
-    if (m->first == s->cut.id && s->cut.state == CUT_FAILED) { /* asked again */
-        report_cut(s);
-        return;
-    }
-    if (!ps_shard_cut_prepare(&s->shard, m->first, m->code == 1, ps_now(), limit))
-        return;
-    if (s->cut.id != m->first) {
-        ps_server_end_cut(s);
-        s->cut = (struct cut){.id = m->first, .since = m->since, .memory = m->count, .folder.fd = -1};
-        s->cut.lane = ps_calloc(lanes, sizeof *s->cut.lane);
-        /* Before the coordinator hears from us: if it has given us up by the time we write, that is another folder of this name. */
-        if (*m->text && ps_folder_open(&s->cut.folder, m->text, &s->cut.err)) {
-            s->cut.state = CUT_FAILED;
-            ps_shard_cut_end(&s->shard, m->first);
-            report_cut(s);
-            return;
-        }
-    }
-    for (uint32_t l = 0; l < lanes; l++)
-        lane[l] = (struct ps_lane_entry){.lane = l, .lease = s->shard.lane[l].lease, .position = limit[l]};
-    reply(s, m, PS_CUT_LIMIT, lane, lanes);
-}
-
-static void agree_cut(struct ps_server *s, const struct ps_control *m)
-{
-    uint64_t position[PS_MAX_LANES];
-    bool named[PS_MAX_LANES] = {false};
-    uint32_t lanes = 0;
-    if (m->first == s->cut.id && s->cut.state != CUT_COMING) { /* asked again */
-        report_cut(s);
-        return;
-    }
-    for (uint32_t i = 0; i < m->lane_count; i++) {
-        uint32_t l = m->lane[i].lane;
-        if (l >= s->shard.lanes || named[l])
-            return;
-        named[l] = true;
-        position[l] = m->lane[i].position;
-        lanes++;
-    }
-    if (lanes == s->shard.lanes && !ps_shard_cut_at(&s->shard, m->first, position))
-        reply(s, m, PS_CUT_ABORT, NULL, 0); /* it came too late: this cut is over here */
+    ps_server_reply(s, &map, PS_MAP_ACK, NULL, 0);
 }
 
 /* A copy that has become whole: the coordinator records it, and from then on it may become the primary. Or one that is silent: the
@@ -305,7 +217,7 @@ static double tell_of_copy(struct ps_server *s)
         return 0;
     if (now >= s->tell_at) {
         struct ps_control news = {.first = ps_replica_log(&s->shard)};
-        reply(s, &news, silent ? PS_UNSYNCED : PS_SYNCED, NULL, 0);
+        ps_server_reply(s, &news, silent ? PS_UNSYNCED : PS_SYNCED, NULL, 0);
         s->tell_at = now + TELL_AGAIN;
     }
     return s->tell_at;
@@ -324,7 +236,7 @@ double ps_server_go_on(struct ps_server *s)
 void ps_server_settle(struct ps_server *s)
 {
     ps_backup_confirm(&s->shard);
-    advance_cut(s);
+    ps_server_advance_cut(s);
 }
 
 int ps_server_control(struct ps_server *s, const struct ps_control *m, struct ps_error *err)
@@ -352,10 +264,10 @@ int ps_server_control(struct ps_server *s, const struct ps_control *m, struct ps
         take_map(s, m, err);
         return 0;
     case PS_CUT_PREPARE:
-        prepare_cut(s, m);
+        ps_server_prepare_cut(s, m);
         return 0;
     case PS_CUT_AT:
-        agree_cut(s, m);
+        ps_server_agree_cut(s, m);
         return 0;
     case PS_CUT_ABORT:
         if (m->first == s->cut.id)

@@ -1,4 +1,4 @@
-/* internal.h - a server's state, shared by server.c (its loop) and control.c (what the coordinator says). */
+/* internal.h - a server's state, shared by server.c (its loop), control.c and control_cut.c (what the coordinator says). */
 #ifndef PS_SERVER_INTERNAL_H
 #define PS_SERVER_INTERNAL_H
 
@@ -47,6 +47,16 @@ void ps_server_settle(struct ps_server *server);
 /* Asks to go. Where nobody takes the rows in time it goes all the same, and is lost. */
 void ps_server_leave(struct ps_server *server);
 
+/* An answer to the coordinator's question, with the lanes that it is about. */
+void ps_server_reply(struct ps_server *server, const struct ps_control *question, enum ps_message_kind kind,
+                     struct ps_lane_entry *lane, uint32_t lanes);
+
+/* control_cut.c */
+/* CUT_PREPARE, CUT_AT. */
+void ps_server_prepare_cut(struct ps_server *server, const struct ps_control *message);
+void ps_server_agree_cut(struct ps_server *server, const struct ps_control *message);
+/* Takes the snapshot when the shard is exactly at the cut; tells when its file is written, or why it is not. */
+void ps_server_advance_cut(struct ps_server *server);
 /* Nothing is to be written for the last cut any more. */
 void ps_server_end_cut(struct ps_server *server);
 

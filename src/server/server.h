@@ -1,4 +1,5 @@
-/* server.h - a server process (or thread): joins the coordinator, serves one shard, until it is told to stop. */
+/* server.h - a server process (or thread): joins the coordinator, serves one shard, and with servers.replicas has a copy of another one's, until it
+ * is told to stop. */
 #ifndef PS_SERVER_SERVER_H
 #define PS_SERVER_SERVER_H
 
