@@ -27,6 +27,7 @@ static const struct command {
     {"evaluate", cmd_evaluate, true, "rank the held-out items with a trained model"},
     {"compare", cmd_compare, false, "set two results side by side: could their difference be chance?"},
     {"recommend", cmd_recommend, true, "write the best items of users"},
+    {"indicators", cmd_indicators, true, "learn what a weaker behaviour says of an item"},
     {"export", cmd_export, false, "write embeddings as .npy with their names"},
     {"inspect", cmd_inspect, false, "say what a dataset, a checkpoint or a run holds"},
     {"models", cmd_models, false, "list the models, or describe one"},

@@ -32,8 +32,9 @@ struct part {
 
 static int refuse(const struct sources *s, int source, const struct ps_table_spec *spec, struct ps_error *err)
 {
-    return ps_fail(err, PS_EXIT_USAGE, "%s: the run %s has nothing that fits '%s' of this model; train it as %s on the same data, "
-                   "with the same model.embedding and model.layers", key[source], s->run[source], spec->name, source == GMF ? "gmf" : "mlp");
+    return ps_fail(err, PS_EXIT_USAGE, "%s: the run %s has nothing that fits '%s' of this model; train it as %s on the same "
+                   "data, with the same model.embedding and model.layers", key[source], s->run[source], spec->name,
+                   source == GMF ? "gmf" : "mlp");
 }
 
 static int find_part(const struct sources *s, int source, const struct ps_table_spec *spec, const struct ps_field *field,

@@ -54,6 +54,8 @@ struct ps_config {
         int history;       /* items of a user's history under each behaviour, at most */
         char pretrained_gmf[PS_CONFIG_PATH], pretrained_mlp[PS_CONFIG_PATH]; /* folders of runs; relative to the working folder */
         double pretrained_share;
+        double indicators[PS_MAX_LOSS_WEIGHTS - 1]; /* of each weaker behaviour */
+        int indicators_count;
         double confidence; /* WMF's alpha */
         double unobserved_weight, dropout; /* of the whole-data loss */
         double l2;

@@ -67,6 +67,10 @@ const struct ps_key ps_keys[] = {
     {"model.pretrained_mlp", TEXT(model.pretrained_mlp), .initial = "\"\"", .doc = "Folder of a trained mlp run."},
     {"model.pretrained_share", REAL(model.pretrained_share), .low = 0, .high = 1, .initial = "0.5",
      .doc = "Share of gmf in the last layer of a neumf that begins so."},
+    {"model.indicators", LIST(PS_KEY_REALS, model.indicators, model.indicators_count, PS_MAX_LOSS_WEIGHTS - 1), .low = -1000, .high = 1000,
+     .initial = "[]",
+     .doc = "Added to the score of an item that the user has under a weaker behaviour, one number each, weakest first; `penstock "
+            "indicators` learns them. Empty: nothing."},
     {"model.branch_updates",
      CHOICE(model.branch_updates, {"own", PS_BRANCHES_OWN}, {"all", PS_BRANCHES_ALL}), .initial = "own",
      .doc = "Samples that a weaker behaviour's branch learns from: pairs that have that behaviour, or all."},

@@ -3,6 +3,7 @@
 
 #include "common/vector.h"
 #include "worker/history.h"
+#include "worker/indicators.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -140,6 +141,10 @@ static void run(struct ps_scorer *s, size_t first_user, int users, size_t first_
                                    .param = s->tensor};
     nn_tape_reset(s->tape);
     s->model->class_->score(s->model, s->tape, &input, s->score);
+    const struct ps_config *config = s->model->config;
+    if (s->model->class_->forward && config->model.indicators_count)
+        ps_indicators_add(config->model.indicators, s->model->dataset, s->tape, input.user_id, users, input.item_id, items,
+                          s->score);
 }
 
 void ps_scorer_run(struct ps_scorer *s, size_t first, int users)

@@ -9,6 +9,7 @@
 #include "worker/history.h"
 #include "worker/models/loss.h"
 #include "worker/nn/blas.h"
+#include "worker/places.h"
 
 #include <string.h>
 
@@ -60,16 +61,17 @@ static real *sum_users(const struct ps_model *model, struct nn_tape *tape, const
     return user;
 }
 
-/* Takes out of a user's scores what his items say for themselves. place[item]: 1 + where it is in the block; 0: not there. */
-static void leave_out(const struct ps_model *model, const struct ps_score_input *input, uint32_t user, const uint32_t *place,
-                      const uint32_t *next, real *out)
+/* Takes out of a user's scores what his items say for themselves. */
+static void leave_out(const struct ps_model *model, const struct ps_score_input *input, uint32_t user,
+                      const struct ps_places *places, real *out)
 {
     int width = model->config->model.embedding, most = model->recipe.history;
     for (uint32_t t = 0; t < model->dataset->behaviours; t++) {
         uint64_t count = ps_history_count(model->dataset, t, user, most);
         real weight = ps_history_weight(count);
         for (uint64_t k = 0; k < count; k++)
-            for (uint32_t at = place[ps_history_item(model->dataset, t, user, most, k)]; at; at = next[at - 1]) {
+            for (uint32_t at = ps_places_of(places, ps_history_item(model->dataset, t, user, most, k)); at;
+                 at = places->next[at - 1]) {
                 const real *q = input->item_rows[PS_ITEM_TABLE][at - 1];
                 const real *y = input->item_rows[PS_HISTORY_TABLE][at - 1] + (int)t * width;
                 real sum = 0;
@@ -86,19 +88,15 @@ static void mfpr_score(struct ps_model *model, struct nn_tape *tape, const struc
     const real *const *rows = input->item_rows[PS_ITEM_TABLE];
     real *user = sum_users(model, tape, input);
     real *q = nn_tape_alloc(tape, (size_t)items * (size_t)width * sizeof *q);
-    size_t bytes = model->dataset->items * sizeof(uint32_t);
-    uint32_t *place = nn_tape_alloc(tape, bytes), *next = nn_tape_alloc(tape, (size_t)items * sizeof *next);
-    memset(place, 0, bytes);
-    for (int i = 0; i < items; i++) { /* an item may be in the block more than once */
+    struct ps_places places;
+    ps_places_init(&places, tape, input->item_id, items);
+    for (int i = 0; i < items; i++)
         memcpy(q + (size_t)i * width, rows[i], (size_t)width * sizeof *q);
-        next[i] = place[input->item_id[i]];
-        place[input->item_id[i]] = (uint32_t)i + 1;
-    }
     nn_gemm(false, true, input->users, items, width, user, width, q, width, 0, out, items);
     for (int u = 0; u < input->users; u++, out += items) {
         for (int i = 0; i < items; i++)
             out[i] += rows[i][width];
-        leave_out(model, input, input->user_id[u], place, next, out);
+        leave_out(model, input, input->user_id[u], &places, out);
     }
 }
 

@@ -1,0 +1,106 @@
+/* indicators.c - penstock indicators: learns model.indicators from a run's validation pairs. */
+#include <argp.h>
+#include <stdlib.h>
+
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/offline.h"
+#include "worker/indicators.h"
+
+enum { KEY_CHECKPOINT = 1000, KEY_SET, KEY_DATA, MAX_OVERRIDES = 256 };
+
+struct arguments {
+    const char *run, *checkpoint;
+    const char *override[MAX_OVERRIDES];
+    char *data; /* owned */
+    int overrides;
+};
+
+static const struct argp_option options[] = {
+    {"checkpoint", KEY_CHECKPOINT, "NAME", 0, "best (default), last, epoch-NNNN, or a folder", 0},
+    {"data", KEY_DATA, "DIR", 0, "Another prepared dataset with the same ids", 0},
+    {"set", KEY_SET, "KEY=VALUE", 0, "Override a key of the run's configuration", 0},
+    {0}};
+
+static const char doc[] =
+    "Learn what it says of an item that its user has it under a weaker behaviour.\v"
+    "Everything that RUN has learned stays as it is; one number for each weaker behaviour is fitted to its validation pairs, which the "
+    "training has not seen, ranked under eval.mask. Give the line that it prints to the run that is to rank so: in its configuration, or "
+    "as --set of evaluate and recommend. Validation pairs must have been put under weaker behaviours as often as those to come will be "
+    "(penstock prepare --hide-weaker): where all of them have one, or none, the number is only as large as the prior lets it be.";
+
+static void add_override(struct arguments *a, const char *text, struct argp_state *state)
+{
+    if (a->overrides == MAX_OVERRIDES)
+        argp_error(state, "too many options");
+    a->override[a->overrides++] = text;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case KEY_CHECKPOINT: a->checkpoint = arg; return 0;
+    case KEY_DATA:
+        free(a->data);
+        a->data = ps_format("data.path=%s", arg);
+        return 0;
+    case KEY_SET: add_override(a, arg, state); return 0;
+    case ARGP_KEY_ARG:
+        ps_argument_only(&a->run, arg, "RUN", state);
+        return 0;
+    case ARGP_KEY_END:
+        if (!a->run)
+            argp_error(state, "give the folder of a run");
+        if (a->data)
+            add_override(a, a->data, state);
+        add_override(a, "model.indicators=[]", state);
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void print(const struct ps_dataset *dataset, const struct ps_indicator_fit *fit)
+{
+    printf("%llu validation pairs\n", (unsigned long long)dataset->valid_count);
+    for (uint32_t r = 0; r + 1 < dataset->behaviours; r++) {
+        printf("  %-16s %6.2f %% of the targets have it   %+.3f\n", dataset->behaviour[r],
+               100 * (double)fit->having[r] / (double)dataset->valid_count, fit->weight[r]);
+        if (fit->having[r] == 0 || fit->having[r] == dataset->valid_count)
+            ps_warn("%s of the validation targets have '%s', so nothing can be learned about it", fit->having[r] ? "all" : "none",
+                    dataset->behaviour[r]);
+    }
+    printf("log-likelihood of a target  %.4f without, %.4f with them\nmodel.indicators=[", fit->before, fit->after);
+    for (uint32_t r = 0; r + 1 < dataset->behaviours; r++)
+        printf("%s%.4f", r ? ", " : "", fit->weight[r]);
+    printf("]\n");
+}
+
+int cmd_indicators(int argc, char **argv)
+{
+    struct arguments a = {.checkpoint = "best"};
+    const struct argp argp = {options, parse, "RUN", doc, NULL, NULL, NULL};
+    argp_parse(&argp, argc, argv, 0, NULL, &a);
+
+    struct ps_error err = {0};
+    struct ps_offline offline;
+    struct ps_indicator_fit fit;
+    int status = ps_offline_open(&offline, a.run, a.checkpoint, a.override, a.overrides, &err);
+    if (!status) {
+        const struct ps_dataset *dataset = &offline.dataset;
+        if (!dataset->valid_count)
+            status = ps_fail(&err, PS_EXIT_USAGE, "the dataset %s has no validation pairs; prepare it with --valid", dataset->path);
+        else if (dataset->behaviours == 1)
+            status = ps_fail(&err, PS_EXIT_USAGE, "the dataset %s has no behaviour beside the target", dataset->path);
+        else
+            status = ps_indicators_fit(&offline.model, &offline.source, dataset->valid, dataset->valid_count,
+                                       offline.config.eval.mask, &fit, &err);
+        if (!status)
+            print(dataset, &fit);
+        ps_offline_close(&offline);
+    }
+    free(a.data);
+    if (status)
+        fprintf(stderr, "penstock: %s\n", err.text);
+    return status ? err.code : 0;
+}
