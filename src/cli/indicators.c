@@ -8,6 +8,7 @@
 #include "worker/indicators.h"
 
 enum { KEY_CHECKPOINT = 1000, KEY_SET, KEY_DATA, MAX_OVERRIDES = 256 };
+enum { MOST_PAIRS = 100000 }; /* more would not move so few numbers */
 
 struct arguments {
     const char *run, *checkpoint;
@@ -60,13 +61,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static void print(const struct ps_dataset *dataset, const struct ps_indicator_fit *fit)
+static void print(const struct ps_dataset *dataset, size_t n, const struct ps_indicator_fit *fit)
 {
-    printf("%llu validation pairs\n", (unsigned long long)dataset->valid_count);
+    printf("%zu validation pairs\n", n);
     for (uint32_t r = 0; r + 1 < dataset->behaviours; r++) {
         printf("  %-16s %6.2f %% of the targets have it   %+.3f\n", dataset->behaviour[r],
-               100 * (double)fit->having[r] / (double)dataset->valid_count, fit->weight[r]);
-        if (fit->having[r] == 0 || fit->having[r] == dataset->valid_count)
+               100 * (double)fit->having[r] / (double)n, fit->weight[r]);
+        if (fit->having[r] == 0 || fit->having[r] == n)
             ps_warn("%s of the validation targets have '%s', so nothing can be learned about it", fit->having[r] ? "all" : "none",
                     dataset->behaviour[r]);
     }
@@ -74,6 +75,26 @@ static void print(const struct ps_dataset *dataset, const struct ps_indicator_fi
     for (uint32_t r = 0; r + 1 < dataset->behaviours; r++)
         printf("%s%.4f", r ? ", " : "", fit->weight[r]);
     printf("]\n");
+}
+
+/* All validation pairs, or MOST_PAIRS of them, evenly spaced. */
+static int learn(struct ps_offline *offline, struct ps_error *err)
+{
+    const struct ps_dataset *dataset = &offline->dataset;
+    if (!dataset->valid_count)
+        return ps_fail(err, PS_EXIT_USAGE, "the dataset %s has no validation pairs; prepare it with --valid", dataset->path);
+    if (dataset->behaviours == 1)
+        return ps_fail(err, PS_EXIT_USAGE, "the dataset %s has no behaviour beside the target", dataset->path);
+    struct ps_indicator_fit fit;
+    size_t n = PS_MIN(dataset->valid_count, (uint64_t)MOST_PAIRS);
+    struct ps_pair *pair = ps_calloc(n, sizeof *pair);
+    for (size_t k = 0; k < n; k++)
+        pair[k] = dataset->valid[k * dataset->valid_count / n];
+    int status = ps_indicators_fit(&offline->model, &offline->source, pair, n, offline->config.eval.mask, &fit, err);
+    if (!status)
+        print(dataset, n, &fit);
+    free(pair);
+    return status;
 }
 
 int cmd_indicators(int argc, char **argv)
@@ -84,19 +105,9 @@ int cmd_indicators(int argc, char **argv)
 
     struct ps_error err = {0};
     struct ps_offline offline;
-    struct ps_indicator_fit fit;
     int status = ps_offline_open(&offline, a.run, a.checkpoint, a.override, a.overrides, &err);
     if (!status) {
-        const struct ps_dataset *dataset = &offline.dataset;
-        if (!dataset->valid_count)
-            status = ps_fail(&err, PS_EXIT_USAGE, "the dataset %s has no validation pairs; prepare it with --valid", dataset->path);
-        else if (dataset->behaviours == 1)
-            status = ps_fail(&err, PS_EXIT_USAGE, "the dataset %s has no behaviour beside the target", dataset->path);
-        else
-            status = ps_indicators_fit(&offline.model, &offline.source, dataset->valid, dataset->valid_count,
-                                       offline.config.eval.mask, &fit, &err);
-        if (!status)
-            print(dataset, &fit);
+        status = learn(&offline, &err);
         ps_offline_close(&offline);
     }
     free(a.data);
