@@ -23,6 +23,10 @@ for model in $models; do
     penstock 0 recommend "$model-many" --topk 3 --out lists.tsv
     [ "$(wc -l < lists.tsv)" -gt 1000 ] || fail "$model recommends little"
 done
+for rule in popularity carted_first; do # nothing is learned, but all is ranked
+    penstock 0 train run.yaml --run "$rule" --set "model.name=$rule" --servers 1 --workers 1
+    expect out.txt "^  $rule "
+done
 
 penstock 2 train run.yaml --run refused --set model.name=bpr --set train.sampling=union
 expect err.txt 'train.sampling is union, which needs a score for each behaviour'
