@@ -57,6 +57,7 @@ struct ps_config {
         double indicators[PS_MAX_LOSS_WEIGHTS - 1]; /* of each weaker behaviour */
         int indicators_count;
         double confidence; /* WMF's alpha */
+        int cg_steps;      /* conjugate gradient steps for a row */
         double unobserved_weight, dropout; /* of the whole-data loss */
         double l2;
         double init_scale;

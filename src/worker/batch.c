@@ -130,6 +130,14 @@ static int draw_samples(struct ps_batch *batch, struct ps_batcher *batcher, stru
     return pairs;
 }
 
+/* Samples of the row that a sweep solves belong together. */
+static void group_rows(struct ps_batch *batch, uint32_t epoch)
+{
+    const uint32_t *row = ps_sweep_of(epoch) == PS_TABLE_ITEM ? batch->item : batch->user;
+    for (int i = 1; i < batch->n; i++)
+        batch->behind[i] = row[i] == row[i - 1] ? batch->behind[i - 1] + 1 : 0;
+}
+
 void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
                     const struct ps_entry *entry, int count, uint32_t epoch, uint32_t lane, uint64_t position)
 {
@@ -137,6 +145,8 @@ void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const st
     const struct ps_recipe *recipe = &batcher->recipe;
     int pairs = draw_samples(batch, batcher, &random, entry, count), n = batch->n;
     int terms = PS_MAX(ps_recipe_pairs(recipe) ? pairs : n, 1);
+    if (recipe->sweeps)
+        group_rows(batch, epoch);
     for (int r = 0; r < recipe->heads; r++) {
         real scale = (real)(recipe->heads == 1 ? 1.0 / terms : recipe->loss_weight[r] / (batcher->share[r] * terms));
         for (int i = 0; i < batch->need[r]; i++)
@@ -156,10 +166,10 @@ void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const st
         ps_bags_build(&batch->bags, batcher->unique_history, recipe, batcher->dataset, map, &batch->users, batch->item, n);
 }
 
-static int tile_end(const struct ps_batch *batch, bool pairs, int first, int most)
+static int tile_end(const struct ps_batch *batch, bool groups, int first, int most)
 {
     int end = PS_MIN(first + most, batch->n);
-    if (!pairs || end == batch->n)
+    if (!groups || end == batch->n)
         return end;
     int group = end - (int)batch->behind[end]; /* where the positive of the sample at the end is */
     if (group > first)
@@ -172,7 +182,7 @@ static int tile_end(const struct ps_batch *batch, bool pairs, int first, int mos
 void ps_batch_tile(const struct ps_batch *batch, const struct ps_batcher *batcher, int first, int most,
                    struct ps_tile *tile)
 {
-    tile->n = tile_end(batch, ps_recipe_pairs(&batcher->recipe), first, most) - first;
+    tile->n = tile_end(batch, ps_recipe_groups(&batcher->recipe), first, most) - first;
     tile->user = batch->user + first;
     tile->item = batch->item + first;
     tile->user_row = batch->user_row + first;

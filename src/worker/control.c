@@ -57,8 +57,7 @@ static void granted(struct ps_worker *w, const struct ps_control *message)
         struct ps_lane *lane = &w->lane[entry->lane];
         *lane = (struct ps_lane){.held = true, .epoch = message->epoch, .lease = entry->lease, .first = entry->position,
                                  .next_pull = entry->position, .next_push = entry->position};
-        lane->before = ps_order_seek(&w->order, lane->epoch, entry->lane,
-                                     entry->position * (uint64_t)w->batcher.positives, &lane->cursor) *
+        lane->before = ps_order_seek(&w->order, lane->epoch, entry->lane, entry->position, w->batcher.positives, &lane->cursor) *
                        (uint64_t)(1 + w->batcher.negatives);
     }
     struct ps_control ack = {.kind = PS_GRANT_ACK, .epoch = message->epoch, .lane = message->lane,

@@ -27,7 +27,8 @@ struct ps_tile {
      * itself. NULL where the recipe looks up none. */
     const uint32_t *bag_begin, *bag_own;
     const struct nn_bag_entry *bag_entry;
-    const uint32_t *behind; /* n: how many samples before it a sample's positive is; 0: it is one itself */
+    uint32_t epoch;         /* of training, from 1 */
+    const uint32_t *behind; /* n: how many samples before it a sample's positive (in a sweep: its row's first) is; 0: it is that itself */
     int need[PS_MAX_BEHAVIOURS];           /* by head */
     const real *label[PS_MAX_BEHAVIOURS];  /* need[r] labels in {0, 1} */
     const real *weight[PS_MAX_BEHAVIOURS]; /* need[r] loss weights, or 0: see batch.h */

@@ -28,6 +28,8 @@ void ps_order_init(struct ps_order *order, const struct ps_dataset *dataset, con
     order->block = ps_calloc(dataset->blocks, sizeof *order->block);
     order->window_first = ps_calloc(dataset->blocks + 1, sizeof *order->window_first);
     order->window_count = ps_calloc(dataset->blocks, sizeof *order->window_count);
+    if (recipe->sweeps)
+        ps_sweep_init(&order->sweep, dataset, order->seed, order->lanes);
 }
 
 void ps_order_fini(struct ps_order *order)
@@ -37,6 +39,7 @@ void ps_order_fini(struct ps_order *order)
     free(order->window_count);
     for (int i = 0; i < PS_WINDOWS_KEPT; i++)
         free(order->kept[i].entry);
+    ps_sweep_fini(&order->sweep);
     *order = (struct ps_order){0};
 }
 
@@ -73,10 +76,23 @@ static uint64_t lane_share(const struct ps_order *order, uint64_t window, uint32
     return count > lane ? (count - lane + order->lanes - 1) / order->lanes : 0;
 }
 
-uint64_t ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t entry, struct ps_cursor *cursor)
+static uint64_t seek_row(const struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t batch, int positives,
+                         struct ps_cursor *cursor)
 {
+    uint64_t before = 0, entries = 1;
+    *cursor = (struct ps_cursor){0};
+    for (uint64_t b = 0; b < batch && entries; b++)
+        before += entries = (uint64_t)ps_sweep_next(&order->sweep, epoch, lane, &cursor->offset, positives, NULL);
+    return before;
+}
+
+uint64_t ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t batch, int positives,
+                       struct ps_cursor *cursor)
+{
+    if (order->recipe.sweeps)
+        return seek_row(order, epoch, lane, batch, positives, cursor);
     begin_epoch(order, epoch);
-    uint64_t window = 0, before = 0;
+    uint64_t window = 0, before = 0, entry = batch * (uint64_t)positives;
     while (window < order->windows && entry - before >= lane_share(order, window, lane))
         before += lane_share(order, window++, lane);
     *cursor = (struct ps_cursor){window, window < order->windows ? entry - before : 0};
@@ -85,8 +101,14 @@ uint64_t ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, ui
 
 uint64_t ps_order_batches(struct ps_order *order, uint32_t epoch, uint32_t lane, int positives)
 {
-    struct ps_cursor end;
-    uint64_t entries = ps_order_seek(order, epoch, lane, UINT64_MAX, &end);
+    struct ps_cursor end = {0};
+    uint64_t batches = 0;
+    if (order->recipe.sweeps) {
+        while (ps_sweep_next(&order->sweep, epoch, lane, &end.offset, positives, NULL))
+            batches++;
+        return batches;
+    }
+    uint64_t entries = ps_order_seek(order, epoch, lane, UINT64_MAX, 1, &end);
     return (entries + (uint64_t)positives - 1) / (uint64_t)positives;
 }
 
@@ -157,9 +179,24 @@ static const struct ps_window *window_get(struct ps_order *order, uint32_t epoch
     return w;
 }
 
+/* A sweep reads rows here and there, so the dataset is checked before the first. */
+static int next_rows(struct ps_order *order, uint32_t epoch, uint32_t lane, struct ps_cursor *cursor, int count,
+                     struct ps_entry *out, struct ps_error *err)
+{
+    for (uint64_t b = 0; !order->checked && b < order->dataset->blocks; b++) {
+        int status = ps_dataset_check_block(order->dataset, b, err);
+        if (status)
+            return status;
+    }
+    order->checked = true;
+    return ps_sweep_next(&order->sweep, epoch, lane, &cursor->offset, count, out);
+}
+
 int ps_order_next(struct ps_order *order, uint32_t epoch, uint32_t lane, struct ps_cursor *cursor, int count,
                   struct ps_entry *out, struct ps_error *err)
 {
+    if (order->recipe.sweeps)
+        return next_rows(order, epoch, lane, cursor, count, out, err);
     begin_epoch(order, epoch);
     int taken = 0;
     while (taken < count && cursor->window < order->windows) {

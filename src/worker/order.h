@@ -3,17 +3,14 @@
  * An epoch is a permutation of the dataset's blocks. Consecutive blocks of it are gathered until they hold
  * `data.shuffle_window` interactions; this window is shuffled as a whole and its entries are dealt to the lanes in turn
  * (entry j to lane j mod lanes). A lane is thus an ordered stream of entries that depends on (dataset, seed, epoch, window
- * size, lanes) and on nothing else: any worker can begin it at any position. Memory: two windows, whatever the dataset's size.
+ * size, lanes) and on nothing else: any worker can begin it at any position. Memory: two windows, whatever the dataset's size. Sweeps of
+ * least squares have an order of their own (sweep.h).
  */
 #ifndef PS_WORKER_ORDER_H
 #define PS_WORKER_ORDER_H
 
 #include "worker/recipe.h"
-
-/* One positive: under `per_behaviour` an interaction with one bit of behaviour, under `union` a pair with all its bits. */
-struct ps_entry {
-    uint32_t user, item, behaviours;
-};
+#include "worker/sweep.h"
 
 enum { PS_WINDOWS_KEPT = 2 };
 
@@ -36,21 +33,24 @@ struct ps_order {
     uint64_t windows;
     struct ps_window kept[PS_WINDOWS_KEPT];
     uint64_t clock;
+    struct ps_sweep sweep; /* where the recipe has sweeps; and whether the dataset's blocks have been checked for them */
+    bool checked;
 };
 
 /* Where a lane is in its stream: advanced by ps_order_next, found for any position by ps_order_seek. */
 struct ps_cursor {
     uint64_t window; /* number */
-    uint64_t offset; /* of the lane's entries in that window */
+    uint64_t offset; /* of the lane's entries in that window; in a sweep, of its rows */
 };
 
 void ps_order_init(struct ps_order *order, const struct ps_dataset *dataset, const struct ps_config *config,
                    const struct ps_recipe *recipe);
 void ps_order_fini(struct ps_order *order);
-/* Puts the cursor of `lane` before entry number `entry` of its stream in `epoch` (beyond the end: at the end). Returns how
- * many entries lie before it. */
-uint64_t ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t entry, struct ps_cursor *cursor);
-/* Takes up to `count` entries; fewer only at the lane's end. Returns how many, or a negative code where a block's checksum
+/* Puts the cursor of `lane` before micro-batch number `batch` of its stream in `epoch`, of `positives` entries each (beyond the end:
+ * at the end). Returns how many entries lie before it. */
+uint64_t ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t batch, int positives,
+                       struct ps_cursor *cursor);
+/* Takes up to `count` entries; fewer only at the lane's end, or where in a sweep the next row does not fit. Returns how many, or a negative code where a block's checksum
  * is wrong. */
 int ps_order_next(struct ps_order *order, uint32_t epoch, uint32_t lane, struct ps_cursor *cursor, int count,
                   struct ps_entry *out, struct ps_error *err);

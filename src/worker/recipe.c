@@ -1,6 +1,8 @@
 /* recipe.c - see recipe.h. */
 #include "worker/recipe.h"
 
+#include "worker/sweep.h"
+
 static int check(const char *name, const struct ps_recipe *recipe, bool whole, const struct ps_config *config,
                  const struct ps_dataset *dataset, struct ps_error *err)
 {
@@ -24,6 +26,11 @@ static int check(const char *name, const struct ps_recipe *recipe, bool whole, c
     if (recipe->loss == PS_LOSS_WHOLE && recipe->sampling == PS_SAMPLING_UNION)
         return ps_fail(err, PS_EXIT_USAGE, "model.loss is whole, which takes each interaction by itself; set train.sampling to "
                        "per_behaviour");
+    uint64_t longest = recipe->sweeps ? ps_sweep_longest(dataset) : 0;
+    if (longest > (uint64_t)config->train.batch)
+        return ps_fail(err, PS_EXIT_USAGE, "train.batch is %d, but a user or item of %s has %llu interactions, which %s needs in one "
+                       "micro-batch; set train.batch to at least that", config->train.batch, dataset->path,
+                       (unsigned long long)longest, name);
     return 0;
 }
 
@@ -38,11 +45,12 @@ int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_r
         .sampling = config->train.sampling,
         .negatives_from = config->train.negatives_from ? config->train.negatives_from : own_negatives,
         .loss = config->model.loss ? config->model.loss : own_loss,
-        .history = defaults->history ? config->model.history : 0};
+        .history = defaults->history ? config->model.history : 0,
+        .sweeps = defaults->sweeps};
     int status = check(name, recipe, defaults->whole, config, dataset, err);
     if (status)
         return status;
-    recipe->negatives = recipe->loss == PS_LOSS_WHOLE ? 0 : config->train.negatives;
+    recipe->negatives = recipe->loss == PS_LOSS_WHOLE || recipe->sweeps ? 0 : config->train.negatives;
     bool given = config->model.loss_weights_count > 0 && defaults->heads != PS_HEADS_TARGET;
     double sum = 0;
     for (uint32_t r = recipe->first; r < dataset->behaviours; r++)

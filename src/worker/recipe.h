@@ -20,6 +20,7 @@ struct ps_recipe_defaults {
     enum ps_negatives negatives_from; /* PS_NEGATIVES_DEFAULT: uniform */
     enum ps_objective loss;                /* PS_LOSS_DEFAULT: binary cross-entropy */
     bool history;                     /* it looks up the items of a user's history */
+    bool sweeps;                           /* it solves rows, a sweep over users or items an epoch (sweep.h) */
     bool whole;                            /* the model can be trained by PS_LOSS_WHOLE (models/whole.h) */
 };
 
@@ -30,6 +31,7 @@ struct ps_recipe {
     enum ps_negatives negatives_from;
     enum ps_objective loss;
     int negatives; /* for each positive */
+    bool sweeps;
     int history; /* items of a user's history under each behaviour, at most; 0: none are looked up */
     double loss_weight[PS_MAX_BEHAVIOURS]; /* lambda of each behaviour from `first` on, summing to 1 */
 };
@@ -37,6 +39,12 @@ struct ps_recipe {
 /* Errors: PS_EXIT_USAGE where the configuration does not fit the dataset or the model, here called `name`. */
 int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_recipe_defaults *defaults,
                    const struct ps_config *config, const struct ps_dataset *dataset, struct ps_error *err);
+
+/* Whether consecutive samples belong together: a positive and its negatives, a row's interactions. */
+static inline bool ps_recipe_groups(const struct ps_recipe *recipe)
+{
+    return recipe->loss == PS_LOSS_BPR || recipe->sweeps;
+}
 
 /* Whether the loss compares positives with their own negatives. */
 static inline bool ps_recipe_pairs(const struct ps_recipe *recipe)

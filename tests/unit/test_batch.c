@@ -27,7 +27,7 @@ static void begin_kind(struct setting *s, struct ps_config config, enum ps_heads
     struct ps_order order;
     struct ps_cursor cursor;
     ps_order_init(&order, &s->p.d, &s->config, &s->recipe);
-    ps_order_seek(&order, EPOCH, LANE, 0, &cursor);
+    ps_order_seek(&order, EPOCH, LANE, 0, 1, &cursor);
     s->count = ps_order_next(&order, EPOCH, LANE, &cursor, s->batcher.positives, s->entry, &err);
     assert_int_equal(s->count, s->batcher.positives);
     ps_order_fini(&order);
@@ -124,7 +124,7 @@ static void weights_sum_to_lambda(void **state)
     double sum[3] = {0}, batches = 0;
     for (uint32_t lane = 0; lane < order.lanes; lane++) {
         struct ps_cursor cursor;
-        ps_order_seek(&order, 1, lane, 0, &cursor);
+        ps_order_seek(&order, 1, lane, 0, 1, &cursor);
         for (uint64_t position = 0;; position++) {
             s.count = ps_order_next(&order, 1, lane, &cursor, s.batcher.positives, s.entry, &err);
             if (s.count < s.batcher.positives) /* the last one of a lane is small, its mean coarse */

@@ -20,7 +20,7 @@ static struct stream read_lane(struct ps_order *order, uint32_t epoch, uint32_t 
 {
     struct stream s = {0};
     struct ps_cursor cursor;
-    ps_order_seek(order, epoch, lane, 0, &cursor);
+    ps_order_seek(order, epoch, lane, 0, 1, &cursor);
     for (int taken = CHUNK; taken == CHUNK;) {
         PS_GROW(s.entry, s.capacity, s.count + CHUNK);
         taken = ps_order_next(order, epoch, lane, &cursor, CHUNK, s.entry + s.count, &err);
@@ -132,7 +132,7 @@ static void seek_equals_reading_on(void **state)
             begin_order(&fresh, &p.d, &config);
             struct ps_cursor cursor;
             struct ps_entry got[CHUNK];
-            ps_order_seek(&fresh, 2, 5, from, &cursor);
+            ps_order_seek(&fresh, 2, 5, from, 1, &cursor);
             int taken = ps_order_next(&fresh, 2, 5, &cursor, CHUNK, got, &err);
             assert_int_equal(taken, PS_MIN((uint64_t)CHUNK, s.count - from));
             if (taken > 0)
@@ -141,7 +141,7 @@ static void seek_equals_reading_on(void **state)
         }
         struct ps_cursor beyond;
         struct ps_entry none;
-        ps_order_seek(&order, 2, 5, s.count + 1000, &beyond);
+        ps_order_seek(&order, 2, 5, s.count + 1000, 1, &beyond);
         assert_int_equal(ps_order_next(&order, 2, 5, &beyond, 1, &none, &err), 0);
         for (int positives = 1; positives < 50; positives += 7) /* the last one may be short */
             assert_int_equal(ps_order_batches(&order, 2, 5, positives), s.count / (uint64_t)positives + (s.count % (uint64_t)positives > 0));
@@ -165,7 +165,7 @@ static void interleaved_lanes_do_not_disturb_each_other(void **state)
     struct ps_cursor cursor[3];
     uint64_t at[3] = {0, want[1].count / 3, want[2].count / 2}; /* in three different windows */
     for (uint32_t lane = 0; lane < 3; lane++)
-        ps_order_seek(&order, 1, lane, at[lane], &cursor[lane]);
+        ps_order_seek(&order, 1, lane, at[lane], 1, &cursor[lane]);
     for (int round = 0; round < 20; round++)
         for (uint32_t lane = 0; lane < 3; lane++) {
             struct ps_entry got[CHUNK];
@@ -239,7 +239,7 @@ static void damage_is_an_error(void **state)
     struct ps_cursor cursor;
     struct ps_entry entry;
     for (int attempt = 0; attempt < 2; attempt++) { /* nothing half-read is kept */
-        ps_order_seek(&order, 1, 0, 0, &cursor);
+        ps_order_seek(&order, 1, 0, 0, 1, &cursor);
         assert_int_equal(ps_order_next(&order, 1, 0, &cursor, 1, &entry, &err), -PS_EXIT_DATA);
         assert_non_null(strstr(err.text, "damaged"));
     }

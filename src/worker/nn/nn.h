@@ -144,4 +144,11 @@ struct nn_tensor *nn_quadratic(struct nn_tape *tape, struct nn_lookup from, int 
 /* factor times the sum of all elements of k * with; with: a constant of k's shape. */
 struct nn_tensor *nn_inner(struct nn_tape *tape, const struct nn_tensor *k, const real *with, real factor);
 
+/* least_squares.c: one row x (E wide) of implicit least squares, given the other side (Hu et al., ICDM 2008, equation 4): the minimum of
+ *   sum_k ((1 + alpha) (1 - x . y_k)^2 - (x . y_k)^2) + x^T gram x + lambda |x|^2
+ * over x, by `steps` steps of the conjugate gradient method from what x is (Takacs et al., RecSys 2011). y: n rows; gram: E x E, the sum
+ * of the squares of all rows of the other side, symmetric. Returns what is minimised, without lambda |x|^2, at the x that came. */
+double nn_least_squares(struct nn_tape *tape, const real *gram, const real *const *y, int n, int width, real alpha, real lambda,
+                        int steps, real *x);
+
 #endif
