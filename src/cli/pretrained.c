@@ -131,8 +131,7 @@ static int write_file(const struct ps_run *run, const struct sources *s, const s
     const struct ps_optimizer_spec *optimizer = &run->config.optimizer;
     int status = 0;
     for (uint32_t t = 0; t < tables; t++) {
-        uint32_t width = run->model.table[t].width;
-        ps_rows_init(&rows[t], width + ps_optimizer_state(optimizer, width));
+        ps_rows_init(&rows[t], run->model.table[t].width + ps_table_state(&run->model.table[t], optimizer));
         if (!status)
             status = make_rows(run, s, t, map, marks->shard, &rows[t], err);
     }
@@ -147,8 +146,8 @@ static uint32_t files_for(const struct ps_run *run)
 {
     uint64_t floats = 0;
     for (int t = 0; t < run->model.tables; t++) {
-        uint32_t width = run->model.table[t].width;
-        floats += run->model.table[t].rows * (width + ps_optimizer_state(&run->config.optimizer, width));
+        const struct ps_table_spec *spec = &run->model.table[t];
+        floats += spec->rows * (spec->width + ps_table_state(spec, &run->config.optimizer));
     }
     return (uint32_t)PS_MIN(floats / FILE_FLOATS + 1, (uint64_t)PS_MAX_SHARDS);
 }

@@ -16,7 +16,8 @@ static void make_rows(struct ps_shard *s, uint32_t t, const uint64_t *key, uint3
     uint32_t made = ps_rows_change(&s->rows[t], key, n, row, fresh);
     for (uint32_t i = 0; i < made; i++) {
         ps_row_initial(&s->spec[t], t, s->seed, key[fresh[i]], row[fresh[i]]);
-        ps_optimizer_init_state(&s->optimizer, width, row[fresh[i]] + width);
+        if (s->spec[t].update == PS_UPDATE_OPTIMIZER)
+            ps_optimizer_init_state(&s->optimizer, width, row[fresh[i]] + width);
     }
 }
 

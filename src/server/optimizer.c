@@ -42,6 +42,11 @@ uint32_t ps_optimizer_state(const struct ps_optimizer_spec *s, uint32_t width)
     PS_BUG("optimiser %d", s->kind);
 }
 
+uint32_t ps_table_state(const struct ps_table_spec *table, const struct ps_optimizer_spec *s)
+{
+    return table->update == PS_UPDATE_OPTIMIZER ? ps_optimizer_state(s, table->width) : 0;
+}
+
 void ps_optimizer_init_state(const struct ps_optimizer_spec *s, uint32_t width, float *state)
 {
     bool accumulates = s->kind == PS_OPT_ADAGRAD || s->kind == PS_OPT_ADAGRAD_ROW;

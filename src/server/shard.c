@@ -47,7 +47,7 @@ int ps_shard_init(struct ps_shard *s, const struct ps_control *w, uint64_t incar
         s->spec[t] = w->table[t];
         uint32_t width = s->spec[t].width;
         widest = PS_MAX(widest, width);
-        ps_rows_init(&s->rows[t], width + ps_optimizer_state(&s->optimizer, width));
+        ps_rows_init(&s->rows[t], width + ps_table_state(&s->spec[t], &s->optimizer));
         ps_rows_init(&s->sum[t], width);
         ps_rows_init(&s->kept[t], width);
     }

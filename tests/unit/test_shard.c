@@ -402,6 +402,8 @@ static void pushes_are_added_to_sums(void **state)
         const uint64_t key = 2;
         float before[5], after[5];
         r->shard.spec[0].update = PS_UPDATE_ADD;
+        assert_int_equal(ps_table_state(&r->shard.spec[0], &r->shard.optimizer), 0);
+        assert_int_equal(ps_table_state(&r->shard.spec[1], &r->shard.optimizer), 4);
         read_value(r, 0, key, before);
         assert_int_equal(ask(r, named(PS_PUSH, 0, 0), 0, &key, 1, 0.25f, 0), PS_ACK);
         assert_int_equal(ask(r, named(PS_PUSH, 1, 0), 0, &key, 1, 3, 0), PS_ACK);

@@ -80,15 +80,15 @@ static struct nn_tensor *all_pairs(const struct ps_whole *whole, const struct ps
     real *of_user = nn_tape_alloc(tape, (size_t)tile->n * sizeof *of_user);
     real *of_item = nn_tape_alloc(tape, (size_t)tile->n * sizeof *of_item), factor[PS_MAX_BEHAVIOURS];
     double share = (double)tile->n / (double)PS_MAX(ps_recipe_entries(recipe, model->dataset), 1);
-    double known = (double)mass->value[0], whole_sum = known > 0 ? 1 / known : 0; /* nothing is known: nothing is pushed away */
+    double known = (double)mass->value[0], scale = known > 0 ? 1 / known : 0; /* nothing is known: nothing is pushed away */
     for (int r = 0; r < recipe->heads; r++)
         factor[r] = (real)(whole->unobserved * recipe->loss_weight[recipe->first + (uint32_t)r]);
     shares(model, tile, of_user, of_item);
-    struct nn_tensor *by_item = nn_kernel(tape, recipe->heads, g, factor, b->value, (real)whole_sum, (real)(1 + rho));
-    struct nn_tensor *by_user = nn_kernel(tape, recipe->heads, g, factor, a->value, (real)whole_sum, (real)(1 + rho));
+    struct nn_tensor *by_item = nn_kernel(tape, recipe->heads, g, factor, b->value, (real)scale, (real)(1 + rho));
+    struct nn_tensor *by_user = nn_kernel(tape, recipe->heads, g, factor, a->value, (real)scale, (real)(1 + rho));
     struct nn_tensor *sum = nn_quadratic(tape, p, tile->n, by_item, of_user, a);
     sum = nn_add(tape, sum, nn_quadratic(tape, q, tile->n, by_user, of_item, b));
-    sum = nn_add(tape, sum, nn_inner(tape, by_item, a->value, (real)(-share * whole_sum)));
+    sum = nn_add(tape, sum, nn_inner(tape, by_item, a->value, (real)(-share * scale)));
     fade(a, (real)share);
     fade(b, (real)share);
     mass->grad[0] += (real)share * (1 - mass->value[0]);
