@@ -6,36 +6,15 @@
 
 #include <cmocka.h>
 
-#include "worker/nn/kernels.h"
-#include "worker/nn/tape.h"
+#include "operation_check.h"
 
-#include "gradient.h"
-
-enum { MAX_INPUTS = 6, MAX_OUTPUTS = 3, SAMPLES = 6 };
-
-/* An operation under test: the shapes of its inputs, and how it is applied to them. Rows tables are inputs too. */
-struct operation {
-    const char *name;
-    int shape[MAX_INPUTS][2];                                                          /* ended by 0 rows */
-    int (*apply)(struct nn_tape *tape, struct nn_tensor **in, struct nn_tensor **out); /* returns how many outputs */
-    double low, high;                                                                  /* the inputs' range */
-};
+enum { SAMPLES = 6 };
 
 /* Duplicate ids, within and across the samples; every row of a table of 4 is used. */
 static const uint32_t index_p[SAMPLES] = {0, 2, 2, 1, 0, 3}, index_q[SAMPLES] = {3, 1, 1, 0, 3, 2};
 static const double label[SAMPLES] = {1, 0, 0, 1, 1, 0}, weight[SAMPLES] = {0.5, 0.25, 1, 0.75, 2, 1.5};
 /* Two negatives, then one, then a positive without any. */
 static const uint32_t behind[SAMPLES] = {0, 1, 2, 0, 1, 0};
-
-static struct nn_lookup lookup_of(struct nn_tape *tape, const struct nn_tensor *table, const uint32_t *index, int first)
-{
-    const real **value = nn_tape_alloc(tape, (size_t)table->rows * sizeof *value);
-    for (int r = 0; r < table->rows; r++)
-        value[r] = table->value + (size_t)r * table->cols;
-    struct nn_rows *rows = nn_tape_alloc(tape, sizeof *rows);
-    *rows = (struct nn_rows){table->rows, table->cols, value, table->grad};
-    return (struct nn_lookup){rows, index, first};
-}
 
 /* Four bags, one of them empty and one with the same row twice; samples with and without an entry to be left out. */
 static const uint32_t bag_begin[] = {0, 3, 3, 6, 7}, bag_index[SAMPLES] = {0, 0, 0, 1, 2, 3},
@@ -44,15 +23,8 @@ static const struct nn_bag_entry bag_entry[] = {{0, 0, 0.5}, {2, 1, -0.7}, {1, 0
 
 static struct nn_bags bags_of(struct nn_tape *tape, const struct nn_tensor *table)
 {
-    return (struct nn_bags){lookup_of(tape, table, NULL, 0).rows, bag_begin, bag_entry};
+    return (struct nn_bags){nn_lookup_from(tape, table, NULL, 0).rows, bag_begin, bag_entry};
 }
-
-#define ONE(expression)                                                                                                \
-    do {                                                                                                               \
-        out[0] = (expression);                                                                                         \
-        return 1;                                                                                                      \
-    } while (0)
-#define OPERATION(name) static int name(struct nn_tape *tape, struct nn_tensor **in, struct nn_tensor **out)
 
 /* clang-format off */
 OPERATION(op_matmul) { ONE(nn_matmul(tape, in[0], in[1])); }
@@ -72,9 +44,9 @@ OPERATION(op_sigmoid) { ONE(nn_sigmoid(tape, in[0])); }
 OPERATION(op_concat) { ONE(nn_concat(tape, in[0], in[1])); }
 OPERATION(op_row_dot) { ONE(nn_row_dot(tape, in[0], in[1])); }
 OPERATION(op_head) { ONE(nn_sigmoid(tape, nn_head(tape, nn_mul(tape, in[0], in[0]), 2))); }
-OPERATION(op_lookup) { ONE(nn_lookup(tape, lookup_of(tape, in[0], index_p, 1), SAMPLES, 3)); }
+OPERATION(op_lookup) { ONE(nn_lookup(tape, nn_lookup_from(tape, in[0], index_p, 1), SAMPLES, 3)); }
 OPERATION(op_bag) { ONE(nn_bag(tape, bags_of(tape, in[0]), bag_index, bag_without, SAMPLES, 3)); }
-OPERATION(op_l2_rows) { ONE(nn_l2_rows(tape, lookup_of(tape, in[0], index_p, 1), SAMPLES, 3, 0.3)); }
+OPERATION(op_l2_rows) { ONE(nn_l2_rows(tape, nn_lookup_from(tape, in[0], index_p, 1), SAMPLES, 3, 0.3)); }
 OPERATION(op_bce_logits) { ONE(nn_bce_logits(tape, in[0], label, weight)); }
 OPERATION(op_squared) { ONE(nn_squared(tape, in[0], label, weight)); }
 OPERATION(op_bpr) { ONE(nn_bpr(tape, in[0], behind, weight)); }
@@ -84,7 +56,7 @@ OPERATION(op_bce) { ONE(nn_bce(tape, in[0], label, weight)); }
 
 static struct nn_tensor *pair_of(struct nn_tape *tape, struct nn_tensor **in, int parts)
 {
-    return nn_lookup_pair(tape, lookup_of(tape, in[0], index_p, 1), lookup_of(tape, in[1], index_q, 0), SAMPLES, 3,
+    return nn_lookup_pair(tape, nn_lookup_from(tape, in[0], index_p, 1), nn_lookup_from(tape, in[1], index_q, 0), SAMPLES, 3,
                           parts);
 }
 /* clang-format off */
@@ -96,7 +68,7 @@ OPERATION(op_pair_product) { ONE(pair_of(tape, in, NN_PAIR | NN_PRODUCT)); }
 OPERATION(op_gmf)
 {
     const struct nn_tensor *h[] = {in[2], in[3], in[4]};
-    nn_gmf(tape, lookup_of(tape, in[0], index_p, 1), lookup_of(tape, in[1], index_q, 2), 19, 3, h,
+    nn_gmf(tape, nn_lookup_from(tape, in[0], index_p, 1), nn_lookup_from(tape, in[1], index_q, 2), 19, 3, h,
            (const int[]){SAMPLES, 4, 2}, out);
     return 3;
 }
@@ -106,7 +78,7 @@ OPERATION(op_gmf_one_table)
 {
     static const uint32_t same[SAMPLES] = {0, 1, 2, 1, 3, 3};
     const struct nn_tensor *h[] = {in[1]};
-    struct nn_lookup p = lookup_of(tape, in[0], index_p, 0), q = p;
+    struct nn_lookup p = nn_lookup_from(tape, in[0], index_p, 0), q = p;
     q.index = same;
     nn_gmf(tape, p, q, 3, 1, h, (const int[]){SAMPLES}, out);
     return 1;
@@ -122,7 +94,7 @@ static struct nn_tensor *kernel_of(struct nn_tape *tape, struct nn_tensor **in)
 
 static struct nn_tensor *quadratic_of(struct nn_tape *tape, struct nn_tensor **in, const struct nn_tensor *sum)
 {
-    return nn_quadratic(tape, lookup_of(tape, in[2], index_p, 1), SAMPLES, kernel_of(tape, in), weight, sum);
+    return nn_quadratic(tape, nn_lookup_from(tape, in[2], index_p, 1), SAMPLES, kernel_of(tape, in), weight, sum);
 }
 /* clang-format off */
 OPERATION(op_kernel) { ONE(kernel_of(tape, in)); }
@@ -166,120 +138,10 @@ static const struct operation operations[] = {
     {"inner", {{3, 3}}, op_inner, -1, 1},
 };
 
-/* The objective: a random projection of all outputs, by a node of the test's own. */
-struct project {
-    struct nn_node node;
-    struct nn_tensor *out[MAX_OUTPUTS], *y;
-    const double *factor;
-    int outputs;
-};
-
-static void project_backward(struct nn_tape *tape, struct nn_node *node)
-{
-    struct project *p = (struct project *)node;
-    const double *factor = p->factor;
-    for (int o = 0; o < p->outputs; o++)
-        for (size_t k = 0; k < nn_size(p->out[o]); k++)
-            if (p->out[o]->grad)
-                p->out[o]->grad[k] += *factor++ * p->y->grad[0];
-}
-
-struct bench {
-    const struct operation *operation;
-    struct nn_tape *tape;
-    struct gradient_input input[MAX_INPUTS];
-    int inputs, constant; /* the input whose gradient is not wanted, or -1 */
-    double factor[256];
-};
-
-static double objective(void *ctx, bool backward)
-{
-    struct bench *b = ctx;
-    struct nn_tensor *in[MAX_INPUTS];
-    nn_tape_reset(b->tape);
-    for (int k = 0; k < b->inputs; k++)
-        in[k] = nn_leaf(b->tape, b->operation->shape[k][0], b->operation->shape[k][1], b->input[k].value,
-                        k == b->constant ? NULL : b->input[k].grad);
-    struct project *p = nn_tape_alloc(b->tape, sizeof *p);
-    *p = (struct project){.factor = b->factor};
-    p->outputs = b->operation->apply(b->tape, in, p->out);
-    double sum = 0;
-    const double *factor = b->factor;
-    for (int o = 0; o < p->outputs; o++)
-        for (size_t k = 0; k < nn_size(p->out[o]); k++)
-            sum += *factor++ * p->out[o]->value[k];
-    p->y = nn_leaf(b->tape, 1, 1, &sum, nn_tape_alloc(b->tape, sizeof(real)));
-    nn_record(b->tape, &p->node, project_backward);
-    if (backward)
-        nn_backward(b->tape, p->y);
-    return sum;
-}
-
-static void draw(struct bench *b, uint64_t attempt)
-{
-    struct ps_random r = ps_random_stream(attempt, PS_RANDOM_TEST, 1, 0, 0);
-    double low = b->operation->low, high = b->operation->high;
-    for (int k = 0; k < b->inputs; k++)
-        for (size_t i = 0; i < b->input[k].n; i++)
-            b->input[k].value[i] = low + (high - low) * ps_random_unit(&r);
-    for (size_t i = 0; i < PS_COUNT(b->factor); i++)
-        b->factor[i] = ps_random_normal(&r);
-}
-
-/* An input that is declared constant gets nothing, and the others get the same as before. */
-static void check_constants(struct bench *b)
-{
-    double *grad[MAX_INPUTS];
-    for (int k = 0; k < b->inputs; k++) {
-        grad[k] = calloc(b->input[k].n, sizeof *grad[k]);
-        memset(b->input[k].grad, 0, b->input[k].n * sizeof(double));
-    }
-    objective(b, true);
-    for (int k = 0; k < b->inputs; k++)
-        memcpy(grad[k], b->input[k].grad, b->input[k].n * sizeof(double));
-    for (b->constant = 0; b->constant < b->inputs; b->constant++) {
-        for (int k = 0; k < b->inputs; k++)
-            memset(b->input[k].grad, 0, b->input[k].n * sizeof(double));
-        objective(b, true);
-        for (int k = 0; k < b->inputs; k++)
-            for (size_t i = 0; i < b->input[k].n; i++)
-                assert_true(b->input[k].grad[i] == (k == b->constant ? 0 : grad[k][i]));
-    }
-    for (int k = 0; k < b->inputs; k++)
-        free(grad[k]);
-}
-
-static void check_operation(const struct operation *operation)
-{
-    struct bench b = {.operation = operation, .tape = nn_tape_new(), .constant = -1};
-    char names[MAX_INPUTS][80];
-    for (; b.inputs < MAX_INPUTS && operation->shape[b.inputs][0] > 0; b.inputs++) {
-        int k = b.inputs;
-        snprintf(names[k], sizeof names[k], "%s: input %d", operation->name, k);
-        b.input[k].name = names[k];
-        b.input[k].n = (size_t)operation->shape[k][0] * (size_t)operation->shape[k][1];
-        b.input[k].value = calloc(b.input[k].n, sizeof(double));
-        b.input[k].grad = calloc(b.input[k].n, sizeof(double));
-    }
-    enum gradient_result result = GRADIENT_KINK;
-    for (uint64_t attempt = 0; result == GRADIENT_KINK && attempt < 20; attempt++) {
-        draw(&b, attempt);
-        result = gradient_check(b.input, b.inputs, objective, &b, false);
-    }
-    assert_int_equal(result, GRADIENT_RIGHT);
-    assert_int_equal(gradient_check(b.input, b.inputs, objective, &b, true), GRADIENT_WRONG);
-    check_constants(&b);
-    for (int k = 0; k < b.inputs; k++) {
-        free(b.input[k].value);
-        free(b.input[k].grad);
-    }
-    nn_tape_free(b.tape);
-}
-
 static void test_operations(void **state)
 {
     for (size_t i = 0; i < PS_COUNT(operations); i++)
-        check_operation(&operations[i]);
+        operation_check(&operations[i]);
 }
 
 /* The fused operations say what their parts say. */
@@ -290,8 +152,8 @@ static void test_fused(void **state)
     double p[4 * 5], q[4 * 5], h[5];
     for (int k = 0; k < 20; k++)
         p[k] = ps_random_normal(&r), q[k] = ps_random_normal(&r), h[k % 5] = ps_random_normal(&r);
-    struct nn_lookup from_p = lookup_of(tape, nn_leaf(tape, 4, 5, p, NULL), index_p, 0);
-    struct nn_lookup from_q = lookup_of(tape, nn_leaf(tape, 4, 5, q, NULL), index_q, 0);
+    struct nn_lookup from_p = nn_lookup_from(tape, nn_leaf(tape, 4, 5, p, NULL), index_p, 0);
+    struct nn_lookup from_q = nn_lookup_from(tape, nn_leaf(tape, 4, 5, q, NULL), index_q, 0);
     struct nn_tensor *rows_p = nn_lookup(tape, from_p, SAMPLES, 5), *rows_q = nn_lookup(tape, from_q, SAMPLES, 5);
     struct nn_tensor *product = nn_mul(tape, rows_p, rows_q);
     struct nn_tensor *all = nn_concat(tape, nn_concat(tape, rows_p, rows_q), product);

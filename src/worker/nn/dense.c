@@ -103,3 +103,26 @@ struct nn_tensor *nn_matmul(struct nn_tape *tape, const struct nn_tensor *x, con
 {
     return nn_affine(tape, x, w, NULL, false);
 }
+
+static void scores_backward(struct nn_tape *tape, struct nn_node *node)
+{
+    struct affine *a = (struct affine *)node;
+    const struct nn_tensor *x = a->x, *w = a->w, *y = a->y;
+    if (x->grad)
+        nn_gemm(false, false, x->rows, x->cols, w->rows, y->grad, y->cols, w->value, w->cols, 1, x->grad, x->cols);
+    if (w->grad)
+        nn_gemm(true, false, w->rows, w->cols, x->rows, y->grad, y->cols, x->value, x->cols, 1, w->grad, w->cols);
+}
+
+struct nn_tensor *nn_scores(struct nn_tape *tape, const struct nn_tensor *x, const struct nn_tensor *w)
+{
+    PS_ASSERT(x->cols == w->cols);
+    struct nn_tensor *y = nn_output(tape, x->rows, w->rows, x->grad || w->grad);
+    nn_gemm(false, true, x->rows, w->rows, x->cols, x->value, x->cols, w->value, w->cols, 0, nn_fill(y), w->rows);
+    if (y->grad) {
+        struct affine *a = nn_tape_alloc(tape, sizeof *a);
+        *a = (struct affine){.x = x, .w = w, .y = y};
+        nn_record(tape, &a->node, scores_backward);
+    }
+    return y;
+}

@@ -1,6 +1,6 @@
 /* elementwise.c - operations that work on one element, or one row, at a time; see nn.h. */
 #include "common/vector.h"
-#include "worker/nn/kernels.h"
+#include "worker/nn/functions.h"
 #include "worker/nn/tape.h"
 
 #include <string.h>
@@ -174,6 +174,76 @@ struct nn_tensor *nn_gate(struct nn_tape *tape, const struct nn_tensor *x, const
     struct nn_tensor *y = output_of(tape, x->rows, x->cols, x, NULL);
     memcpy(nn_fill(y), x->value, nn_size(x) * sizeof(real));
     return record(tape, y, x, nn_leaf(tape, x->rows, 1, keep, NULL), 0, gate_backward);
+}
+
+PS_VECTOR static void hard_sigmoid_forward(real *restrict y, const real *restrict x, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        y[k] = nn_squash(x[k], true);
+}
+
+PS_VECTOR static void hard_sigmoid_backward(struct nn_tape *tape, struct nn_node *node)
+{
+    struct elementwise *e = (struct elementwise *)node;
+    const real *restrict y = e->y->value, *restrict grad = e->y->grad;
+    real *restrict to = e->a->grad;
+    for (size_t k = 0; k < nn_size(e->y); k++)
+        to[k] += grad[k] * nn_squash_slope(y[k], true);
+}
+
+struct nn_tensor *nn_hard_sigmoid(struct nn_tape *tape, const struct nn_tensor *x)
+{
+    struct nn_tensor *y = output_of(tape, x->rows, x->cols, x, NULL);
+    hard_sigmoid_forward(nn_fill(y), x->value, nn_size(x));
+    return record(tape, y, x, NULL, 0, hard_sigmoid_backward);
+}
+
+PS_VECTOR static void tanh_forward(real *restrict y, const real *restrict x, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        y[k] = nn_tanh_of(x[k]);
+}
+
+PS_VECTOR static void tanh_backward(struct nn_tape *tape, struct nn_node *node)
+{
+    struct elementwise *e = (struct elementwise *)node;
+    const real *restrict y = e->y->value, *restrict grad = e->y->grad;
+    real *restrict to = e->a->grad;
+    for (size_t k = 0; k < nn_size(e->y); k++)
+        to[k] += grad[k] * (1 - y[k] * y[k]);
+}
+
+struct nn_tensor *nn_tanh(struct nn_tape *tape, const struct nn_tensor *x)
+{
+    struct nn_tensor *y = output_of(tape, x->rows, x->cols, x, NULL);
+    tanh_forward(nn_fill(y), x->value, nn_size(x));
+    return record(tape, y, x, NULL, 0, tanh_backward);
+}
+
+PS_VECTOR static void elu_forward(real *restrict y, const real *restrict x, real a, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        real below = a * (nn_exp(x[k]) - 1);
+        y[k] = x[k] > 0 ? x[k] : below;
+    }
+}
+
+PS_VECTOR static void elu_backward(struct nn_tape *tape, struct nn_node *node)
+{
+    struct elementwise *e = (struct elementwise *)node;
+    const real *restrict x = e->a->value, *restrict y = e->y->value, *restrict grad = e->y->grad;
+    real *restrict to = e->a->grad, a = e->factor;
+    for (size_t k = 0; k < nn_size(e->y); k++) {
+        real slope = x[k] > 0 ? (real)1 : y[k] + a;
+        to[k] += grad[k] * slope;
+    }
+}
+
+struct nn_tensor *nn_elu(struct nn_tape *tape, const struct nn_tensor *x, real a)
+{
+    struct nn_tensor *y = output_of(tape, x->rows, x->cols, x, NULL);
+    elu_forward(nn_fill(y), x->value, a, nn_size(x));
+    return record(tape, y, x, NULL, a, elu_backward);
 }
 
 static void concat_backward(struct nn_tape *tape, struct nn_node *node)

@@ -19,6 +19,16 @@ static real *row_grad(const struct nn_lookup *from, int sample)
     return rows->grad ? rows->grad + (size_t)from->index[sample] * (size_t)rows->width + from->first : NULL;
 }
 
+struct nn_lookup nn_lookup_from(struct nn_tape *tape, const struct nn_tensor *x, const uint32_t *index, int first)
+{
+    const real **value = nn_tape_alloc(tape, (size_t)x->rows * sizeof *value);
+    for (int r = 0; r < x->rows; r++)
+        value[r] = x->value + (size_t)r * (size_t)x->cols;
+    struct nn_rows *rows = nn_tape_alloc(tape, sizeof *rows);
+    *rows = (struct nn_rows){x->rows, x->cols, value, x->grad};
+    return (struct nn_lookup){rows, index, first};
+}
+
 struct lookup {
     struct nn_node node;
     struct nn_lookup from;

@@ -58,6 +58,8 @@ void nn_backward(struct nn_tape *tape, const struct nn_tensor *loss);
 struct nn_tensor *nn_leaf(struct nn_tape *tape, int rows, int cols, const real *value, real *grad);
 /* The first `rows` rows of x, sharing its memory: no copy, no node. */
 struct nn_tensor *nn_head(struct nn_tape *tape, const struct nn_tensor *x, int rows);
+/* x with rows of `cols` columns, sharing its memory; cols divides the size of x. */
+struct nn_tensor *nn_reshape(struct nn_tape *tape, const struct nn_tensor *x, int cols);
 
 /* dense.c: y = x w + 1 bias, then relu where asked; x: B x n, w: n x m, bias: 1 x m or NULL, y: B x m.
  *   a' = y' [y > 0] (relu) or y';   x' += a' w^T;   w' += x^T a';   bias' += column sums of a'. */
@@ -65,9 +67,13 @@ struct nn_tensor *nn_affine(struct nn_tape *tape, const struct nn_tensor *x, con
                             const struct nn_tensor *bias, bool relu);
 /* nn_affine without bias and relu. */
 struct nn_tensor *nn_matmul(struct nn_tape *tape, const struct nn_tensor *x, const struct nn_tensor *w);
+/* y = x w^T: every row of x against every row of w; x: B x n, w: m x n, y: B x m.   x' += y' w;   w' += y'^T x. */
+struct nn_tensor *nn_scores(struct nn_tape *tape, const struct nn_tensor *x, const struct nn_tensor *w);
 
 /* lookup.c: the looked-up rows as a B x E matrix; backward adds every sample's gradient to its row. */
 struct nn_tensor *nn_lookup(struct nn_tape *tape, struct nn_lookup from, int samples, int width);
+/* A look-up into the rows of a tensor: gathers rows, or columns of them. */
+struct nn_lookup nn_lookup_from(struct nn_tape *tape, const struct nn_tensor *x, const uint32_t *index, int first);
 /* The input of a tower over two look-ups p and q, written straight into one matrix: [p; q], p*q or [p; q; p*q]. */
 enum nn_parts { NN_PAIR = 1, NN_PRODUCT = 2 };
 static inline int nn_parts_width(int parts, int width)
@@ -108,6 +114,11 @@ struct nn_tensor *nn_mul(struct nn_tape *tape, const struct nn_tensor *a, const 
 struct nn_tensor *nn_scale(struct nn_tape *tape, const struct nn_tensor *x, real factor);
 struct nn_tensor *nn_relu(struct nn_tape *tape, const struct nn_tensor *x);
 struct nn_tensor *nn_sigmoid(struct nn_tape *tape, const struct nn_tensor *x);
+/* min(max(0.2 x + 0.5, 0), 1), the sigmoid of Theano's fast implementations;  x' += 0.2 y' [0 < y < 1]. */
+struct nn_tensor *nn_hard_sigmoid(struct nn_tape *tape, const struct nn_tensor *x);
+struct nn_tensor *nn_tanh(struct nn_tape *tape, const struct nn_tensor *x);
+/* ELU: x where x > 0, else a (e^x - 1);  x' += y' (x > 0 ? 1 : y + a). */
+struct nn_tensor *nn_elu(struct nn_tape *tape, const struct nn_tensor *x, real a);
 /* y = x, but x_b' += keep_b y_b': what is before it learns from some samples only. keep: B constants. Not the derivative of
  * anything, which is the purpose. */
 struct nn_tensor *nn_gate(struct nn_tape *tape, const struct nn_tensor *x, const real *keep);

@@ -97,6 +97,12 @@ struct nn_tensor *nn_head(struct nn_tape *tape, const struct nn_tensor *x, int r
     return nn_leaf(tape, rows, x->cols, x->value, x->grad);
 }
 
+struct nn_tensor *nn_reshape(struct nn_tape *tape, const struct nn_tensor *x, int cols)
+{
+    PS_ASSERT(nn_size(x) % (size_t)cols == 0);
+    return nn_leaf(tape, (int)(nn_size(x) / (size_t)cols), cols, x->value, x->grad);
+}
+
 struct nn_tensor *nn_output(struct nn_tape *tape, int rows, int cols, bool differentiable)
 {
     size_t bytes = (size_t)rows * (size_t)cols * sizeof(real);

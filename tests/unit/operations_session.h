@@ -1,0 +1,121 @@
+/* operations_session.h - the operations that session-based and multi-task models need, each described once. */
+#ifndef PS_TEST_OPERATIONS_SESSION_H
+#define PS_TEST_OPERATIONS_SESSION_H
+
+#include "operation.h"
+#include "worker/nn/graph.h"
+#include "worker/nn/sequence.h"
+
+/* Five sessions of 11 steps, one of a single step and one of the same length as another; then one that is empty, too. */
+static const uint32_t steps_begin[] = {0, 2, 3, 7, 9, 11}, holes_begin[] = {0, 2, 2, 7, 9, 11};
+static const struct nn_segments steps_of = {5, steps_begin}, holes_of = {5, holes_begin};
+/* Their items: a transition that comes twice, one to itself, an item that another session has too. */
+static const uint32_t steps_item[] = {4, 1, 4, 2, 0, 2, 0, 3, 3, 5, 2};
+
+/* clang-format off */
+OPERATION(op_scores) { ONE(nn_scores(tape, in[0], in[1])); }
+OPERATION(op_scores_self) { ONE(nn_scores(tape, in[0], in[0])); }
+OPERATION(op_hard_sigmoid) { ONE(nn_hard_sigmoid(tape, in[0])); }
+OPERATION(op_tanh) { ONE(nn_tanh(tape, in[0])); }
+OPERATION(op_elu) { ONE(nn_elu(tape, in[0], (real)0.5)); }
+OPERATION(op_reshape) { ONE(nn_sigmoid(tape, nn_reshape(tape, nn_mul(tape, in[0], in[0]), 6))); }
+OPERATION(op_segment_last) { ONE(nn_segment_last(tape, in[0], steps_of)); }
+OPERATION(op_segment_add) { ONE(nn_segment_add(tape, in[0], in[1], holes_of)); }
+OPERATION(op_segment_softmax) { ONE(nn_segment_softmax(tape, in[0], holes_of)); }
+OPERATION(op_segment_sum) { ONE(nn_segment_sum(tape, in[0], in[1], holes_of)); }
+OPERATION(op_segment_mean) { ONE(nn_segment_mean(tape, in[0], holes_of)); }
+OPERATION(op_softmax) { ONE(nn_softmax(tape, in[0])); }
+/* clang-format on */
+
+static struct nn_tensor *gru_of(struct nn_tape *tape, struct nn_tensor *const *in, bool state, struct nn_segments segments,
+                                enum nn_reset reset, bool hard)
+{
+    struct nn_cell cell = {in[1], in[2], reset, hard};
+    return nn_gru(tape, in[0], state ? in[3] : NULL, segments, cell);
+}
+/* clang-format off */
+OPERATION(op_gru_after) { ONE(gru_of(tape, in, true, steps_of, NN_RESET_AFTER, false)); }
+OPERATION(op_gru_before) { ONE(gru_of(tape, in, true, steps_of, NN_RESET_BEFORE, false)); }
+OPERATION(op_gru_after_zero) { ONE(gru_of(tape, in, false, holes_of, NN_RESET_AFTER, false)); }
+OPERATION(op_gru_before_zero) { ONE(gru_of(tape, in, false, holes_of, NN_RESET_BEFORE, false)); }
+OPERATION(op_gru_after_hard) { ONE(gru_of(tape, in, true, steps_of, NN_RESET_AFTER, true)); }
+OPERATION(op_gru_before_hard) { ONE(gru_of(tape, in, true, steps_of, NN_RESET_BEFORE, true)); }
+/* clang-format on */
+
+OPERATION(op_gru_unbiased)
+{
+    struct nn_cell cell = {in[1], NULL, NN_RESET_AFTER, false};
+    ONE(nn_gru(tape, in[0], in[2], nn_segments_uniform(tape, 3, 2), cell));
+}
+
+OPERATION(op_sparse)
+{
+    struct nn_session_graph graph = nn_session_graph(tape, steps_item, 6, steps_of, true);
+    ONE(nn_sparse_matmul(tape, graph.in, in[0], 1, 3, in[1]));
+}
+
+/* Inputs: H, w, b, U, c, b_in, then those that the coded form has beside them: w_edge, b_edge, b_out. */
+static struct nn_tensor *ggnn_of(struct nn_tape *tape, struct nn_tensor *const *in, bool coded, bool counted, int steps)
+{
+    struct nn_session_graph graph = nn_session_graph(tape, steps_item, 6, steps_of, counted);
+    struct nn_ggnn layer = {.b_in = in[5], .w = in[1], .b = in[2], .cell = {in[3], in[4], NN_RESET_BEFORE, false}};
+    if (coded) {
+        layer.w_edge = in[6], layer.b_edge = in[7], layer.b_out = in[8];
+        layer.cell.reset = NN_RESET_AFTER;
+    }
+    struct nn_tensor *nodes = nn_ggnn(tape, in[0], &graph, &layer, steps);
+    return nn_lookup(tape, nn_lookup_from(tape, nodes, graph.node, 0), 11, 2);
+}
+/* clang-format off */
+OPERATION(op_ggnn_code) { ONE(ggnn_of(tape, in, true, true, 1)); }
+OPERATION(op_ggnn_code_steps) { ONE(ggnn_of(tape, in, true, false, 3)); }
+OPERATION(op_ggnn_paper) { ONE(ggnn_of(tape, in, false, true, 2)); }
+/* clang-format on */
+
+/* Inputs: x, W_2, b, W_1, beta, c; the query is the last step's. */
+static struct nn_tensor *attend_of(struct nn_tape *tape, struct nn_tensor *const *in, enum nn_activation activation,
+                                   bool normalise)
+{
+    struct nn_tensor *query = nn_matmul(tape, nn_segment_last(tape, in[0], steps_of), in[3]);
+    return nn_attend(tape, (struct nn_attention){activation, normalise}, in[0], nn_affine(tape, in[0], in[1], in[2], false),
+                     query, in[4], normalise ? NULL : in[5], steps_of);
+}
+/* clang-format off */
+OPERATION(op_attend_raw) { ONE(attend_of(tape, in, NN_SIGMOID, false)); }
+OPERATION(op_attend_softmax) { ONE(attend_of(tape, in, NN_SIGMOID, true)); }
+OPERATION(op_attend_hard) { ONE(attend_of(tape, in, NN_HARD_SIGMOID, true)); }
+OPERATION(op_attend_no_query) { ONE(nn_attend(tape, (struct nn_attention){NN_TANH, true}, in[0],
+                                              nn_affine(tape, in[0], in[1], in[2], false), NULL, in[3], NULL, steps_of)); }
+/* clang-format on */
+
+static const struct operation session_operations[] = {
+    {"scores", {{5, 4}, {3, 4}}, op_scores, -1, 1},
+    {"scores, of itself", {{5, 4}}, op_scores_self, -1, 1},
+    {"hard_sigmoid", {{3, 7}}, op_hard_sigmoid, -4, 4},
+    {"tanh", {{3, 19}}, op_tanh, -3, 3},
+    {"elu", {{3, 19}}, op_elu, -3, 3},
+    {"reshape", {{3, 4}}, op_reshape, -1, 1},
+    {"segment_last", {{11, 3}}, op_segment_last, -1, 1},
+    {"segment_add", {{11, 3}, {5, 3}}, op_segment_add, -1, 1},
+    {"segment_softmax", {{11, 1}}, op_segment_softmax, -3, 3},
+    {"segment_sum", {{11, 19}, {11, 1}}, op_segment_sum, -1, 1},
+    {"segment_mean", {{11, 3}}, op_segment_mean, -1, 1},
+    {"softmax", {{3, 21}}, op_softmax, -3, 3},
+    {"gru, reset after", {{11, 9}, {3, 9}, {1, 9}, {5, 3}}, op_gru_after, -1, 1},
+    {"gru, reset before", {{11, 9}, {3, 9}, {1, 9}, {5, 3}}, op_gru_before, -1, 1},
+    {"gru, reset after, no state", {{11, 57}, {19, 57}, {1, 57}}, op_gru_after_zero, -1, 1},
+    {"gru, reset before, no state", {{11, 57}, {19, 57}, {1, 57}}, op_gru_before_zero, -1, 1},
+    {"gru, reset after, hard gates", {{11, 9}, {3, 9}, {1, 9}, {5, 3}}, op_gru_after_hard, -2, 2},
+    {"gru, reset before, hard gates", {{11, 9}, {3, 9}, {1, 9}, {5, 3}}, op_gru_before_hard, -2, 2},
+    {"gru, no bias", {{6, 6}, {2, 6}, {3, 2}}, op_gru_unbiased, -1, 1},
+    {"sparse_matmul", {{8, 5}, {1, 3}}, op_sparse, -1, 1},
+    {"ggnn, code", {{8, 2}, {4, 6}, {1, 6}, {2, 6}, {1, 6}, {1, 2}, {2, 4}, {1, 4}, {1, 2}}, op_ggnn_code, -1, 1},
+    {"ggnn, code, three steps", {{8, 2}, {4, 6}, {1, 6}, {2, 6}, {1, 6}, {1, 2}, {2, 4}, {1, 4}, {1, 2}}, op_ggnn_code_steps, -1, 1},
+    {"ggnn, paper", {{8, 2}, {2, 6}, {1, 6}, {2, 6}, {1, 6}, {1, 2}}, op_ggnn_paper, -1, 1},
+    {"attend, unnormalised", {{11, 3}, {3, 4}, {1, 4}, {3, 4}, {4, 1}, {1, 1}}, op_attend_raw, -1, 1},
+    {"attend, softmax", {{11, 3}, {3, 4}, {1, 4}, {3, 4}, {4, 1}}, op_attend_softmax, -1, 1},
+    {"attend, hard sigmoid", {{11, 3}, {3, 4}, {1, 4}, {3, 4}, {4, 1}}, op_attend_hard, -2, 2},
+    {"attend, no query", {{11, 3}, {3, 4}, {1, 4}, {4, 1}}, op_attend_no_query, -1, 1},
+};
+
+#endif
