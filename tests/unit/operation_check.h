@@ -105,6 +105,8 @@ static void operation_check(const struct operation *operation)
         draw(&b, attempt);
         result = gradient_check(b.input, b.inputs, objective, &b, false);
     }
+    if (result != GRADIENT_RIGHT)
+        print_message("  %s: %s\n", operation->name, result == GRADIENT_KINK ? "near a kink in every draw" : "wrong");
     assert_int_equal(result, GRADIENT_RIGHT);
     assert_int_equal(gradient_check(b.input, b.inputs, objective, &b, true), GRADIENT_WRONG);
     check_constants(&b);

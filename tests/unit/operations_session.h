@@ -3,6 +3,7 @@
 #define PS_TEST_OPERATIONS_SESSION_H
 
 #include "operation.h"
+#include "worker/nn/candidates.h"
 #include "worker/nn/graph.h"
 #include "worker/nn/sequence.h"
 
@@ -88,6 +89,28 @@ OPERATION(op_attend_no_query) { ONE(nn_attend(tape, (struct nn_attention){NN_TAN
                                               nn_affine(tape, in[0], in[1], in[2], false), NULL, in[3], NULL, steps_of)); }
 /* clang-format on */
 
+/* Six samples among 9 rows of a table, or 7 of them with one twice; two samples have the same target. */
+static const uint32_t sampled[] = {3, 0, 8, 5, 3, 6, 1}, target[] = {2, 0, 6, 2, 4, 5};
+static const real corrections[] = {-1, -2, (real)-0.5, -3, -1, 0, -2}, shares[] = {(real)0.5, 1, (real)0.25, 2, 1, (real)0.75};
+
+static struct nn_tensor *softmax_of(struct nn_tape *tape, struct nn_tensor *const *in, bool some, enum nn_softmax_form form)
+{
+    struct nn_candidates candidates = {nn_lookup_from(tape, in[1], some ? sampled : NULL, 1), 9, NULL};
+    if (some)
+        candidates.count = PS_COUNT(sampled), candidates.log_q = corrections;
+    return nn_softmax_loss(tape, in[0], candidates, target, shares, form);
+}
+/* clang-format off */
+OPERATION(op_softmax_all) { ONE(softmax_of(tape, in, false, NN_CROSS_ENTROPY)); }
+OPERATION(op_softmax_sampled) { ONE(softmax_of(tape, in, true, NN_CROSS_ENTROPY)); }
+OPERATION(op_softmax_both) { ONE(softmax_of(tape, in, false, NN_BOTH_TERMS)); }
+OPERATION(op_softmax_both_sampled) { ONE(softmax_of(tape, in, true, NN_BOTH_TERMS)); }
+OPERATION(op_rank_bpr) { ONE(nn_ranking_loss(tape, NN_RANK_BPR, in[0], 0, target, shares)); }
+OPERATION(op_rank_top1) { ONE(nn_ranking_loss(tape, NN_RANK_TOP1, in[0], 0, target, shares)); }
+OPERATION(op_rank_top1_max) { ONE(nn_ranking_loss(tape, NN_RANK_TOP1_MAX, in[0], 0, target, shares)); }
+OPERATION(op_rank_bpr_max) { ONE(nn_ranking_loss(tape, NN_RANK_BPR_MAX, nn_elu(tape, in[0], (real)0.5), (real)0.9, target, shares)); }
+/* clang-format on */
+
 static const struct operation session_operations[] = {
     {"scores", {{5, 4}, {3, 4}}, op_scores, -1, 1},
     {"scores, of itself", {{5, 4}}, op_scores_self, -1, 1},
@@ -115,6 +138,14 @@ static const struct operation session_operations[] = {
     {"attend, unnormalised", {{11, 3}, {3, 4}, {1, 4}, {3, 4}, {4, 1}, {1, 1}}, op_attend_raw, -1, 1},
     {"attend, softmax", {{11, 3}, {3, 4}, {1, 4}, {3, 4}, {4, 1}}, op_attend_softmax, -1, 1},
     {"attend, hard sigmoid", {{11, 3}, {3, 4}, {1, 4}, {3, 4}, {4, 1}}, op_attend_hard, -2, 2},
+    {"softmax loss", {{6, 5}, {9, 7}}, op_softmax_all, -1, 1},
+    {"softmax loss, sampled", {{6, 5}, {9, 7}}, op_softmax_sampled, -1, 1},
+    {"softmax loss, both terms", {{6, 5}, {9, 7}}, op_softmax_both, -1, 1},
+    {"softmax loss, both terms, sampled", {{6, 5}, {9, 7}}, op_softmax_both_sampled, -1, 1},
+    {"ranking, bpr", {{6, 19}}, op_rank_bpr, -2, 2},
+    {"ranking, top1", {{6, 19}}, op_rank_top1, -2, 2},
+    {"ranking, top1-max", {{6, 19}}, op_rank_top1_max, -2, 2},
+    {"ranking, bpr-max", {{6, 19}}, op_rank_bpr_max, -2, 2},
     {"attend, no query", {{11, 3}, {3, 4}, {1, 4}, {4, 1}}, op_attend_no_query, -1, 1},
 };
 

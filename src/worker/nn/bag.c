@@ -1,7 +1,6 @@
 /* bag.c - weighted sums of rows, a sum for each run of samples of one bag; see nn.h. */
 #include <string.h>
 
-#include "common/vector.h"
 #include "worker/nn/tape.h"
 
 struct bag {
@@ -10,12 +9,6 @@ struct bag {
     const uint32_t *index, *without;
     const struct nn_tensor *y;
 };
-
-PS_VECTOR static void add(real *restrict to, real factor, const real *restrict x, int width)
-{
-    for (int j = 0; j < width; j++)
-        to[j] += factor * x[j];
-}
 
 static const real *value_of(const struct bag *g, const struct nn_bag_entry *e)
 {
@@ -47,14 +40,14 @@ static void bag_forward(const struct bag *g)
         end = run_end(g, first);
         memset(sum, 0, (size_t)width * sizeof *sum);
         for (const struct nn_bag_entry *e = begin; e < stop; e++)
-            add(sum, e->weight, value_of(g, e), width);
+            nn_axpy(sum, e->weight, value_of(g, e), (size_t)width);
         for (int b = end - 1; b >= first; b--) { /* the first one last: it is the sum of all */
             real *y = nn_fill(g->y) + (size_t)b * width;
             if (b > first)
                 memcpy(y, sum, (size_t)width * sizeof *y);
             for (const struct nn_bag_entry *e = begin; e < stop; e++)
                 if (e->row == g->without[b])
-                    add(y, -e->weight, value_of(g, e), width);
+                    nn_axpy(y, -e->weight, value_of(g, e), (size_t)width);
         }
     }
 }
@@ -71,13 +64,13 @@ static void bag_backward(struct nn_tape *tape, struct nn_node *node)
         memset(sum, 0, (size_t)width * sizeof *sum);
         for (int b = first; b < end; b++) {
             const real *grad = g->y->grad + (size_t)b * width;
-            add(sum, 1, grad, width);
+            nn_axpy(sum, 1, grad, (size_t)width);
             for (const struct nn_bag_entry *e = begin; e < stop; e++)
                 if (e->row == g->without[b])
-                    add(grad_of(g, e), -e->weight, grad, width);
+                    nn_axpy(grad_of(g, e), -e->weight, grad, (size_t)width);
         }
         for (const struct nn_bag_entry *e = begin; e < stop; e++)
-            add(grad_of(g, e), e->weight, sum, width);
+            nn_axpy(grad_of(g, e), e->weight, sum, (size_t)width);
     }
 }
 

@@ -35,7 +35,7 @@ static void assert_same_shape(const struct nn_tensor *a, const struct nn_tensor 
     PS_ASSERT(a->rows == b->rows && a->cols == b->cols);
 }
 
-PS_VECTOR static void axpy(real *to, real factor, const real *x, size_t n)
+PS_VECTOR void nn_axpy(real *restrict to, real factor, const real *restrict x, size_t n)
 {
     for (size_t k = 0; k < n; k++)
         to[k] += factor * x[k];
@@ -51,9 +51,9 @@ static void add_backward(struct nn_tape *tape, struct nn_node *node)
 {
     struct elementwise *e = (struct elementwise *)node;
     if (e->a->grad)
-        axpy(e->a->grad, 1, e->y->grad, nn_size(e->y));
+        nn_axpy(e->a->grad, 1, e->y->grad, nn_size(e->y));
     if (e->b->grad)
-        axpy(e->b->grad, 1, e->y->grad, nn_size(e->y));
+        nn_axpy(e->b->grad, 1, e->y->grad, nn_size(e->y));
 }
 
 struct nn_tensor *nn_add(struct nn_tape *tape, const struct nn_tensor *a, const struct nn_tensor *b)
@@ -71,9 +71,9 @@ static void add_bias_backward(struct nn_tape *tape, struct nn_node *node)
     struct elementwise *e = (struct elementwise *)node;
     size_t width = (size_t)e->y->cols;
     if (e->a->grad)
-        axpy(e->a->grad, 1, e->y->grad, nn_size(e->y));
+        nn_axpy(e->a->grad, 1, e->y->grad, nn_size(e->y));
     for (size_t row = 0; e->b->grad && row < (size_t)e->y->rows; row++)
-        axpy(e->b->grad, 1, e->y->grad + row * width, width);
+        nn_axpy(e->b->grad, 1, e->y->grad + row * width, width);
 }
 
 struct nn_tensor *nn_add_bias(struct nn_tape *tape, const struct nn_tensor *x, const struct nn_tensor *bias)
@@ -109,7 +109,7 @@ struct nn_tensor *nn_mul(struct nn_tape *tape, const struct nn_tensor *a, const 
 static void scale_backward(struct nn_tape *tape, struct nn_node *node)
 {
     struct elementwise *e = (struct elementwise *)node;
-    axpy(e->a->grad, e->factor, e->y->grad, nn_size(e->y));
+    nn_axpy(e->a->grad, e->factor, e->y->grad, nn_size(e->y));
 }
 
 struct nn_tensor *nn_scale(struct nn_tape *tape, const struct nn_tensor *x, real factor)
@@ -166,7 +166,7 @@ static void gate_backward(struct nn_tape *tape, struct nn_node *node)
     struct elementwise *e = (struct elementwise *)node;
     size_t width = (size_t)e->y->cols;
     for (size_t row = 0; row < (size_t)e->y->rows; row++)
-        axpy(e->a->grad + row * width, e->b->value[row], e->y->grad + row * width, width);
+        nn_axpy(e->a->grad + row * width, e->b->value[row], e->y->grad + row * width, width);
 }
 
 struct nn_tensor *nn_gate(struct nn_tape *tape, const struct nn_tensor *x, const real *keep)
@@ -253,9 +253,9 @@ static void concat_backward(struct nn_tape *tape, struct nn_node *node)
     const real *grad = e->y->grad;
     for (size_t row = 0; row < (size_t)e->y->rows; row++, grad += a + b) {
         if (e->a->grad)
-            axpy(e->a->grad + row * a, 1, grad, a);
+            nn_axpy(e->a->grad + row * a, 1, grad, a);
         if (e->b->grad)
-            axpy(e->b->grad + row * b, 1, grad + a, b);
+            nn_axpy(e->b->grad + row * b, 1, grad + a, b);
     }
 }
 
@@ -278,9 +278,9 @@ static void row_dot_backward(struct nn_tape *tape, struct nn_node *node)
     size_t width = (size_t)e->a->cols;
     for (size_t row = 0; row < (size_t)e->y->rows; row++) {
         if (e->a->grad)
-            axpy(e->a->grad + row * width, e->y->grad[row], e->b->value + row * width, width);
+            nn_axpy(e->a->grad + row * width, e->y->grad[row], e->b->value + row * width, width);
         if (e->b->grad)
-            axpy(e->b->grad + row * width, e->y->grad[row], e->a->value + row * width, width);
+            nn_axpy(e->b->grad + row * width, e->y->grad[row], e->a->value + row * width, width);
     }
 }
 

@@ -195,21 +195,6 @@ PS_VECTOR static void pass_to_input(const struct gru *g, int begin, int end)
     }
 }
 
-PS_VECTOR static void add_columns(real *restrict to, const real *x, int rows, int cols)
-{
-    for (int k = 0; k < rows; k++) {
-        const real *restrict row = x + (size_t)k * cols;
-        for (int j = 0; j < cols; j++)
-            to[j] += row[j];
-    }
-}
-
-static void add_states(const struct gru *g, const real *carry)
-{
-    for (int k = 0; k < g->first[1]; k++)
-        add_columns(g->h0->grad + (size_t)g->order[k] * (size_t)g->d, carry + (size_t)k * (size_t)g->d, 1, g->d);
-}
-
 /* U' and c', over all steps; rows whose state before is zero are left out of the products. */
 static void gru_weights(const struct gru *g)
 {
@@ -223,7 +208,8 @@ static void gru_weights(const struct gru *g)
     if (u && !after)
         nn_gemm(true, false, d, d, m, reset, 3 * d, delta + 2 * d, 3 * d, 1, u + 2 * d, 3 * d);
     if (g->cell.c && g->cell.c->grad)
-        add_columns(g->cell.c->grad, g->delta, g->n, 3 * d);
+        for (int k = 0; k < g->n; k++)
+            nn_axpy(g->cell.c->grad, 1, g->delta + (size_t)k * 3 * d, 3 * (size_t)d);
 }
 
 static void gru_backward(struct nn_tape *tape, struct nn_node *node)
@@ -249,7 +235,8 @@ static void gru_backward(struct nn_tape *tape, struct nn_node *node)
             nn_gemm(false, true, m, d, after ? 3 * d : 2 * d, delta, 3 * d, u, 3 * d, 1, carry, d);
     }
     if (g->h0 && g->h0->grad)
-        add_states(g, carry);
+        for (int k = 0; k < g->first[1]; k++)
+            nn_axpy(g->h0->grad + (size_t)g->order[k] * d, 1, carry + (size_t)k * d, (size_t)d);
     gru_weights(g);
 }
 

@@ -9,8 +9,8 @@
 
 struct loss {
     struct nn_node node;
-    const struct nn_tensor *x, *y; /* the input (B x 1) and the scalar */
-    const real *slope;             /* B: the loss's derivative by x */
+    const struct nn_tensor *x, *y; /* the input and the scalar */
+    const real *slope;             /* as x: the loss's derivative by it */
 };
 
 PS_VECTOR static void loss_backward(struct nn_tape *tape, struct nn_node *node)
@@ -18,13 +18,11 @@ PS_VECTOR static void loss_backward(struct nn_tape *tape, struct nn_node *node)
     struct loss *l = (struct loss *)node;
     const real *slope = l->slope;
     real *to = l->x->grad, grad = l->y->grad[0];
-    for (int b = 0; b < l->x->rows; b++)
-        to[b] += grad * slope[b];
+    for (size_t k = 0; k < nn_size(l->x); k++)
+        to[k] += grad * slope[k];
 }
 
-/* The losses of the samples in `term`, to be summed and dropped, and their derivatives in `slope`. */
-static struct nn_tensor *loss_record(struct nn_tape *tape, const struct nn_tensor *x, const real *term,
-                                     const real *slope)
+struct nn_tensor *nn_record_loss(struct nn_tape *tape, const struct nn_tensor *x, const real *term, const real *slope)
 {
     struct nn_tensor *y = nn_output(tape, 1, 1, x->grad != NULL);
     double sum = 0;
@@ -55,7 +53,7 @@ struct nn_tensor *nn_bce_logits(struct nn_tape *tape, const struct nn_tensor *z,
     size_t bytes = nn_size(z) * sizeof(real);
     real *term = nn_tape_alloc(tape, bytes), *slope = nn_tape_alloc(tape, bytes);
     bce_logits(z->value, label, weight, z->rows, term, slope);
-    return loss_record(tape, z, term, slope);
+    return nn_record_loss(tape, z, term, slope);
 }
 
 struct nn_tensor *nn_bce(struct nn_tape *tape, const struct nn_tensor *p, const real *label, const real *weight)
@@ -69,7 +67,7 @@ struct nn_tensor *nn_bce(struct nn_tape *tape, const struct nn_tensor *p, const 
         term[b] = -weight[b] * (label[b] * (real)log((double)yes) + (1 - label[b]) * (real)log((double)no));
         slope[b] = -weight[b] * (label[b] / yes - (1 - label[b]) / no);
     }
-    return loss_record(tape, p, term, slope);
+    return nn_record_loss(tape, p, term, slope);
 }
 
 struct nn_tensor *nn_squared(struct nn_tape *tape, const struct nn_tensor *x, const real *label, const real *weight)
@@ -82,7 +80,7 @@ struct nn_tensor *nn_squared(struct nn_tape *tape, const struct nn_tensor *x, co
         term[b] = weight[b] * (error * error);
         slope[b] = 2 * weight[b] * error;
     }
-    return loss_record(tape, x, term, slope);
+    return nn_record_loss(tape, x, term, slope);
 }
 
 struct nn_tensor *nn_weighted_sum(struct nn_tape *tape, const struct nn_tensor *x, const real *weight)
@@ -91,7 +89,7 @@ struct nn_tensor *nn_weighted_sum(struct nn_tape *tape, const struct nn_tensor *
     real *term = nn_tape_alloc(tape, nn_size(x) * sizeof *term);
     for (int b = 0; b < x->rows; b++)
         term[b] = weight[b] * x->value[b];
-    return loss_record(tape, x, term, weight);
+    return nn_record_loss(tape, x, term, weight);
 }
 
 /* difference: what a pair's negative is above its positive; 0 where there is none. */
@@ -121,7 +119,7 @@ struct nn_tensor *nn_bpr(struct nn_tape *tape, const struct nn_tensor *z, const 
     for (int b = 0; b < n; b++)
         if (behind[b])
             slope[b - (int)behind[b]] -= slope[b];
-    return loss_record(tape, z, term, slope);
+    return nn_record_loss(tape, z, term, slope);
 }
 
 struct l2_rows {

@@ -56,21 +56,15 @@ PS_VECTOR static void add_forward(const struct segment *g)
     }
 }
 
-PS_VECTOR static void accumulate(real *restrict to, const real *restrict x, size_t n)
-{
-    for (size_t k = 0; k < n; k++)
-        to[k] += x[k];
-}
-
 static void add_backward(struct nn_tape *tape, struct nn_node *node)
 {
     struct segment *g = (struct segment *)node;
     size_t width = (size_t)g->x->cols;
     if (g->x->grad)
-        accumulate(g->x->grad, g->y->grad, nn_size(g->y));
+        nn_axpy(g->x->grad, 1, g->y->grad, nn_size(g->y));
     for (int s = 0; g->w->grad && s < g->segments.count; s++)
         for (uint32_t t = g->segments.begin[s]; t < g->segments.begin[s + 1]; t++)
-            accumulate(g->w->grad + (size_t)s * width, g->y->grad + t * width, width);
+            nn_axpy(g->w->grad + (size_t)s * width, 1, g->y->grad + t * width, width);
 }
 
 struct nn_tensor *nn_segment_add(struct nn_tape *tape, const struct nn_tensor *x, const struct nn_tensor *q,

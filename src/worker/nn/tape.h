@@ -17,6 +17,12 @@ struct nn_node {
 struct nn_tensor *nn_output(struct nn_tape *tape, int rows, int cols, bool differentiable);
 /* Puts the node on the tape. Operations whose inputs are all constants record nothing. */
 void nn_record(struct nn_tape *tape, struct nn_node *node, void (*backward)(struct nn_tape *, struct nn_node *));
+/* A loss whose derivatives are known: the sum of x->rows terms, and its derivative by every element of x. Both lie in the tape's
+ * memory. */
+struct nn_tensor *nn_record_loss(struct nn_tape *tape, const struct nn_tensor *x, const real *term, const real *slope);
+
+/* to += factor * x, n numbers each, which do not overlap. */
+void nn_axpy(real *to, real factor, const real *x, size_t n);
 
 /* The value of an output, for the operation that computes it. */
 static inline real *nn_fill(const struct nn_tensor *output)
