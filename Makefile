@@ -38,6 +38,7 @@ LDFLAGS += -Wl,--wrap=zmq_msg_send,--wrap=zmq_msg_recv,--wrap=zmq_msg_close
 endif
 LIBOBJ := $(filter-out $(O)/cli/main.o,$(OBJ))
 DOUBLE := $(patsubst src/%.c,$(O)/double/%.o,$(filter src/worker/nn/% src/worker/models/%,$(SRC)))
+PLAIN := $(patsubst src/%.c,$(O)/plain/%.o,$(filter src/worker/nn/%,$(SRC)))
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
 UNITBIN := $(UNIT:tests/unit/%.c=$(O)/tests/%)
 BENCHBIN := $(patsubst %.c,$(O)/%,$(wildcard bench/*.c))
@@ -89,6 +90,16 @@ $(O)/tests/%_double: tests/unit/%_double.c $(DOUBLE) $(O)/libpenstock.a
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(COMPILE) -DNN_DOUBLE -MF $@.d -Itests/unit $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(LDLIBS) -lcmocka
+# The same program without clones for wider vectors, for the test that its bits are the same.
+$(O)/plain/%.o: src/%.c | build/proto/penstock.pb-c.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE) -DPS_NO_CLONES -c -o $@ $<
+$(O)/plain/test_nn_width: tests/unit/test_nn_width.c $(PLAIN) $(O)/libpenstock.a
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE) -DPS_NO_CLONES -MF $@.d -Itests/unit $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(LDLIBS) -lcmocka
+$(O)/tests/test_nn_width: $(O)/plain/test_nn_width
 $(O)/tests/%: tests/unit/%.c $(O)/libpenstock.a
 	@mkdir -p $(@D)
 	$(call say,CC)
@@ -175,6 +186,6 @@ install: all
 clean:
 	rm -rf build bin
 
--include $(OBJ:.o=.d) $(DOUBLE:.o=.d) $(UNITBIN:=.d) $(BENCHBIN:=.d) $(FUZZBIN:=.d)
-.SECONDARY: $(DOUBLE)
+-include $(OBJ:.o=.d) $(DOUBLE:.o=.d) $(PLAIN:.o=.d) $(O)/plain/test_nn_width.d $(UNITBIN:=.d) $(BENCHBIN:=.d) $(FUZZBIN:=.d)
+.SECONDARY: $(DOUBLE) $(PLAIN)
 .PHONY: all unit fuzz fuzz-targets fuzz-corpus test faults soak demo asan ubsan tsan lint check-includes format bench install clean

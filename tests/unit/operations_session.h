@@ -6,6 +6,7 @@
 #include "worker/nn/candidates.h"
 #include "worker/nn/graph.h"
 #include "worker/nn/sequence.h"
+#include "worker/nn/tasks.h"
 
 /* Five sessions of 11 steps, one of a single step and one of the same length as another; then one that is empty, too. */
 static const uint32_t steps_begin[] = {0, 2, 3, 7, 9, 11}, holes_begin[] = {0, 2, 2, 7, 9, 11};
@@ -111,6 +112,66 @@ OPERATION(op_rank_top1_max) { ONE(nn_ranking_loss(tape, NN_RANK_TOP1_MAX, in[0],
 OPERATION(op_rank_bpr_max) { ONE(nn_ranking_loss(tape, NN_RANK_BPR_MAX, nn_elu(tape, in[0], (real)0.5), (real)0.9, target, shares)); }
 /* clang-format on */
 
+OPERATION(op_dropout)
+{
+    struct nn_draws draws = {1, 2, 3, 4, 0};
+    struct nn_tensor *once = nn_dropout(tape, in[0], 0.3, &draws);
+    ONE(nn_sigmoid(tape, nn_dropout(tape, nn_add(tape, once, in[0]), 0.5, &draws)));
+}
+
+OPERATION(op_transh) { ONE(nn_transh(tape, in[0], in[1], in[2], in[3])); }
+
+/* A margin between the distances of two triples (of one relation), for those that are within it. */
+OPERATION(op_transh_margin)
+{
+    static const real margin[] = {1, 1, 1};
+    struct nn_tensor *near = nn_transh(tape, in[0], in[1], in[2], in[3]), *far = nn_transh(tape, in[0], in[4], in[2], in[3]);
+    struct nn_tensor *behind = nn_add(tape, nn_add(tape, near, nn_scale(tape, far, -1)), nn_leaf(tape, 3, 1, margin, NULL));
+    ONE(nn_weighted_sum(tape, nn_relu(tape, behind), shares));
+}
+
+/* Two tasks over three experts; inputs: x, the experts' weights, those of the gates. */
+static int mixture_of(struct nn_tape *tape, struct nn_tensor *const *in, const bool *keep, struct nn_tensor **out)
+{
+    struct nn_tensor *experts = nn_affine(tape, in[0], in[1], in[2], true);
+    for (int k = 0; k < 2; k++)
+        out[k] = nn_mixture(tape, experts, nn_affine(tape, in[0], in[3 + k], in[5 + k], false), keep, NULL);
+    return 2;
+}
+OPERATION(op_mixture) { return mixture_of(tape, in, NULL, out); }
+OPERATION(op_mixture_dropped)
+{
+    static const bool keep[5][3] = {{1, 1, 1}, {0, 1, 1}, {0, 0, 0}, {0, 0, 1}, {1, 0, 1}};
+    return mixture_of(tape, in, &keep[0][0], out);
+}
+
+/* Progressive layered extraction: each task mixes its own two experts and the shared one. */
+OPERATION(op_mixture_own)
+{
+    struct nn_tensor *shared = nn_affine(tape, in[0], in[1], NULL, true);
+    for (int k = 0; k < 2; k++) {
+        struct nn_tensor *own = nn_affine(tape, in[0], in[2 + k], NULL, true);
+        out[k] = nn_mixture(tape, nn_concat(tape, own, shared), nn_matmul(tape, in[0], in[4 + k]), NULL, NULL);
+    }
+    return 2;
+}
+
+OPERATION(op_uncertainty)
+{
+    static const real zero[6];
+    struct nn_tensor *loss[] = {nn_bce_logits(tape, in[0], zero, shares), nn_weighted_sum(tape, nn_sigmoid(tape, in[1]), shares)};
+    ONE(nn_uncertainty(tape, loss, in[2], (real)0.5));
+}
+
+/* Clicks, and purchases as clicks that convert (Ma et al., ESMM, SIGIR 2018). */
+OPERATION(op_esmm)
+{
+    static const real click[] = {1, 0, 1, 1, 0, 1}, both[] = {1, 0, 0, 1, 0, 0};
+    struct nn_tensor *clicks = nn_sigmoid(tape, in[0]);
+    ONE(nn_add(tape, nn_bce_logits(tape, in[0], click, shares),
+               nn_bce(tape, nn_mul(tape, clicks, nn_sigmoid(tape, in[1])), both, shares)));
+}
+
 static const struct operation session_operations[] = {
     {"scores", {{5, 4}, {3, 4}}, op_scores, -1, 1},
     {"scores, of itself", {{5, 4}}, op_scores_self, -1, 1},
@@ -138,6 +199,7 @@ static const struct operation session_operations[] = {
     {"attend, unnormalised", {{11, 3}, {3, 4}, {1, 4}, {3, 4}, {4, 1}, {1, 1}}, op_attend_raw, -1, 1},
     {"attend, softmax", {{11, 3}, {3, 4}, {1, 4}, {3, 4}, {4, 1}}, op_attend_softmax, -1, 1},
     {"attend, hard sigmoid", {{11, 3}, {3, 4}, {1, 4}, {3, 4}, {4, 1}}, op_attend_hard, -2, 2},
+    {"attend, no query", {{11, 3}, {3, 4}, {1, 4}, {4, 1}}, op_attend_no_query, -1, 1},
     {"softmax loss", {{6, 5}, {9, 7}}, op_softmax_all, -1, 1},
     {"softmax loss, sampled", {{6, 5}, {9, 7}}, op_softmax_sampled, -1, 1},
     {"softmax loss, both terms", {{6, 5}, {9, 7}}, op_softmax_both, -1, 1},
@@ -146,7 +208,14 @@ static const struct operation session_operations[] = {
     {"ranking, top1", {{6, 19}}, op_rank_top1, -2, 2},
     {"ranking, top1-max", {{6, 19}}, op_rank_top1_max, -2, 2},
     {"ranking, bpr-max", {{6, 19}}, op_rank_bpr_max, -2, 2},
-    {"attend, no query", {{11, 3}, {3, 4}, {1, 4}, {4, 1}}, op_attend_no_query, -1, 1},
+    {"dropout", {{5, 19}}, op_dropout, -1, 1},
+    {"transh", {{3, 19}, {3, 19}, {3, 19}, {3, 19}}, op_transh, -1, 1},
+    {"transh, margin", {{3, 4}, {3, 4}, {3, 4}, {3, 4}, {3, 4}}, op_transh_margin, -1, 1},
+    {"mixture", {{5, 4}, {4, 6}, {1, 6}, {4, 3}, {4, 3}, {1, 3}, {1, 3}}, op_mixture, -1, 1},
+    {"mixture, some dropped", {{5, 4}, {4, 6}, {1, 6}, {4, 3}, {4, 3}, {1, 3}, {1, 3}}, op_mixture_dropped, -1, 1},
+    {"mixture, own and shared experts", {{5, 4}, {4, 2}, {4, 4}, {4, 4}, {4, 3}, {4, 3}}, op_mixture_own, -1, 1},
+    {"uncertainty", {{6, 1}, {6, 1}, {1, 2}}, op_uncertainty, -1, 1},
+    {"esmm", {{6, 1}, {6, 1}}, op_esmm, -2, 2},
 };
 
 #endif

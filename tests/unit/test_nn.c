@@ -14,7 +14,7 @@
 
 #include "common/random.h"
 #include "worker/nn/blas.h"
-#include "worker/nn/kernels.h"
+#include "worker/nn/functions.h"
 
 static void test_exponential(void **state)
 {
@@ -36,6 +36,25 @@ static void test_logarithm(void **state)
     }
     assert_true(nn_log1p(0) == 0);
     assert_true(isnan(nn_log1p(NAN)));
+}
+
+static void test_tanh_and_log(void **state)
+{
+    for (double x = -20; x < 20; x += 0.00137) {
+        double exact = tanh((double)(float)x);
+        assert_true(fabs((double)nn_tanh_of((float)x) - exact) <= 0x1p-22 * fabs(exact));
+    }
+    for (double x = 1.2e-38; x < 3e38; x *= 1.00137) {
+        double exact = log((double)(float)x);
+        assert_true(fabs((double)nn_log((float)x) - exact) <= 0x1p-22 * fabs(exact));
+    }
+    for (double x = 0.9; x < 1.1; x += 1.37e-6) {
+        double exact = log((double)(float)x);
+        assert_true(fabs((double)nn_log((float)x) - exact) <= 0x1p-22 * fabs(exact));
+    }
+    assert_true(nn_tanh_of(1000) == 1 && nn_tanh_of(-1000) == -1 && isnan(nn_tanh_of(NAN)));
+    assert_true(nn_log(1) == 0 && nn_log(0) < -87 && isinf(nn_log(INFINITY)) && isnan(nn_log(NAN)));
+    assert_true(isnan(nn_squash(NAN, true)) && isnan(nn_squash(NAN, false)));
 }
 
 static void test_loss_far_out(void **state)
@@ -216,6 +235,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exponential),
         cmocka_unit_test(test_logarithm),
+        cmocka_unit_test(test_tanh_and_log),
         cmocka_unit_test(test_loss_far_out),
         cmocka_unit_test(test_pairs_far_out),
         cmocka_unit_test(test_nan_survives_relu),

@@ -16,6 +16,7 @@
 #define PS_NN_H
 
 #include "common/base.h"
+#include "common/random.h"
 
 #ifdef NN_DOUBLE
 typedef double real;
@@ -126,6 +127,25 @@ struct nn_tensor *nn_gate(struct nn_tape *tape, const struct nn_tensor *x, const
 struct nn_tensor *nn_concat(struct nn_tape *tape, const struct nn_tensor *a, const struct nn_tensor *b);
 /* y_b = a_b . b_b, B x 1. */
 struct nn_tensor *nn_row_dot(struct nn_tape *tape, const struct nn_tensor *a, const struct nn_tensor *b);
+
+/* The random draws of a micro-batch: each operation that draws takes the next number, over all its tiles, so that a repeated
+ * micro-batch draws the same. Begins with operations = 0. */
+struct nn_draws {
+    uint64_t seed, epoch, lane, position;
+    uint64_t operations;
+};
+/* dropout.c: the stream of the next operation. */
+struct ps_random nn_draw(struct nn_draws *draws);
+/* Each element is 0 with probability `rate`, else divided by 1 - rate; gradients likewise. x itself where draws is NULL (scoring)
+ * or rate is 0. */
+struct nn_tensor *nn_dropout(struct nn_tape *tape, struct nn_tensor *x, double rate, struct nn_draws *draws);
+
+/* transh.c: the squared distance of a knowledge triple on its relation's hyperplane (Wang et al., AAAI 2014), B x 1:
+ *   w = normal / |normal|;   v = head - tail;   e = v - (w.v) w + shift;   y_b = |e|^2
+ *   head' += 2 y' (e - (w.e) w);   tail' -= the same;   shift' += 2 y' e;
+ *   normal' += y' (I - w w^T) w' / |normal|,  w' = -2 ((w.v) e + (w.e) v).   All inputs: B x E; a normal must not be 0. */
+struct nn_tensor *nn_transh(struct nn_tape *tape, const struct nn_tensor *head, const struct nn_tensor *tail,
+                            const struct nn_tensor *shift, const struct nn_tensor *normal);
 
 /* losses.c: scalars (1 x 1), summed over the samples. label, weight and behind: B constants each.
  * BCE on logits z (B x 1), in the form that overflows nowhere: sum_b weight_b (max(z, 0) - z y + log(1 + e^-|z|)).
