@@ -63,24 +63,50 @@ static bool has_state(const struct gru *g, int t)
     return t > 0 || g->h0;
 }
 
+/* The three parts of row k of a matrix that is 3d wide. */
+PS_INLINE real *part_of(real *x, size_t k, int part, size_t d)
+{
+    return x + (3 * k + (size_t)part) * d;
+}
+
 /* gates = s(a + gates + c) for rows [begin, end); then, with the reset before, the third part is r*h. */
 PS_VECTOR static void open_gates(const struct gru *g, int begin, int end)
 {
-    int d = g->d;
+    size_t d = (size_t)g->d;
     bool hard = g->cell.hard;
     const real *restrict c = g->bias;
-    for (int k = begin; k < end; k++) {
-        const real *restrict a = g->a->value + (size_t)g->row[k] * 3 * d, *restrict h = g->before + (size_t)k * d;
-        real *restrict gate = g->gates + (size_t)k * 3 * d;
+    for (size_t k = (size_t)begin; k < (size_t)end; k++) {
+        const real *restrict a = g->a->value + g->row[k] * 3 * d, *restrict h = g->before + k * d;
+        real *restrict gate = part_of(g->gates, k, 0, d), *restrict reset = part_of(g->gates, k, 2, d);
         if (hard)
-            for (int j = 0; j < 2 * d; j++)
+            for (size_t j = 0; j < 2 * d; j++)
                 gate[j] = nn_squash(a[j] + (gate[j] + c[j]), true);
         else
-            for (int j = 0; j < 2 * d; j++)
+            for (size_t j = 0; j < 2 * d; j++)
                 gate[j] = nn_squash(a[j] + (gate[j] + c[j]), false);
         if (g->cell.reset == NN_RESET_BEFORE)
-            for (int j = 0; j < d; j++)
-                gate[2 * d + j] = gate[j] * h[j];
+            for (size_t j = 0; j < d; j++)
+                reset[j] = gate[j] * h[j];
+    }
+}
+
+/* For the compiler, which trusts restrict in parameters only: rows of d numbers that do not overlap. */
+PS_INLINE void step_after(size_t d, const real *restrict a, const real *restrict c, const real *restrict r,
+                          const real *restrict z, real *restrict m, real *restrict n, const real *restrict h, real *restrict y)
+{
+    for (size_t j = 0; j < d; j++) {
+        m[j] += c[j];
+        n[j] = nn_tanh_of(a[j] + r[j] * m[j]);
+        y[j] = (1 - z[j]) * n[j] + z[j] * h[j];
+    }
+}
+
+PS_INLINE void step_before(size_t d, const real *restrict a, const real *restrict c, const real *restrict z, real *restrict n,
+                           const real *restrict h, real *restrict y)
+{
+    for (size_t j = 0; j < d; j++) {
+        n[j] = nn_tanh_of(a[j] + (n[j] + c[j]));
+        y[j] = (1 - z[j]) * h[j] + z[j] * n[j];
     }
 }
 
@@ -88,26 +114,16 @@ PS_VECTOR static void open_gates(const struct gru *g, int begin, int end)
 PS_VECTOR static void take_step(const struct gru *g, int begin, int end, int go_on)
 {
     size_t d = (size_t)g->d;
-    const real *restrict c = g->bias + 2 * d;
-    for (int k = begin; k < end; k++) {
-        const real *restrict a = g->a->value + (g->row[k] * 3 + 2) * d, *restrict h = g->before + (size_t)k * d;
-        real *restrict gate = g->gates + (size_t)k * 3 * d, *restrict n = g->candidate + (size_t)k * d;
-        real *restrict y = nn_fill(g->y) + g->row[k] * d;
+    const real *c = g->bias + 2 * d;
+    for (size_t k = (size_t)begin; k < (size_t)end; k++) {
+        const real *a = g->a->value + (g->row[k] * 3 + 2) * d, *h = g->before + k * d, *z = part_of(g->gates, k, 1, d);
+        real *n = g->candidate + k * d, *y = nn_fill(g->y) + g->row[k] * d;
         if (g->cell.reset == NN_RESET_AFTER)
-            for (size_t j = 0; j < d; j++) {
-                real m = gate[2 * d + j] + c[j], z = gate[d + j];
-                gate[2 * d + j] = m;
-                n[j] = nn_tanh_of(a[j] + gate[j] * m);
-                y[j] = (1 - z) * n[j] + z * h[j];
-            }
+            step_after(d, a, c, part_of(g->gates, k, 0, d), z, part_of(g->gates, k, 2, d), n, h, y);
         else
-            for (size_t j = 0; j < d; j++) {
-                real z = gate[d + j];
-                n[j] = nn_tanh_of(a[j] + (n[j] + c[j]));
-                y[j] = (1 - z) * h[j] + z * n[j];
-            }
-        if (k - begin < go_on)
-            memcpy(g->before + (size_t)(end + k - begin) * d, y, d * sizeof *y);
+            step_before(d, a, c, z, n, h, y);
+        if (k < (size_t)(begin + go_on))
+            memcpy(g->before + (k + (size_t)(end - begin)) * d, y, d * sizeof *y);
     }
 }
 
@@ -133,32 +149,53 @@ static void gru_forward(struct gru *g)
     }
 }
 
-/* From the gradients of the states after rows [begin, end), to which `carry` (from the step after) belongs: a_z', a_n' and,
- * with the reset after, a_r' in delta; in carry, what goes straight to the state before. */
-PS_VECTOR static void close_step(const struct gru *g, int begin, int end, real *carries)
+PS_INLINE void close_after(size_t d, bool hard, const real *restrict grad, const real *restrict r, const real *restrict z,
+                           const real *restrict m, const real *restrict n, const real *restrict h, real *restrict by_r,
+                           real *restrict by_z, real *restrict by_n, real *restrict carry)
+{
+    for (size_t j = 0; j < d; j++) {
+        real up = grad[j] + carry[j], slope = up * (1 - z[j]) * (1 - n[j] * n[j]);
+        by_n[j] = slope;
+        by_r[j] = slope * m[j] * nn_squash_slope(r[j], hard);
+        by_z[j] = up * (h[j] - n[j]) * nn_squash_slope(z[j], hard);
+        carry[j] = up * z[j];
+    }
+}
+
+PS_INLINE void close_before(size_t d, bool hard, const real *restrict grad, const real *restrict z, const real *restrict n,
+                            const real *restrict h, real *restrict by_z, real *restrict by_n, real *restrict carry)
+{
+    for (size_t j = 0; j < d; j++) {
+        real up = grad[j] + carry[j];
+        by_n[j] = up * z[j] * (1 - n[j] * n[j]);
+        by_z[j] = up * (n[j] - h[j]) * nn_squash_slope(z[j], hard);
+        carry[j] = up * (1 - z[j]);
+    }
+}
+
+/* From the gradients of the states after rows [begin, end), to which `carries` (from the step after) belong: a_z', a_n' and,
+ * with the reset after, a_r' in delta; in the carries, what goes straight to the states before. */
+PS_INLINE void close_rows(const struct gru *g, int begin, int end, real *carries, bool hard)
 {
     size_t d = (size_t)g->d;
-    bool hard = g->cell.hard;
-    for (int k = begin; k < end; k++) {
-        const real *restrict gate = g->gates + (size_t)k * 3 * d, *restrict n = g->candidate + (size_t)k * d;
-        const real *restrict h = g->before + (size_t)k * d, *restrict grad = g->y->grad + g->row[k] * d;
-        real *restrict delta = g->delta + (size_t)k * 3 * d, *restrict carry = carries + (size_t)(k - begin) * d;
+    for (size_t k = (size_t)begin; k < (size_t)end; k++) {
+        const real *r = part_of(g->gates, k, 0, d), *z = part_of(g->gates, k, 1, d), *m = part_of(g->gates, k, 2, d);
+        const real *n = g->candidate + k * d, *h = g->before + k * d, *grad = g->y->grad + g->row[k] * d;
+        real *by_r = part_of(g->delta, k, 0, d), *by_z = part_of(g->delta, k, 1, d), *by_n = part_of(g->delta, k, 2, d);
+        real *carry = carries + (k - (size_t)begin) * d;
         if (g->cell.reset == NN_RESET_AFTER)
-            for (size_t j = 0; j < d; j++) {
-                real z = gate[d + j], up = grad[j] + carry[j], by_n = up * (1 - z) * (1 - n[j] * n[j]);
-                delta[j] = by_n * gate[2 * d + j] * nn_squash_slope(gate[j], hard);
-                delta[d + j] = up * (h[j] - n[j]) * nn_squash_slope(z, hard);
-                delta[2 * d + j] = by_n;
-                carry[j] = up * z;
-            }
+            close_after(d, hard, grad, r, z, m, n, h, by_r, by_z, by_n, carry);
         else
-            for (size_t j = 0; j < d; j++) {
-                real z = gate[d + j], up = grad[j] + carry[j];
-                delta[d + j] = up * (n[j] - h[j]) * nn_squash_slope(z, hard);
-                delta[2 * d + j] = up * z * (1 - n[j] * n[j]);
-                carry[j] = up * (1 - z);
-            }
+            close_before(d, hard, grad, z, n, h, by_z, by_n, carry);
     }
+}
+
+PS_VECTOR static void close_step(const struct gru *g, int begin, int end, real *carries)
+{
+    if (g->cell.hard)
+        close_rows(g, begin, end, carries, true);
+    else
+        close_rows(g, begin, end, carries, false);
 }
 
 /* With the reset before: a_r' from q, the gradient of r*h, and its share of the state before. */
@@ -166,12 +203,12 @@ PS_VECTOR static void close_reset(const struct gru *g, int begin, int end, const
 {
     size_t d = (size_t)g->d;
     bool hard = g->cell.hard;
-    for (int k = begin; k < end; k++) {
-        const real *restrict r = g->gates + (size_t)k * 3 * d, *restrict h = g->before + (size_t)k * d;
-        const real *restrict q = qs + (size_t)(k - begin) * d;
-        real *restrict delta = g->delta + (size_t)k * 3 * d, *restrict carry = carries + (size_t)(k - begin) * d;
+    for (size_t k = (size_t)begin; k < (size_t)end; k++) {
+        const real *restrict r = part_of(g->gates, k, 0, d), *restrict h = g->before + k * d;
+        const real *restrict q = qs + (k - (size_t)begin) * d;
+        real *restrict by_r = part_of(g->delta, k, 0, d), *restrict carry = carries + (k - (size_t)begin) * d;
         for (size_t j = 0; j < d; j++) {
-            delta[j] = q[j] * h[j] * nn_squash_slope(r[j], hard);
+            by_r[j] = q[j] * h[j] * nn_squash_slope(r[j], hard);
             carry[j] += q[j] * r[j];
         }
     }
@@ -181,17 +218,17 @@ PS_VECTOR static void close_reset(const struct gru *g, int begin, int end, const
 PS_VECTOR static void pass_to_input(const struct gru *g, int begin, int end)
 {
     size_t d = (size_t)g->d;
-    for (int k = begin; k < end; k++) {
-        const real *restrict r = g->gates + (size_t)k * 3 * d;
-        real *restrict delta = g->delta + (size_t)k * 3 * d;
+    for (size_t k = (size_t)begin; k < (size_t)end; k++) {
+        const real *restrict r = part_of(g->gates, k, 0, d), *restrict delta = part_of(g->delta, k, 0, d);
+        real *restrict by_m = part_of(g->delta, k, 2, d);
         if (g->a->grad) {
-            real *restrict to = g->a->grad + (size_t)g->row[k] * 3 * d;
+            real *restrict to = g->a->grad + g->row[k] * 3 * d;
             for (size_t j = 0; j < 3 * d; j++)
                 to[j] += delta[j];
         }
         if (g->cell.reset == NN_RESET_AFTER)
             for (size_t j = 0; j < d; j++)
-                delta[2 * d + j] *= r[j];
+                by_m[j] *= r[j];
     }
 }
 
