@@ -117,31 +117,29 @@ PS_INLINE real remainder_of(real p)
     return rest < (real)1e-8 ? (real)1e-8 : rest;
 }
 
-/* For both terms: sums over j != y of p_j / (1 - p_j) and of -log(1 - p_j). */
-PS_VECTOR static void chunk_others(const struct softmax *s, int first, int n, real *scores, double *logs)
+/* ratio = p / (1 - p), and p becomes log(1 - p). */
+PS_INLINE void complements(real *restrict p, real *restrict ratio, int n)
 {
-    real part[2][NN_SUMS];
+    for (int j = 0; j < n; j++) {
+        real rest = remainder_of(p[j]);
+        ratio[j] = p[j] / rest;
+        p[j] = nn_log(rest);
+    }
+}
+
+/* For both terms: sums over j != y of p_j / (1 - p_j) and of -log(1 - p_j). ratio: room for n numbers. */
+PS_VECTOR static void chunk_others(const struct softmax *s, int first, int n, real *scores, real *ratio, double *logs)
+{
     for (int b = 0; b < s->q->rows; b++) {
-        real *restrict p = scores + (size_t)b * n;
+        real *p = scores + (size_t)b * n;
         correct(s, first, n, p);
         exponentials(p, s->top[b], (real)(1 / s->sum[b]), n);
-        int at = target_in(s, b, first, n), j = 0;
+        int at = target_in(s, b, first, n);
         if (at >= 0)
             p[at] = 0;
-        memset(part, 0, sizeof part);
-        for (; j + NN_SUMS <= n; j += NN_SUMS)
-            for (int k = 0; k < NN_SUMS; k++) {
-                real rest = remainder_of(p[j + k]);
-                part[0][k] += p[j + k] / rest;
-                part[1][k] -= nn_log(rest);
-            }
-        for (int k = 0; j + k < n; k++) {
-            real rest = remainder_of(p[j + k]);
-            part[0][k] += p[j + k] / rest;
-            part[1][k] -= nn_log(rest);
-        }
-        s->others[b] += (double)nn_sum_of(part[0], NN_SUMS);
-        logs[b] += (double)nn_sum_of(part[1], NN_SUMS);
+        complements(p, ratio, n);
+        s->others[b] += (double)nn_sum_of(ratio, n);
+        logs[b] -= (double)nn_sum_of(p, n);
     }
 }
 
@@ -225,11 +223,12 @@ static void softmax_forward(struct nn_tape *tape, struct softmax *s)
     }
     double *logs = NULL;
     if (s->form == NN_BOTH_TERMS) {
+        real *ratio = room_for(tape, s, 1);
         s->others = memset(nn_tape_alloc(tape, bytes), 0, bytes);
         logs = memset(nn_tape_alloc(tape, bytes), 0, bytes);
         EACH_CHUNK(s, first, n) {
             chunk_scores(s, first, n, room, o);
-            chunk_others(s, first, n, o, logs);
+            chunk_others(s, first, n, o, ratio, logs);
         }
     }
     *nn_fill(s->y) = total(s, logs);
