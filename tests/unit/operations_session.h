@@ -109,7 +109,8 @@ OPERATION(op_softmax_both_sampled) { ONE(softmax_of(tape, in, true, NN_BOTH_TERM
 OPERATION(op_rank_bpr) { ONE(nn_ranking_loss(tape, NN_RANK_BPR, in[0], 0, target, shares)); }
 OPERATION(op_rank_top1) { ONE(nn_ranking_loss(tape, NN_RANK_TOP1, in[0], 0, target, shares)); }
 OPERATION(op_rank_top1_max) { ONE(nn_ranking_loss(tape, NN_RANK_TOP1_MAX, in[0], 0, target, shares)); }
-OPERATION(op_rank_bpr_max) { ONE(nn_ranking_loss(tape, NN_RANK_BPR_MAX, nn_elu(tape, in[0], (real)0.5), (real)0.9, target, shares)); }
+OPERATION(op_rank_bpr_max) { ONE(nn_ranking_loss(tape, NN_RANK_BPR_MAX, nn_elu(tape, in[0], (real)0.5), (real)0.9, target,
+                                                 shares)); }
 /* clang-format on */
 
 OPERATION(op_dropout)

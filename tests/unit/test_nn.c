@@ -14,6 +14,7 @@
 
 #include "common/random.h"
 #include "worker/nn/blas.h"
+#include "worker/nn/candidates.h"
 #include "worker/nn/functions.h"
 
 static void test_exponential(void **state)
@@ -69,7 +70,6 @@ static void test_loss_far_out(void **state)
     nn_tape_free(tape);
 }
 
-/* A diverged value must reach the loss. */
 static void test_pairs_far_out(void **state)
 {
     struct nn_tape *tape = nn_tape_new();
@@ -83,6 +83,33 @@ static void test_pairs_far_out(void **state)
     nn_tape_free(tape);
 }
 
+/* Scores that are far apart: losses and gradients are finite, and a NaN reaches the loss. */
+static void test_candidates_far_out(void **state)
+{
+    struct nn_tape *tape = nn_tape_new();
+    const float one = 1, item[] = {500, -500, 0}, broken[] = {0, NAN, 1};
+    const uint32_t last = 1;
+    float q_grad = 0, grad[3] = {0}, o_grad[3] = {0};
+    struct nn_tensor *q = nn_leaf(tape, 1, 1, &one, &q_grad), *items = nn_leaf(tape, 3, 1, item, grad);
+    struct nn_candidates all = {nn_lookup_from(tape, items, NULL, 0), 3, NULL};
+    struct nn_tensor *loss = nn_softmax_loss(tape, q, all, &last, &one, NN_CROSS_ENTROPY);
+    struct nn_tensor *both = nn_softmax_loss(tape, q, all, &last, &one, NN_BOTH_TERMS);
+    struct nn_tensor *rank = nn_ranking_loss(tape, NN_RANK_BPR_MAX, nn_leaf(tape, 1, 3, item, o_grad), 0, &last, &one);
+    assert_true(fabsf(loss->value[0] - 1000) < 1e-3f && fabsf(both->value[0] - 1000 - 8 * logf(10)) < 1e-3f);
+    assert_true(fabsf(rank->value[0] - 24 * logf(10)) < 1e-3f);
+    nn_backward(tape, nn_add(tape, loss, rank));
+    assert_true(grad[0] == 1 && grad[1] == -1 && fabsf(grad[2]) < 1e-30f && q_grad == 1000);
+    for (int j = 0; j < 3; j++)
+        assert_true(isfinite(o_grad[j]));
+    struct nn_tensor *rows = nn_leaf(tape, 3, 1, broken, NULL);
+    all.from = nn_lookup_from(tape, rows, NULL, 0);
+    assert_true(isnan(nn_softmax_loss(tape, q, all, &(uint32_t){0}, &one, NN_CROSS_ENTROPY)->value[0]));
+    for (int kind = NN_RANK_BPR; kind <= NN_RANK_BPR_MAX; kind++)
+        assert_true(isnan(nn_ranking_loss(tape, (enum nn_ranking)kind, nn_reshape(tape, rows, 3), 1, &last, &one)->value[0]));
+    nn_tape_free(tape);
+}
+
+/* A diverged value must reach the loss. */
 static void test_nan_survives_relu(void **state)
 {
     struct nn_tape *tape = nn_tape_new();
@@ -238,6 +265,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_tanh_and_log),
         cmocka_unit_test(test_loss_far_out),
         cmocka_unit_test(test_pairs_far_out),
+        cmocka_unit_test(test_candidates_far_out),
         cmocka_unit_test(test_nan_survives_relu),
         cmocka_unit_test(test_bits_do_not_depend_on_width),
         cmocka_unit_test(test_arena),

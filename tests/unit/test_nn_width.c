@@ -15,9 +15,14 @@
 
 /* Widths that are whole vectors, and a rest. */
 enum { WIDE = 85, SAMPLES_WIDE = 6, ITEMS_WIDE = 333 };
+static struct nn_tensor *wide_softmax(struct nn_tape *tape, struct nn_tensor *const *in, enum nn_softmax_form form)
+{
+    struct nn_candidates all = {nn_lookup_from(tape, in[1], NULL, 0), ITEMS_WIDE, NULL};
+    return nn_softmax_loss(tape, in[0], all, target, shares, form);
+}
 /* clang-format off */
-OPERATION(op_wide_all) { ONE(nn_softmax_loss(tape, in[0], (struct nn_candidates){nn_lookup_from(tape, in[1], NULL, 0), ITEMS_WIDE, NULL}, target, shares, NN_CROSS_ENTROPY)); }
-OPERATION(op_wide_both) { ONE(nn_softmax_loss(tape, in[0], (struct nn_candidates){nn_lookup_from(tape, in[1], NULL, 0), ITEMS_WIDE, NULL}, target, shares, NN_BOTH_TERMS)); }
+OPERATION(op_wide_all) { ONE(wide_softmax(tape, in, NN_CROSS_ENTROPY)); }
+OPERATION(op_wide_both) { ONE(wide_softmax(tape, in, NN_BOTH_TERMS)); }
 OPERATION(op_wide_uniform) { ONE(nn_segment_softmax(tape, in[0], nn_segments_uniform(tape, 2, WIDE))); }
 OPERATION(op_wide_sum) { ONE(nn_segment_sum(tape, in[0], in[1], steps_of)); }
 /* clang-format on */
@@ -67,7 +72,8 @@ static uint64_t bits_of(const struct operation *operation)
     struct nn_tensor *in[MAX_INPUTS], *out[MAX_OUTPUTS], *sum = NULL;
     int inputs = 0;
     for (; inputs < MAX_INPUTS && operation->shape[inputs][0] > 0; inputs++)
-        in[inputs] = draw(tape, &random, operation->shape[inputs][0], operation->shape[inputs][1], operation->low, operation->high);
+        in[inputs] = draw(tape, &random, operation->shape[inputs][0], operation->shape[inputs][1], operation->low,
+                          operation->high);
     int outputs = operation->apply(tape, in, out);
     uint64_t hash = 0;
     for (int o = 0; o < outputs; o++) {
