@@ -32,6 +32,8 @@ enum {
     KEY_VALID = 'v',
     KEY_FIRST_LONG = 1000,
     KEY_HIDE,
+    KEY_SAMPLE,
+    KEY_FORGET_TEST,
     KEY_KEEP_TARGETS,
     KEY_KEEP_FUTURE,
     KEY_DUPLICATES,
@@ -60,6 +62,8 @@ static const struct argp_option options[] = {
     {"keep-targets", KEY_KEEP_TARGETS, "N", 0, "A rule leaves a user at least N target items (default: 1)", 2},
     {"keep-future", KEY_KEEP_FUTURE, NULL, 0, "Train on a user's events after a pair held out by time, too", 2},
     {"hide-weaker", KEY_HIDE, "P", 0, "Take a validation pair out of the weaker behaviours with probability P", 2},
+    {"sample", KEY_SAMPLE, "BEHAVIOUR=P", 0, "Train on a random part P of a weaker behaviour's interactions", 2},
+    {"forget-test", KEY_FORGET_TEST, NULL, 0, "Hold the test pairs out and keep them nowhere: a dataset to tune on", 2},
     {"duplicates", KEY_DUPLICATES, "first|last", 0, "Which event of a repeated one counts (default: first)", 2},
     {"seed", KEY_SEED, "N", 0, "Seed of ids and random splits (default: 1)", 2},
     {"id-seed", KEY_ID_SEED, "N", 0, "Another seed for the ids alone", 2},
@@ -80,6 +84,8 @@ struct arguments {
     struct ps_prepare_options o;
     struct ps_prepare_input *input; /* owned; texts are borrowed from the command line */
     size_t capacity;
+    const char *sample[PS_MAX_BEHAVIOURS];
+    int samples;
     bool valid_set, id_seed_set;
 };
 
@@ -117,6 +123,18 @@ static void parse_behaviours(struct argp_state *state, struct ps_prepare_options
         at = at[length] ? at + length + 1 : NULL;
     }
     o->rules.behaviours = count;
+}
+
+/* "cart=0.5", once all behaviours are known. */
+static void parse_sample(struct argp_state *state, struct ps_prepare_options *o, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    for (uint32_t b = 0; equals && b + 1 < o->rules.behaviours; b++)
+        if (!strncmp(text, o->behaviour[b], (size_t)(equals - text)) && !o->behaviour[b][equals - text]) {
+            o->rules.leave_out[b] = 1 - ps_argument_probability("--sample", equals + 1, state);
+            return;
+        }
+    argp_error(state, "--sample takes a weaker behaviour and a part of it, as in cart=0.5, not '%s'", text);
 }
 
 static enum ps_holdout parse_rule(const char *text, const char **path)
@@ -160,6 +178,8 @@ static void finish_arguments(struct argp_state *state, struct arguments *a)
         argp_error(state, "no input; name the files to read");
     if (o->rules.test == PS_HOLDOUT_RANDOM)
         argp_error(state, "--test takes no random pairs; choose last-by-time, last-by-position, none or a file");
+    for (int i = 0; i < a->samples; i++)
+        parse_sample(state, o, a->sample[i]);
     bool by_rule = o->rules.test == PS_HOLDOUT_LAST_TIME || o->rules.test == PS_HOLDOUT_LAST_POSITION;
     if (!a->valid_set)
         o->rules.valid = by_rule ? o->rules.test : PS_HOLDOUT_RANDOM;
@@ -200,6 +220,14 @@ static error_t parse(int key, char *value, struct argp_state *state)
         return 0;
     case KEY_HIDE:
         o->rules.hide_weaker = ps_argument_probability("--hide-weaker", value, state);
+        return 0;
+    case KEY_SAMPLE:
+        if (a->samples == PS_MAX_BEHAVIOURS)
+            argp_error(state, "--sample is given more than %d times", PS_MAX_BEHAVIOURS);
+        a->sample[a->samples++] = value;
+        return 0;
+    case KEY_FORGET_TEST:
+        o->rules.forget_test = true;
         return 0;
     case KEY_DUPLICATES:
         if (strcmp(value, "first") != 0 && strcmp(value, "last") != 0)

@@ -71,6 +71,8 @@ static void print_split(const struct ps_prepare_options *o, const struct ps_prep
         print_if(to, label, s->split.future[b], "(dropped; --keep-future keeps them)");
         snprintf(label, sizeof label, "validation pairs hidden from %s", shape->behaviour[b]);
         print_if(to, label, s->split.hidden[b], "");
+        snprintf(label, sizeof label, "%s interactions left out by --sample", shape->behaviour[b]);
+        print_if(to, label, s->split.left_out[b], "");
     }
 }
 
@@ -151,13 +153,17 @@ char *ps_prepare_yaml(const struct ps_prepare_options *o, const struct ps_prepar
     fprintf(out, "]\n  valid: %s\n  test: %s\n", rule_names[r->valid], rule_names[r->test]);
     fprintf(out, "  keep_targets: %" PRIu32 "\n  keep_future: %s\n  duplicates: %s\n  hide_weaker: %.17g\n",
             r->keep_targets, r->keep_future ? "yes" : "no", r->last_duplicate ? "last" : "first", r->hide_weaker);
-    fprintf(out, "  seed: %" PRIu64 "\n  id_seed: %" PRIu64 "\n", r->seed, o->id_seed);
+    fprintf(out, "  forget_test: %s\n  sample: [", r->forget_test ? "yes" : "no");
+    for (uint32_t b = 0; b < r->behaviours; b++)
+        fprintf(out, "%s%.17g", b ? ", " : "", 1 - r->leave_out[b]);
+    fprintf(out, "]\n  seed: %" PRIu64 "\n  id_seed: %" PRIu64 "\n", r->seed, o->id_seed);
     fprintf(out, "statistics:\n  lines: %" PRIu64 "\n  bad: %" PRIu64 "\n  unknown_behaviour: %" PRIu64 "\n", s->lines,
             s->bad, s->unknown);
     put_list(out, "events", s->events, r->behaviours);
     put_list(out, "duplicates", s->split.duplicates, r->behaviours);
     put_list(out, "future", s->split.future, r->behaviours);
     put_list(out, "hidden", s->split.hidden, r->behaviours);
+    put_list(out, "left_out", s->split.left_out, r->behaviours);
     put_list(out, "valid_seen", s->split.valid_seen, r->behaviours);
     put_list(out, "test_seen", s->split.test_seen, r->behaviours);
     fprintf(out, "  test_in_training: %" PRIu64 "\n  valid_in_training: %" PRIu64 "\n  valid_in_test: %" PRIu64 "\n",

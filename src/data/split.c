@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum draw { DRAW_VALID = 1, DRAW_HIDE };
+enum draw { DRAW_VALID = 1, DRAW_HIDE, DRAW_LEAVE_OUT /* and those after it: a behaviour each */ };
 
 /* What a user had not done yet when a held-out pair happened, where pairs are held out by time. Nothing after the test
  * pair is known. What lies between the validation pair and the test pair is history when the test comes, and one
@@ -118,7 +118,7 @@ static uint64_t merge_targets(const struct ps_split_rules *rules, const struct p
     return merged;
 }
 
-static struct ps_random draw(const struct ps_split_rules *rules, uint64_t user_key, uint64_t item_key, enum draw what)
+static struct ps_random draw(const struct ps_split_rules *rules, uint64_t user_key, uint64_t item_key, uint64_t what)
 {
     return ps_random_stream(rules->seed, PS_RANDOM_SPLIT, user_key, item_key, what);
 }
@@ -151,10 +151,16 @@ static struct ps_record take(struct ps_record *target, uint64_t *count, uint64_t
     return record;
 }
 
+static bool left_out(const struct ps_split_rules *rules, uint32_t b, uint64_t user_key, uint64_t item_key)
+{
+    struct ps_random random = draw(rules, user_key, item_key, DRAW_LEAVE_OUT + b);
+    return rules->leave_out[b] > 0 && ps_random_unit(&random) < rules->leave_out[b];
+}
+
 /* Training list of a behaviour: items within the horizon, without the ones that are to be left out. */
 static void list_behaviour(const struct ps_split_rules *rules, uint32_t b, const struct ps_record *record,
                            uint64_t count, const struct horizon *horizon, const uint32_t *hidden, uint64_t hidden_count,
-                           struct ps_user_lists *lists, struct ps_split_counts *counts)
+                           uint64_t user_key, const uint64_t *item_key, struct ps_user_lists *lists, struct ps_split_counts *counts)
 {
     bool target = b == rules->behaviours - 1;
     if (count > lists->capacity[b]) {
@@ -176,6 +182,10 @@ static void list_behaviour(const struct ps_split_rules *rules, uint32_t b, const
             continue;
         if (!target && holds(hidden, hidden_count, item)) {
             counts->hidden[b]++;
+            continue;
+        }
+        if (!target && left_out(rules, b, user_key, item_key[item])) {
+            counts->left_out[b]++;
             continue;
         }
         int64_t time = ps_record_time(&record[rules->last_duplicate ? at + within - 1 : at]);
@@ -240,9 +250,11 @@ void ps_split_user(const struct ps_split_rules *rules, struct ps_record *record,
             hidden[hidden_count++] = lists->valid[i];
     }
     for (uint32_t b = 0; b < rules->behaviours; b++)
-        list_behaviour(rules, b, record + first[b], first[b + 1] - first[b], &horizon, hidden, hidden_count, lists,
-                       counts);
+        list_behaviour(rules, b, record + first[b], first[b + 1] - first[b], &horizon, hidden, hidden_count, user_key,
+                       item_key, lists, counts);
     free(hidden);
     count_seen(lists, rules->behaviours, lists->valid, lists->valid_count, counts->valid_seen);
     count_seen(lists, rules->behaviours, lists->test, lists->test_count, counts->test_seen);
+    if (rules->forget_test)
+        lists->test_count = 0;
 }

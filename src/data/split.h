@@ -24,6 +24,8 @@ struct ps_split_rules {
     bool keep_future;      /* leave events in training that are later than a pair held out by time */
     bool last_duplicate;   /* a repeated (user, item, behaviour) counts at its last time; at its first otherwise */
     double hide_weaker;    /* probability that a validation pair leaves the weaker behaviours too */
+    double leave_out[PS_MAX_BEHAVIOURS]; /* probability that an interaction of a weaker behaviour is left out of training */
+    bool forget_test;      /* test pairs are held out as usual, and then kept nowhere: a dataset to tune on */
     uint64_t seed;
 };
 
@@ -55,6 +57,7 @@ struct ps_split_counts {
     uint64_t duplicates[PS_MAX_BEHAVIOURS]; /* events merged into another one of the same user, item and behaviour */
     uint64_t future[PS_MAX_BEHAVIOURS];     /* events dropped as later than a pair held out by time */
     uint64_t hidden[PS_MAX_BEHAVIOURS];     /* pairs taken out of a weaker behaviour by hide_weaker */
+    uint64_t left_out[PS_MAX_BEHAVIOURS];   /* interactions of a weaker behaviour left out by leave_out */
     uint64_t test_in_training, valid_in_training; /* given pairs found among the training targets, and removed there */
     uint64_t valid_in_test;                       /* given validation pairs that are test pairs too, and were dropped */
     uint64_t repeated_pairs;                      /* given pairs named more than once */

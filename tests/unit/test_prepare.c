@@ -181,6 +181,50 @@ static const char *funnel_log(void)
     return path;
 }
 
+/* A part of the carts: the same part whatever the ids are; views and purchases are all there. */
+static void test_sample(void **state)
+{
+    struct preparation p, again;
+    const char *log = funnel_log();
+    prepare_begin(&p);
+    prepare_input(&p, log, PS_ANY_BEHAVIOUR);
+    p.o.rules.leave_out[CART] = 0.5;
+    prepare_now(&p);
+    uint64_t carts = p.d.train[CART].interactions;
+    assert_in_range(carts, 1150, 1350); /* 1250 expected, standard deviation 25 */
+    assert_int_equal(p.stats.split.left_out[CART], 2500 - carts);
+    assert_int_equal(p.d.train[VIEW].interactions, 2500);
+    assert_int_equal(p.d.train[BUY].interactions + p.d.test_count + p.d.valid_count, 2500);
+    again = p;
+    again.o.out = in_folder("again");
+    again.o.id_seed = 7;
+    prepare_now(&again);
+    for (int u = 0; u < 500; u++)
+        for (int i = 0; i < 5; i++) {
+            char user[32], item[32];
+            snprintf(user, sizeof user, "u%d", u);
+            snprintf(item, sizeof item, "i%d", (u * 7 + i * 31) % 200);
+            assert_int_equal(trained(&p.d, CART, user, item), trained(&again.d, CART, user, item));
+        }
+    ps_dataset_close(&again.d);
+    ps_dataset_close(&p.d);
+}
+
+/* As with --test and --valid by time, but the test pair is nowhere. */
+static void test_forget_test(void **state)
+{
+    struct preparation p;
+    shop(&p);
+    p.o.rules.test = p.o.rules.valid = PS_HOLDOUT_LAST_TIME;
+    p.o.rules.forget_test = true;
+    prepare_now(&p);
+    assert_int_equal(p.d.test_count, 0);
+    assert_int_equal(p.d.valid_count, 1);
+    assert_true(held(&p.d, p.d.valid, 1, "ann", "desk"));
+    assert_false(trained(&p.d, BUY, "ann", "sofa"));
+    ps_dataset_close(&p.d);
+}
+
 static void test_random_and_hidden(void **state)
 {
     struct preparation p, again;
@@ -448,6 +492,8 @@ int main(void)
         FOLDER_TEST(test_last_by_position),
         FOLDER_TEST(test_given),
         FOLDER_TEST(test_random_and_hidden),
+        FOLDER_TEST(test_sample),
+        FOLDER_TEST(test_forget_test),
         FOLDER_TEST(test_ids_do_not_show_the_order),
         FOLDER_TEST(test_same_for_any_memory),
         FOLDER_TEST(test_second_day),
