@@ -96,9 +96,7 @@ void ps_config_init(struct ps_config *config)
     }
 }
 
-/* One "key: value" of a group; `name` is the file, for errors. The tree has every key once. */
-static int load_key(struct ps_config *config, const char *name, const char *path, const struct ps_yaml *value,
-                    struct ps_error *err)
+int ps_config_put(struct ps_config *config, const char *name, const char *path, const struct ps_yaml *value, struct ps_error *err)
 {
     char where[WHERE_SIZE];
     const char *text[PS_MAX_K + 1];
@@ -135,7 +133,7 @@ static int load_groups(struct ps_config *config, const char *name, const struct 
                            group->key);
         for (int i = 0; i < group->count; i++) {
             snprintf(path, sizeof path, "%s.%s", group->key, group->child[i].key);
-            int status = load_key(config, name, path, &group->child[i], err);
+            int status = ps_config_put(config, name, path, &group->child[i], err);
             if (status)
                 return status;
         }

@@ -141,6 +141,9 @@ int ps_config_load(struct ps_config *config, const char *path, const char *const
 /* The same from memory, for a configuration that came over the wire; `name` stands for the file in errors. */
 int ps_config_load_text(struct ps_config *config, const char *text, const char *name, struct ps_error *err);
 
+/* Sets the key `path` from a value of a tree that is no configuration itself; the error says "NAME:LINE: ". On failure nothing is set. */
+struct ps_yaml;
+int ps_config_put(struct ps_config *config, const char *name, const char *path, const struct ps_yaml *value, struct ps_error *err);
 /* Sets one key by "group.key=value"; on failure nothing is set. */
 int ps_config_set(struct ps_config *config, const char *override, struct ps_error *err);
 

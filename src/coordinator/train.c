@@ -209,8 +209,9 @@ static int validate(struct ps_coordinator *c, struct ps_error *err)
         c->stale++;
     }
     const char *metric = c->config->early_stop.metric == PS_METRIC_HR ? "hr" : "ndcg";
-    ps_runlog(c->options.log, "{\"event\":\"validation\",\"epoch\":%u,\"metric\":\"%s@%d\",\"value\":%.8f,\"best\":%s}", c->epoch,
-              metric, c->config->early_stop.k, value, best ? "true" : "false");
+    ps_runlog(c->options.log,
+              "{\"event\":\"validation\",\"epoch\":%u,\"metric\":\"%s@%d\",\"value\":%.8f,\"best\":%s,\"hr\":%.8f,\"ndcg\":%.8f}", c->epoch, metric,
+              c->config->early_stop.k, value, best ? "true" : "false", quality->hr, quality->ndcg);
     if (!*c->epoch_line) /* another coordinator saw it trained */
         snprintf(c->epoch_line, sizeof c->epoch_line, "epoch %u/%d", c->epoch, c->config->train.epochs);
     size_t used = strlen(c->epoch_line);
