@@ -21,6 +21,18 @@ int ps_argument_number(const char *option, const char *arg, int least, int most,
     return (int)ps_argument_count(option, arg, (uint64_t)least, (uint64_t)most, state);
 }
 
+int ps_argument_choice(const char *option, const char *arg, const char *const *names, struct argp_state *state)
+{
+    char all[256] = "";
+    for (int i = 0; names[i]; i++) {
+        if (!strcmp(arg, names[i]))
+            return i;
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? names[i + 1] ? ", " : " or " : "", names[i]);
+    }
+    argp_error(state, "%s is %s, not '%s'", option, all, arg);
+    return 0;
+}
+
 double ps_argument_probability(const char *option, const char *arg, struct argp_state *state)
 {
     char *end;

@@ -11,6 +11,8 @@
 uint64_t ps_argument_count(const char *option, const char *arg, uint64_t least, uint64_t most, struct argp_state *state);
 /* The same, for an int. */
 int ps_argument_number(const char *option, const char *arg, int least, int most, struct argp_state *state);
+/* One of the names, which a NULL ends; returns its place. */
+int ps_argument_choice(const char *option, const char *arg, const char *const *names, struct argp_state *state);
 double ps_argument_probability(const char *option, const char *arg, struct argp_state *state);
 /* "test" or "valid". */
 enum ps_split ps_argument_split(const char *arg, struct argp_state *state);

@@ -17,6 +17,7 @@ int cmd_status(int argc, char **argv);
 int cmd_scale(int argc, char **argv);
 int cmd_evaluate(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_reproduce(int argc, char **argv);
 int cmd_recommend(int argc, char **argv);
 int cmd_indicators(int argc, char **argv);
 int cmd_export(int argc, char **argv);

@@ -53,14 +53,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_DRAWS: a->chances.draws = ps_argument_number("--draws", arg, 100, 10000000, state); return 0;
     case KEY_RESAMPLES: a->chances.resamples = ps_argument_number("--resamples", arg, 100, 1000000, state); return 0;
     case KEY_SEED: a->chances.seed = ps_argument_count("--seed", arg, 0, UINT64_C(1) << 53, state); return 0;
-    case KEY_FORMAT:
-        for (int f = 0; formats[f]; f++)
-            if (!strcmp(arg, formats[f])) {
-                a->format = (enum ps_format)f;
-                return 0;
-            }
-        argp_error(state, "--format is text, markdown, tsv or json, not '%s'", arg);
-        return 0;
+    case KEY_FORMAT: a->format = (enum ps_format)ps_argument_choice("--format", arg, formats, state); return 0;
     case ARGP_KEY_ARG:
         if (a->runs == 2)
             argp_error(state, "two results at most; '%s' is too many", arg);

@@ -26,6 +26,7 @@ static const struct command {
     {"scale", cmd_scale, false, "change the number of workers of a running job"},
     {"evaluate", cmd_evaluate, true, "rank the held-out items with a trained model"},
     {"compare", cmd_compare, false, "set two results side by side: could their difference be chance?"},
+    {"reproduce", cmd_reproduce, false, "train what a table of experiments needs, and print it beside the paper's"},
     {"recommend", cmd_recommend, true, "write the best items of users"},
     {"indicators", cmd_indicators, true, "learn what a weaker behaviour says of an item"},
     {"export", cmd_export, false, "write embeddings as .npy with their names"},

@@ -1,0 +1,31 @@
+/* children.h - this program run several times as child processes, a few at once.
+ *
+ * SIGINT, SIGTERM and SIGUSR1 are taken by the parent alone, which hands SIGTERM on and waits: a run ends after its epoch, with a checkpoint. A second
+ * one kills the children. They also die, at once, with a parent that is killed.
+ */
+#ifndef PS_CLI_CHILDREN_H
+#define PS_CLI_CHILDREN_H
+
+#include <sys/types.h>
+
+#include "common/base.h"
+
+enum { PS_CHILD_ARGS = 320 };
+
+struct ps_child {
+    const char *argument[PS_CHILD_ARGS]; /* of penstock, the command's name first; ended by NULL; borrowed */
+    const char *output;                  /* file for what it prints; borrowed */
+    void *of;                            /* the caller's */
+    pid_t pid;                           /* 0 where it does not run */
+    double seconds;                      /* that it took */
+    int code;                            /* its exit code, or 128 and a signal's number */
+    char failure[512];                   /* the last line that it printed, without "penstock: "; "" where code is 0 */
+};
+
+/* Before the first child: blocks the signals, for the rest of the process. */
+void ps_children_prepare(void);
+/* Runs them, at most `jobs` at once, in their order; `ended` is called for each that has ended by itself. PS_EXIT_INTERRUPTED where a signal came: what
+ * ran has been waited for, and what had not begun has not been. */
+int ps_children_run(struct ps_child *child, int count, int jobs, void (*ended)(void *ctx, struct ps_child *child), void *ctx, struct ps_error *err);
+
+#endif
