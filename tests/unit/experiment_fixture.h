@@ -7,7 +7,7 @@
 #include "cli/experiment.h"
 
 #define HEAD                                                                                                           \
-    "title: A & B\nseeds: [1, 2]\nselect: hr@10\nsearch: {trials: 6, halving: 2, epochs: 8, every: 2, seed: 3}\n"       \
+    "title: A & B\nseeds: [1, 2]\nselect: hr@10\nsearch: {trials: 8, halving: 2, epochs: 8, every: 2, seed: 3}\n"       \
     "set: {train.batch: 512}\ndata:\n  shop: {prepare: [log.tsv]}\n  half: {prepare: [log.tsv]}\n"
 #define COLUMNS                                                                                                        \
     "columns:\n  - {name: all, metrics: [hr@10, ndcg@50]}\n  - {name: few, group: users_0-4, metrics: [hr@10]}\n"       \
@@ -15,7 +15,7 @@
     "  - {name: none, missing: not public, metrics: [hr@10]}\n"
 #define ROWS                                                                                                           \
     "rows:\n  - name: one\n    model: nmtr_gmf\n    set: {train.batch: 256}\n"                                          \
-    "    space: {optimizer.lr: {log: [0.01, 1]}, model.loss_weights: [[1, 1], [5, 1]], train.negatives: [1, 2, 4]}\n"   \
+    "    space: {optimizer.lr: {log: [0.01, 1]}, model.loss_weights: [[1, 1], [5, 1]], train.negatives: [1, 2, 4, 8]}\n"   \
     "    paper: [0.5, ~, 0.25, 0.1, 7]\n"                                                                              \
     "  - {name: two, model: bpr, space: {train.negatives: [1, 2, 4]}}\n  - {name: rule, model: popularity}\n"
 #define QUICK "quick: {search: {trials: 2, epochs: 2}, seeds: [9], set: {eval.users: 100}}\n"

@@ -23,7 +23,7 @@ static void test_table(void **state)
     assert_string_equal(e.name, "table");
     assert_string_equal(e.title, "A & B");
     assert_int_equal(e.seeds, 2);
-    assert_int_equal(e.budget.trials, 6);
+    assert_int_equal(e.budget.trials, 8);
     assert_int_equal(e.rows, 3);
     assert_int_equal(e.columns, 4);
     assert_int_equal(e.column[2].data, 1);
@@ -112,12 +112,12 @@ static void free_draw(int row, char *text[PS_EXP_SPACE])
 static void test_draws(void **state)
 {
     assert_int_equal(load_table(&e, HEAD COLUMNS ROWS, false), 0);
-    assert_int_equal(ps_search_trials(&e, 0), 6);
+    assert_int_equal(ps_search_trials(&e, 0), 8);
     assert_int_equal(ps_search_trials(&e, 1), 3); /* there are no more combinations */
     assert_int_equal(ps_search_trials(&e, 2), 1);
-    int seen[2][3] = {{0}};
+    int seen[2][9] = {{0}};
     double sum = 0;
-    for (int t = 0; t < 6; t++) {
+    for (int t = 0; t < 8; t++) {
         char *text[PS_EXP_SPACE], *again[PS_EXP_SPACE];
         draw(0, t, text);
         draw(0, t, again);
@@ -131,14 +131,14 @@ static void test_draws(void **state)
         bool five = !strcmp(text[1], "model.loss_weights=[5, 1]");
         assert_true(five || !strcmp(text[1], "model.loss_weights=[1, 1]"));
         assert_int_equal(sscanf(text[2], "train.negatives=%d", &negatives), 1);
-        seen[five][negatives / 2]++;
+        seen[five][negatives]++;
         free_draw(0, text);
         free_draw(0, again);
     }
     for (int i = 0; i < 2; i++)
-        for (int j = 0; j < 3; j++)
+        for (int j = 1; j <= 8; j *= 2)
             assert_int_equal(seen[i][j], 1); /* every combination once */
-    assert_true(sum / 6 > -1.8 && sum / 6 < -0.2);
+    assert_true(sum / 8 > -1.8 && sum / 8 < -0.2);
 
     /* The row's name and the seed name the draws. */
     char *one[PS_EXP_SPACE], *other[PS_EXP_SPACE];

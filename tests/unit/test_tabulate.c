@@ -78,7 +78,7 @@ static void test_text(void **state)
     char *text = print(ps_results_text);
     has(text, "A & B\n");
     has(text, "383 test targets\n");
-    has(text, "6 trials a row (successive halving, 8 epochs at most), seed 3;");
+    has(text, "8 trials a row (successive halving, 8 epochs at most), seed 3;");
     has(text, "Trained with the seeds 1, 2; mean ±standard deviation.");
     has(text, "one   paper  0.5             -             \n"
               "      ours   0.2000 ±0.1414  0.5000        \n"
