@@ -129,6 +129,29 @@ static void test_ggnn_alone(void **state)
     nn_tape_free(tape);
 }
 
+/* The session (a, b), of which b hears a from within, and a hears b from without; both forms. */
+static void test_ggnn_pair(void **state)
+{
+    static const uint32_t item[] = {1, 0}, begin[] = {0, 2};
+    struct nn_tape *tape = nn_tape_new();
+    struct nn_session_graph graph = nn_session_graph(tape, item, 2, (struct nn_segments){1, begin}, false);
+    struct nn_ggnn layer = {.w_edge = drawn(tape, 2, 4, 1), .b_edge = drawn(tape, 1, 4, 2), .b_in = drawn(tape, 1, 2, 3),
+                            .b_out = drawn(tape, 1, 2, 4), .w = drawn(tape, 4, 6, 5), .b = drawn(tape, 1, 6, 6),
+                            .cell = {drawn(tape, 2, 6, 7), drawn(tape, 1, 6, 8), NN_RESET_AFTER, false}};
+    struct nn_tensor *h = drawn(tape, 2, 2, 9), *sent = nn_affine(tape, h, layer.w_edge, layer.b_edge, false);
+    const double *in = layer.b_in->value, *out = layer.b_out->value, *a = sent->value, *b = sent->value + 4;
+    const double x[] = {in[0], in[1], b[2] + out[0], b[3] + out[1], a[0] + in[0], a[1] + in[1], out[0], out[1]};
+    struct nn_segments each = nn_segments_uniform(tape, 2, 1);
+    struct nn_tensor *heard = nn_affine(tape, nn_leaf(tape, 2, 4, x, NULL), layer.w, layer.b, false);
+    assert_near(nn_ggnn(tape, h, &graph, &layer, 1)->value, nn_gru(tape, heard, h, each, layer.cell)->value, 4);
+
+    const double printed[] = {h->value[2] + in[0], h->value[3] + in[1], h->value[0] + in[0], h->value[1] + in[1]};
+    layer.w_edge = layer.b_edge = NULL, layer.w = drawn(tape, 2, 6, 10), layer.cell.reset = NN_RESET_BEFORE;
+    heard = nn_affine(tape, nn_leaf(tape, 2, 2, printed, NULL), layer.w, layer.b, false);
+    assert_near(nn_ggnn(tape, h, &graph, &layer, 1)->value, nn_gru(tape, heard, h, each, layer.cell)->value, 4);
+    nn_tape_free(tape);
+}
+
 static void test_transh(void **state)
 {
     static const double zero[2 * 4], each[] = {1, 1};
@@ -228,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_gru_packed),
         cmocka_unit_test(test_session_graph),
         cmocka_unit_test(test_ggnn_alone),
+        cmocka_unit_test(test_ggnn_pair),
         cmocka_unit_test(test_transh),
         cmocka_unit_test(test_mixture),
         cmocka_unit_test(test_uncertainty),
