@@ -7,6 +7,7 @@
  * - where a shard has none, a server that stands by becomes it; the primary says SYNCED, and the map says so too;
  * - a primary that is lost gives its place in the map to its backup, if that is synced; otherwise the run goes back (recover.c).
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "coordinator/internal.h"
@@ -29,8 +30,8 @@ uint32_t ps_replicas_copy(const struct ps_coordinator *c, const struct ps_member
 struct placing {
     const struct ps_coordinator *c;
     bool spread;                             /* over hosts: there are several */
-    uint32_t shard_of[2 * PS_MAX_SHARDS];    /* by member: the shard that it gets; PS_NO_SHARD: none */
-    bool tried[2 * PS_MAX_SHARDS];
+    uint32_t *shard_of;                      /* by member: the shard that it gets; PS_NO_SHARD: none */
+    bool *tried;
 };
 
 static bool several_hosts(const struct ps_coordinator *c)
@@ -58,9 +59,8 @@ static bool fits(const struct placing *p, uint32_t shard, const struct ps_member
 static bool place(struct placing *p, uint32_t shard)
 {
     uint32_t first = shard + 1; /* the next one in the ring is tried first */
-    int members = PS_MIN(p->c->members, (int)PS_COUNT(p->tried));
-    for (int n = 0; n < members; n++) {
-        int i = (int)((first + (uint32_t)n) % (uint32_t)members);
+    for (int n = 0; n < p->c->members; n++) {
+        int i = (int)((first + (uint32_t)n) % (uint32_t)p->c->members);
         if (p->tried[i] || !fits(p, shard, p->c->member[i]))
             continue;
         p->tried[i] = true;
@@ -72,29 +72,36 @@ static bool place(struct placing *p, uint32_t shard)
     return false;
 }
 
+static void take(struct ps_coordinator *c, uint32_t shard, const struct ps_member *m, bool synced)
+{
+    struct ps_shard_entry *entry = &c->map.entry[shard];
+    entry->backup = m->incarnation;
+    memcpy(entry->backup_endpoint, m->endpoint, sizeof entry->backup_endpoint);
+    entry->log = c->map.version + 1;
+    entry->synced = synced;
+    ps_runlog(c->options.log, "{\"event\":\"replica\",\"shard\":%u,\"host\":\"%s\",\"pid\":%u,\"state\":\"%s\"}", shard, m->host, m->pid,
+              synced ? "synced" : "copying");
+}
+
 /* Backups for shards that have none. Returns how many were found. */
 static int choose(struct ps_coordinator *c, bool synced)
 {
+    size_t members = (size_t)c->members;
     struct placing p = {.c = c, .spread = several_hosts(c)};
     int found = 0, without = 0;
-    memset(p.shard_of, 0xff, sizeof p.shard_of);
+    p.shard_of = ps_malloc(members * sizeof *p.shard_of);
+    p.tried = ps_malloc(members * sizeof *p.tried);
+    memset(p.shard_of, 0xff, members * sizeof *p.shard_of);
     for (uint32_t s = 0; s < c->map.shards; s++) {
-        memset(p.tried, 0, sizeof p.tried);
+        memset(p.tried, 0, members * sizeof *p.tried);
         without += !c->map.entry[s].backup && !place(&p, s);
     }
-    for (int i = 0; i < PS_MIN(c->members, (int)PS_COUNT(p.tried)); i++) {
-        if (p.shard_of[i] == PS_NO_SHARD)
-            continue;
-        struct ps_shard_entry *entry = &c->map.entry[p.shard_of[i]];
-        const struct ps_member *m = c->member[i];
-        entry->backup = m->incarnation;
-        memcpy(entry->backup_endpoint, m->endpoint, sizeof entry->backup_endpoint);
-        entry->log = c->map.version + 1;
-        entry->synced = synced;
-        ps_runlog(c->options.log, "{\"event\":\"replica\",\"shard\":%u,\"host\":\"%s\",\"pid\":%u,\"state\":\"%s\"}", p.shard_of[i], m->host,
-                  m->pid, synced ? "synced" : "copying");
-        found++;
-    }
+    for (size_t i = 0; i < members; i++)
+        if (p.shard_of[i] != PS_NO_SHARD) {
+            take(c, p.shard_of[i], c->member[i], synced);
+            found++;
+        }
+    free(p.shard_of), free(p.tried);
     if (found && !p.spread && !c->one_host_told) {
         ps_warn("all servers are on one host: a server's replica is in another process there, and is lost with the host");
         c->one_host_told = true;
