@@ -8,8 +8,8 @@ start --set servers.replicas=1
 fired 0
 for shard in 0 1 2 3; do expect run/log.jsonl "\"event\":\"replica\",\"shard\":$shard,.*\"state\":\"synced\""; done
 lab_crash s1
-release 0
 event '"event":"promoted"' 2
+release 0
 survived
 refuse run/log.jsonl '"event":"rollback"'
 refuse run.txt 'all servers are on one host'
