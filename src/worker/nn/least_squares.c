@@ -7,6 +7,8 @@
 #include "worker/nn/kernels.h"
 #include "worker/nn/tape.h"
 
+#include <string.h>
+
 struct equations {
     const real *gram;
     const real *const *y;
@@ -58,7 +60,7 @@ double nn_least_squares(struct nn_tape *tape, const real *gram, const real *cons
     right_side(&e, residual); /* b, so far */
     double before = (double)(dot(x, ax, width) - lambda * dot(x, x, width) - 2 * dot(residual, x, width)) + (double)n * (double)(1 + alpha);
     blend(residual, ax, 1, -1, width);
-    blend(direction, residual, 0, 1, width);
+    memcpy(direction, residual, bytes);
     real square = dot(residual, residual, width);
     for (int s = 0; s < steps && square > (real)1e-20; s++) {
         multiply(&e, direction, ax);
