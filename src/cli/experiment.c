@@ -67,7 +67,9 @@ static int take_count(const struct ps_experiment *e, const struct ps_yaml *map, 
 {
     const struct ps_yaml *node = map ? ps_yaml_get(map, key) : NULL;
     double value = *out;
-    int status = node ? to_number(e, node, key, least, 1000000, &value, err) : 0;
+    if (!node)
+        return 0;
+    int status = to_number(e, node, key, least, 1000000, &value, err);
     if (!status && value != floor(value))
         status = refuse(e, node, err, "%s is a whole number, not %s", key, node->text);
     if (!status)
@@ -98,7 +100,10 @@ static int take_settings(const struct ps_experiment *e, const struct ps_yaml *ma
 static int load_budget(struct ps_experiment *e, const struct ps_yaml *map, struct ps_error *err)
 {
     static const char *const keys[] = {"trials", "halving", "epochs", "every", "seed", "set", NULL};
-    int seed = (int)e->budget.seed, status = map ? check_map(e, map, "search", keys, err) : 0;
+    int seed = (int)e->budget.seed;
+    if (!map)
+        return 0;
+    int status = check_map(e, map, "search", keys, err);
     if (!status)
         status = take_count(e, map, "trials", 1, &e->budget.trials, err);
     if (!status)
@@ -110,12 +115,12 @@ static int load_budget(struct ps_experiment *e, const struct ps_yaml *map, struc
     if (!status)
         status = take_count(e, map, "seed", 0, &seed, err);
     e->budget.seed = (uint64_t)seed;
-    if (!status && map && ps_yaml_get(map, "set"))
+    if (!status && ps_yaml_get(map, "set"))
         status = take_settings(e, map, &e->search_set, err);
     if (!status && e->budget.halving == 1)
         status = refuse(e, map, err, "halving is 0 for a random search, or from 2 on: one trial in so many goes on");
     if (!status && e->budget.epochs % e->budget.every)
-        status = refuse(e, map ? map : e->root, err, "epochs (%d) is no multiple of every (%d), so a trial would end without a validation",
+        status = refuse(e, map, err, "epochs (%d) is no multiple of every (%d), so a trial would end without a validation",
                         e->budget.epochs, e->budget.every);
     return status;
 }
@@ -237,8 +242,10 @@ static int load_row(struct ps_experiment *e, const struct ps_yaml *map, struct p
         status = take_text(e, map, "name", &row->name, err);
     if (!status)
         status = take_text(e, map, "model", &row->model, err);
-    if (!status && (!row->name || !row->model))
-        status = refuse(e, map, err, "a row needs a name and a model");
+    if (status)
+        return status;
+    if (!row->name || !row->model)
+        return refuse(e, map, err, "a row needs a name and a model");
     for (int r = 0; r < e->rows - 1 && !status; r++)
         if (!strcmp(e->row[r].name, row->name))
             status = refuse(e, map, err, "two rows are named '%s'", row->name);
@@ -264,8 +271,10 @@ static int load_list(struct ps_experiment *e, const char *key, int most, int (*l
 {
     const struct ps_yaml *list;
     int status = take_list(e, e->root, key, most, &list, err);
-    if (!status && !list)
-        status = refuse(e, e->root, err, "a table has %s", key);
+    if (status)
+        return status;
+    if (!list)
+        return refuse(e, e->root, err, "a table has %s", key);
     for (int i = 0; !status && i < list->count; i++)
         status = load(e, &list->child[i], err);
     return status;
@@ -354,11 +363,12 @@ int ps_experiment_load(struct ps_experiment *e, const char *file, bool quick, st
     int status = ps_yaml_load(file, PS_EXIT_USAGE, &e->root, err);
     if (!status)
         status = load_head(e, quick, err);
-    const struct ps_yaml *data = status ? NULL : ps_yaml_get(e->root, "data");
-    if (!status && !data)
-        status = refuse(e, e->root, err, "a table has data");
-    if (!status)
-        status = load_data(e, data, err);
+    if (status)
+        return status;
+    const struct ps_yaml *data = ps_yaml_get(e->root, "data");
+    if (!data)
+        return refuse(e, e->root, err, "a table has data");
+    status = load_data(e, data, err);
     if (!status)
         status = load_list(e, "columns", PS_EXP_COLUMNS, load_column, err);
     if (!status)

@@ -28,7 +28,7 @@ static int choose_k(const struct ps_experiment *e, struct ps_config *config, str
         for (int m = 0; m < e->column[c].metrics; m++) {
             const char *at = strchr(e->column[c].metric[m], '@');
             if (at)
-                k[count++] = atoi(at + 1);
+                k[count++] = (int)strtol(at + 1, NULL, 10);
         }
     qsort(k, (size_t)count, sizeof *k, by_value);
     for (int i = 0; i < count; i++)

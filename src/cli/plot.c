@@ -128,7 +128,7 @@ static void put_axes(const struct ps_plot *plot, const struct axes *a, FILE *to)
     fprintf(to, "<path d=\"M%d %dV%dH%d\" fill=\"none\" stroke=\"#333\"/>\n", LEFT, TOP, HEIGHT - BOTTOM, WIDTH - RIGHT);
     put_text(LEFT, 24, "font-size=\"15\" font-weight=\"bold\"", plot->title, to);
     put_text((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 14, "text-anchor=\"middle\"", plot->x_label, to);
-    put_text(18, (TOP + HEIGHT - BOTTOM) / 2.0, "text-anchor=\"middle\" transform=\"rotate(-90 18 218)\"", plot->y_label, to);
+    put_text(18, (TOP + HEIGHT - BOTTOM) / 2.0, "text-anchor=\"middle\" transform=\"rotate(-90 18 212)\"", plot->y_label, to);
 }
 
 static void put_series(const struct ps_series *s, int number, const struct axes *a, FILE *to)

@@ -114,12 +114,12 @@ static void put_notes(const struct ps_results *results, const char *line_end, FI
         }
 }
 
-/* ---- text: a block for each column, the paper's numbers above ours ---- */
+/* ---- text: a block for each column, the paper's numbers, where a row has any, above ours ---- */
 
 static void put_line(const struct ps_results *results, int row, int column, bool paper, int name_width, FILE *to)
 {
     const struct ps_experiment *e = results->experiment;
-    put_padded(paper ? e->row[row].name : "", name_width, to);
+    put_padded(paper || !e->row[row].paper ? e->row[row].name : "", name_width, to);
     fputs(paper ? "  paper" : "  ours ", to);
     for (int m = 0; m < e->column[column].metrics; m++) {
         char cell[32];
@@ -150,7 +150,8 @@ void ps_results_text(const struct ps_results *results, FILE *to)
         }
         fputc('\n', to);
         for (int r = 0; r < e->rows; r++) {
-            put_line(results, r, c, true, name_width, to);
+            if (e->row[r].paper)
+                put_line(results, r, c, true, name_width, to);
             put_line(results, r, c, false, name_width, to);
         }
     }
@@ -177,7 +178,9 @@ void ps_results_markdown(const struct ps_results *results, FILE *to)
             fputs("---|", to);
     for (int line = 0; line < 2 * e->rows; line++) {
         int row = line / 2;
-        fprintf(to, "\n| %s | %s |", line % 2 ? "" : e->row[row].name, line % 2 ? "ours" : "paper");
+        if (line % 2 == 0 && !e->row[row].paper)
+            continue;
+        fprintf(to, "\n| %s | %s |", line % 2 && e->row[row].paper ? "" : e->row[row].name, line % 2 ? "ours" : "paper");
         for (int c = 0; c < e->columns; c++)
             for (int m = 0; m < e->column[c].metrics; m++) {
                 char cell[32];

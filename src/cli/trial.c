@@ -62,7 +62,7 @@ bool ps_trial_complete(const struct ps_trial *t)
     if (open_metrics(t, &root, &none))
         return false;
     const struct ps_yaml *training = ps_yaml_get(root, "training");
-    int epochs = atoi(text_at(training, "epochs"));
+    long epochs = strtol(text_at(training, "epochs"), NULL, 10);
     bool complete = epochs >= t->config.train.epochs || !epochs || !strcmp(text_at(training, "stopped_early"), "true");
     ps_yaml_free(root);
     return complete;
