@@ -47,7 +47,7 @@ data=$PENSTOCK_DATA/beibei-cart-buy
 penstock 0 prepare --out beibei --behaviours cart,buy --valid none --test "$data/buy.test.tsv.xz" \
     cart="$data/cart.train.tsv.xz" buy="$data/buy.train.tsv.xz"
 hr() { # run, model: HR@100 over all targets and over those that the user had not touched
-    grep -o "\"$2\":{\"all\":.*" "$1/metrics.json" | grep -o '"\(all\|unseen\)":{[^}]*' | sed 's/.*"hr@100":\([0-9.]*\).*/\1/' | head -n 2
+    grep -o '"models":.*' "$1/metrics.json" | grep -o "\"$2\":{\"all\":.*" | grep -o '"\(all\|unseen\)":{[^}]*' | sed 's/.*"hr@100":\([0-9.]*\).*/\1/' | head -n 2
 }
 at_least() { # run, model, all, unseen
     local found
