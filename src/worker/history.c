@@ -77,7 +77,8 @@ static size_t gather(struct pool *p, const struct ps_recipe *recipe, const struc
             more += ps_history_count(dataset, b, user[taken], recipe->history);
         if (taken && *ids + more > POOL_ENTRIES)
             break;
-        PS_GROW(p->id, p->id_capacity, *ids + more);
+        PS_GROW(p->id, p->id_capacity, *ids + more + 1);
+        PS_ASSERT(p->id);
         for (uint32_t b = 0; b < dataset->behaviours; b++)
             for (uint64_t k = 0; k < ps_history_count(dataset, b, user[taken], recipe->history); k++)
                 p->id[(*ids)++] = ps_history_item(dataset, b, user[taken], recipe->history, k);
@@ -96,15 +97,19 @@ static void sum_up(const struct pool *p, size_t ids, const struct ps_recipe *rec
                    uint32_t user, int width, float *out)
 {
     int embedding = width / (int)dataset->behaviours;
+    PS_ASSERT(p->id || !ids);
     memset(out, 0, (size_t)width * sizeof *out);
     for (uint32_t b = 0; b < dataset->behaviours; b++) {
         uint64_t count = ps_history_count(dataset, b, user, recipe->history);
+        if (!count)
+            continue;
+        float weight = (float)ps_history_weight(count);
         for (uint64_t k = 0; k < count; k++) {
             uint32_t item = ps_history_item(dataset, b, user, recipe->history, k);
             const uint32_t *at = bsearch(&item, p->id, ids, sizeof item, compare_ids);
             const float *row = p->row + (size_t)(at - p->id) * (size_t)width;
             for (int j = (int)b * embedding; j < (int)(b + 1) * embedding; j++)
-                out[j] += (float)ps_history_weight(count) * row[j];
+                out[j] += weight * row[j];
         }
     }
 }

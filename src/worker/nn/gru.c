@@ -122,8 +122,8 @@ PS_VECTOR static void take_step(const struct gru *g, int begin, int end, int go_
             step_after(d, a, c, part_of(g->gates, k, 0, d), z, part_of(g->gates, k, 2, d), n, h, y);
         else
             step_before(d, a, c, z, n, h, y);
-        if (k < (size_t)(begin + go_on))
-            memcpy(g->before + (k + (size_t)(end - begin)) * d, y, d * sizeof *y);
+        if (k < (size_t)begin + (size_t)go_on)
+            memcpy(g->before + (k + (size_t)end - (size_t)begin) * d, y, d * sizeof *y);
     }
 }
 
