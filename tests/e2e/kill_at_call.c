@@ -23,9 +23,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { KILLED = 99, BROKEN = 98, FD, PATH, AT, OPEN_PATH, OPEN_AT };
+enum { KILLED = 99, BROKEN = 98, FD, PATH, SECOND, AT, OPEN_PATH, OPEN_AT };
 
-/* By which argument a call names its file: AT is a path in the second one, OPEN_* count only with a flag for writing. */
+/* By which argument a call names its file: SECOND is a path in the second one, AT a folder's number and a path in it, OPEN_* count only
+ * with a flag for writing. */
 static const struct {
     int number, names;
     const char *name;
@@ -38,7 +39,7 @@ static const struct {
 #ifdef SYS_open
     {SYS_open, OPEN_PATH, "open"},    {SYS_rename, PATH, "rename"},      {SYS_link, PATH, "link"},
     {SYS_unlink, PATH, "unlink"},     {SYS_mkdir, PATH, "mkdir"},        {SYS_rmdir, PATH, "rmdir"},
-    {SYS_symlink, AT, "symlink"},
+    {SYS_symlink, SECOND, "symlink"},
 #endif
 };
 enum { CALLS = sizeof calls / sizeof *calls };
@@ -77,22 +78,32 @@ static void read_text(pid_t pid, unsigned long address, char text[PATH_MAX])
     text[n] = 0;
 }
 
+/* The file that has a number in the process. */
+static size_t open_file(pid_t pid, int number, char path[PATH_MAX])
+{
+    char link[64];
+    snprintf(link, sizeof link, "/proc/%d/fd/%d", pid, number);
+    ssize_t length = readlink(link, path, PATH_MAX - 1);
+    path[length > 0 ? length : 0] = 0;
+    return strlen(path);
+}
+
 /* The file that a call is about; "" where it only reads. */
 static void file_of(pid_t pid, int names, const unsigned long long *argument, char path[PATH_MAX])
 {
     static const int writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
     *path = 0;
     if (names == FD) {
-        char link[64];
-        snprintf(link, sizeof link, "/proc/%d/fd/%d", pid, (int)argument[0]);
-        ssize_t length = readlink(link, path, PATH_MAX - 1);
-        path[length > 0 ? length : 0] = 0;
+        open_file(pid, (int)argument[0], path);
         return;
     }
-    int at = names == AT || names == OPEN_AT;
+    int at = names == AT || names == OPEN_AT, second = at || names == SECOND;
     if ((names == OPEN_AT || names == OPEN_PATH) && !((int)argument[1 + at] & writing))
         return;
-    read_text(pid, (unsigned long)argument[at], path);
+    char name[PATH_MAX];
+    read_text(pid, (unsigned long)argument[second], name);
+    size_t length = at && *name != '/' && (int)argument[0] != AT_FDCWD ? open_file(pid, (int)argument[0], path) : 0;
+    snprintf(path + length, PATH_MAX - length, "%s%s", length ? "/" : "", name);
 }
 
 static int trace(pid_t child, long n, const char *folder)
