@@ -3,7 +3,7 @@
 #   bench/reliability.sh [ROUNDS]       ROUNDS (5): how often each death is measured; the median and the worst are printed
 # Times are those of the run's own log (docs/protocol.md): `silent` from the last beat to the finding, `seconds` of a handover from the
 # finding to the new holder's first push (after a promotion: to each lane's first push), of a newcomer from its greeting to its first push, of a rollback from the loss to the RESUME.
-# The machine should have nothing else to do. Idle processor time: tests/run e2e/cluster_idle.
+# The machine should have nothing else to do.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 export PENSTOCK=${PENSTOCK:-$root/bin/penstock} OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
@@ -80,4 +80,26 @@ done
 await '"event":"replica".*"state":"synced"' $((2 * rounds + 2))
 figures 'SIGKILL of a server with a replica, until it is noticed' '"event":"lost","role":"server"' silent
 figures 'then, until a lane goes on with the replica' '"event":"handover".*"why":"promoted"' seconds
+end
+# Who has nothing to do: a coordinator, a server and a worker that wait for a second worker.
+rm -rf run
+"$PENSTOCK" train run.yaml --coordinate --servers 1 --workers 2 --run run > run.txt 2>&1 &
+launched=$!
+until [ -e run/state/coordinator ]; do sleep 0.1; done
+"$PENSTOCK" join run --as server > joined.txt 2>&1 &
+"$PENSTOCK" join run --as worker > joined.txt 2>&1 &
+await '"event":"member"' 2
+ticks() { # of all threads of a process, in user and system mode; 100 are a second of one core
+    local stat
+    stat=$(cat "/proc/$1/stat")
+    echo "${stat##*) }" | cut -d ' ' -f 12,13 | tr ' ' +
+}
+declare -A before
+for pid in $launched $(live server) $(live worker); do before[$pid]=$(($(ticks "$pid"))); done
+sleep 10
+for role in coordinator server worker; do
+    pid=$launched
+    [ $role = coordinator ] || pid=$(live $role)
+    echo "| an idle $role, share of one core | $(($(ticks "$pid") - before[$pid])) per mille | | 1 |"
+done
 end

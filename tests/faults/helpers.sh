@@ -72,7 +72,7 @@ late_server() {
 # one_left: the job with replicas, whose first server is killed in its second epoch; the other one goes on alone.
 one_left() {
     # shellcheck disable=SC2034
-    epochs=20 # time to join
+    epochs=40 # time to join, and to be noticed as lost
     start --set servers.replicas=1
     event '"event":"epoch","epoch":1,'
     kill -KILL "$(pids server | head -n 1)"

@@ -5,6 +5,6 @@ one_left
 fault server recv:REPL 30 KILL
 join late --as server
 fired 0
-event '"event":"replica","shard":[0-9]*,"state":"lost"' 2
+event '"event":"lost","role":"server"' 2
 survived
 refuse run/log.jsonl '"event":"rollback"'

@@ -65,8 +65,10 @@ lab_on() {
 }
 
 lab_crash() {
-    local round pid
+    local round pids
     for round in 1 2 3; do # what was just being started is found by the next round
-        for pid in $(ip netns pids "$1"); do kill -KILL "$pid" 2> /dev/null || true; done
+        # The youngest first, all in one go: on a host that is gone no process sees another one die, and is told to go.
+        mapfile -t pids < <(ip netns pids "$1" | sort -rn)
+        [ ${#pids[@]} = 0 ] || kill -KILL "${pids[@]}" 2> /dev/null || true
     done
 }
