@@ -95,16 +95,13 @@ static const void *aligned(const void *bytes, size_t size, size_t alignment, str
         for (uint32_t i = 0; i < n; i++)                                                                               \
             gap[i] = (type)(key[i + 1] - key[i]);                                                                      \
     }                                                                                                                  \
-    static bool widen_##type(const void *frame, uint32_t n, uint64_t *key)                                             \
+    static void widen_##type(const void *frame, uint32_t n, uint64_t *key)                                             \
     {                                                                                                                  \
-        bool ascending = true;                                                                                         \
         for (uint32_t i = 0; i < n; i++) {                                                                             \
             type gap;                                                                                                  \
             memcpy(&gap, (const char *)frame + i * sizeof gap, sizeof gap);                                            \
             key[i + 1] = key[i] + gap;                                                                                 \
-            ascending &= key[i + 1] > key[i];                                                                          \
         }                                                                                                              \
-        return ascending;                                                                                              \
     }
 GAPS_OF(uint8_t)
 GAPS_OF(uint16_t)
@@ -139,7 +136,7 @@ void ps_keys_encode(const uint64_t *keys, uint32_t count, uint32_t codec, struct
 }
 
 static int decode_gaps(const struct ps_frame *frame, uint32_t n, struct ps_buffer *scratch, const uint64_t **keys,
-                       bool *ascending, struct ps_error *err)
+                       struct ps_error *err)
 {
     size_t have = ps_frame_size(frame), width = have > sizeof **keys && n ? (have - sizeof **keys) / n : 1;
     if (have != sizeof **keys + n * width || (width & (width - 1)) || width > 8)
@@ -149,40 +146,31 @@ static int decode_gaps(const struct ps_frame *frame, uint32_t n, struct ps_buffe
     memcpy(key, in, sizeof *key);
     in += sizeof *key;
     *keys = key;
-    *ascending = width == 1   ? widen_uint8_t(in, n, key)
-                 : width == 2 ? widen_uint16_t(in, n, key)
-                 : width == 4 ? widen_uint32_t(in, n, key)
-                              : widen_uint64_t(in, n, key);
-    return 0;
-}
-
-static int decode_plain(const struct ps_frame *frame, uint32_t count, struct ps_buffer *scratch, const uint64_t **keys,
-                        bool *ascending, struct ps_error *err)
-{
-    const void *bytes;
-    size_t size = (size_t)count * sizeof **keys;
-    int status = plain_bytes(frame, size, false, scratch, &bytes, err);
-    if (status)
-        return status;
-    const uint64_t *key = aligned(bytes, size, _Alignof(uint64_t), scratch);
-    *ascending = true;
-    for (uint32_t i = 1; i < count; i++)
-        *ascending &= key[i - 1] < key[i];
-    *keys = key;
-    return 0;
+    switch (width) {
+    case 1: widen_uint8_t(in, n, key); return 0;
+    case 2: widen_uint16_t(in, n, key); return 0;
+    case 4: widen_uint32_t(in, n, key); return 0;
+    default: widen_uint64_t(in, n, key); return 0;
+    }
 }
 
 int ps_keys_decode(const struct ps_frame *frame, uint32_t count, uint32_t codec, struct ps_buffer *scratch,
                    const uint64_t **keys, struct ps_error *err)
 {
-    bool ascending = true;
     if (!count || (codec != PS_CODEC_PLAIN && codec != PS_CODEC_GAPS))
         return ps_fail(err, PS_EXIT_NET, "unknown codec %u for %u keys", codec, count);
-    int status = codec == PS_CODEC_GAPS ? decode_gaps(frame, count - 1, scratch, keys, &ascending, err)
-                                        : decode_plain(frame, count, scratch, keys, &ascending, err);
-    if (!status && !ascending)
-        return ps_fail(err, PS_EXIT_NET, "keys are not strictly ascending");
-    return status;
+    size_t size = (size_t)count * sizeof **keys;
+    const void *bytes;
+    int status = codec == PS_CODEC_GAPS ? decode_gaps(frame, count - 1, scratch, keys, err)
+                                        : plain_bytes(frame, size, false, scratch, &bytes, err);
+    if (status)
+        return status;
+    if (codec == PS_CODEC_PLAIN)
+        *keys = aligned(bytes, size, _Alignof(uint64_t), scratch);
+    bool ascending = true;
+    for (uint32_t i = 1; i < count; i++)
+        ascending &= (*keys)[i - 1] < (*keys)[i];
+    return ascending ? 0 : ps_fail(err, PS_EXIT_NET, "keys are not strictly ascending");
 }
 
 /* IEEE binary16 by the compiler's own conversions (round to nearest even); bfloat16 by hand, the same rounding. */
