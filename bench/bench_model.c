@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "median.h"
 #include "common/process.h"
 #include "worker/nn/blas.h"
 #include "worker/rank.h"
@@ -18,18 +19,6 @@ enum { USERS = 21716, ITEMS = 7977, BEHAVIOURS = 2, BATCH = 4096, DISTINCT_USERS
 
 static struct ps_dataset dataset = {
     .users = USERS, .items = ITEMS, .behaviours = BEHAVIOURS, .behaviour = {"cart", "buy"}};
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x, int n)
-{
-    qsort(x, (size_t)n, sizeof *x, compare);
-    return x[n / 2];
-}
 
 static void fill(float *x, size_t n, uint64_t stream)
 {

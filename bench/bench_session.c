@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "median.h"
 #include "common/process.h"
 #include "worker/nn/blas.h"
 #include "worker/nn/candidates.h"
@@ -23,18 +24,6 @@ static double cpu_now(void)
     struct timespec now;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x, int n)
-{
-    qsort(x, (size_t)n, sizeof *x, compare);
-    return x[n / 2];
 }
 
 static struct nn_tensor drawn(int rows, int cols, double scale)
