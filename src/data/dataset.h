@@ -9,6 +9,11 @@
  *   blocks.sums         runs of users with about PS_BLOCK_INTERACTIONS interactions, with a checksum over their columns
  *   valid.pairs test.pairs        held-out (user, item) pairs of the target behaviour
  *
+ * A dataset of sessions has other columns: session.offset event.item event.operation [event.time] [event.feedback]
+ * [session.visitor visitors.names] session.first session.targets cases, and event.count (B.count of all its training steps). Its
+ * users are its cases, named SESSION/POSITION, so that a case is ranked as a user with one held-out item is; it has one behaviour, "event",
+ * under which no user has any item.
+ *
  * Everything is mapped read-only, so a process needs no memory of its own that grows with the dataset.
  * Behaviours are numbered from the weakest (0) to the target (behaviours - 1), in cascade order.
  */
@@ -26,6 +31,32 @@ struct ps_pair {
 enum ps_split { PS_SPLIT_VALID = 1, PS_SPLIT_TEST = 2 };
 enum ps_entity { PS_USERS = 0, PS_ITEMS = 1 };
 
+/* A held-out case: the event at `position` of the session is to be foretold from those before it. */
+struct ps_case {
+    uint32_t session, position;
+};
+
+enum { PS_MAX_FEEDBACKS = 8, PS_SHOWN = 255 };
+
+/* Sessions: sequences of events, oldest first. Those of training are [0, train); those that cases are taken from follow. An event
+ * is a step of its session, except where its operation is PS_SHOWN: an item that was shown, and nothing was done with it. */
+struct ps_sessions {
+    uint64_t count, train;    /* count is 0 where the dataset has interactions instead */
+    uint64_t longest;         /* steps of a session */
+    const uint64_t *begin;    /* count + 1: events of session s are [begin[s], begin[s+1]) */
+    const uint32_t *item;     /* by event, as the next three */
+    const uint8_t *operation; /* a number below operations, or PS_SHOWN */
+    const int64_t *time;      /* seconds; NULL without times */
+    const uint8_t *feedback;  /* bit k: feedback k was given; NULL without feedback columns */
+    const uint32_t *visitor;  /* by session: who; NULL where that is not known */
+    const uint32_t *first;    /* by held-out session: the first event that is held out; those before it are context */
+    const uint64_t *targets;  /* train + 1: cumulative number of steps that have a step before them in their session */
+    const struct ps_case *cases; /* dataset.users of them, validation's before the test's */
+    uint64_t visitors;
+    uint32_t operations, feedbacks;
+    char operation_name[PS_MAX_BEHAVIOURS][32], feedback_name[PS_MAX_FEEDBACKS][32];
+};
+
 /* One behaviour's training interactions. Items of user u: item[offset[u]] up to item[offset[u+1]], strictly ascending.
  */
 struct ps_history {
@@ -42,6 +73,7 @@ struct ps_dataset {
     uint32_t behaviours;
     char behaviour[PS_MAX_BEHAVIOURS][32];
     struct ps_history train[PS_MAX_BEHAVIOURS];
+    struct ps_sessions sessions;
     const uint64_t *union_offset; /* users + 1 */
     uint64_t union_pairs;
     uint64_t blocks;
