@@ -22,6 +22,7 @@ enum ps_negatives {
     PS_NEGATIVES_LEVEL,
     PS_NEGATIVES_SUPPORTIVE
 };
+enum ps_train_candidates { PS_TRAIN_ALL, PS_TRAIN_SAMPLED };
 enum ps_objective { PS_LOSS_DEFAULT, PS_LOSS_BCE, PS_LOSS_BPR, PS_LOSS_SQUARED, PS_LOSS_WHOLE };
 enum ps_branch_updates { PS_BRANCHES_OWN, PS_BRANCHES_ALL };
 enum ps_mask { PS_MASK_NONE, PS_MASK_TARGET, PS_MASK_ANY, PS_MASK_AUTO };
@@ -69,6 +70,8 @@ struct ps_config {
         enum ps_sampling sampling;
         enum ps_negatives negatives_from;
         double popularity_exponent, unobserved_share;
+        enum ps_train_candidates candidates;
+        int samples; /* drawn for a micro-batch of sessions */
         int lanes;
         int consistency; /* PS_ASYNC, PS_SYNC or PS_BOUNDED + s */
         uint64_t seed;

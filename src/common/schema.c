@@ -99,6 +99,11 @@ const struct ps_key ps_keys[] = {
      .doc = "popularity: items are drawn in proportion to this power of their counts."},
     {"train.unobserved_share", REAL(train.unobserved_share), .low = 0, .high = 1, .initial = "0.2",
      .doc = "level: share of the negatives that the user has not touched at all."},
+    {"train.candidates", CHOICE(train.candidates, {"all", PS_TRAIN_ALL}, {"sampled", PS_TRAIN_SAMPLED}), .initial = "all",
+     .doc = "Sessions: what a next item competes with: all items, or the micro-batch's next items and train.samples drawn ones."},
+    {"train.samples", INT(train.samples, 1, 1048576), .initial = "2048",
+     .doc = "Sessions, sampled candidates: items drawn for a micro-batch, in proportion to a power of their counts "
+            "(train.popularity_exponent)."},
     {"train.lanes", INT(train.lanes, 1, PS_MAX_LANES), .initial = "64",
      .doc = "Streams that an epoch is cut into; bounds the number of workers. `sync` wants few (8 to 16)."},
     {"train.consistency", .type = PS_KEY_CONSISTENCY, AT(train.consistency), .initial = "async",

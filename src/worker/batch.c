@@ -20,7 +20,9 @@ void ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *datase
         batcher->share[r] = all ? 1 : PS_MAX(share, 1e-12);
     }
     ps_sampler_init(&batcher->sampler, recipe->negatives_from, dataset, recipe->first, config);
-    batcher->unique = ps_unique_new((size_t)batcher->capacity);
+    if (recipe->stream && recipe->candidates == PS_TRAIN_SAMPLED)
+        batcher->alias = ps_alias_new(dataset, recipe->first, config->train.popularity_exponent);
+    batcher->unique = ps_unique_new(PS_MAX((size_t)batcher->capacity, ps_batcher_keys(batcher, PS_TABLE_ITEM)));
     if (recipe->history)
         batcher->unique_history = ps_unique_new(ps_batcher_keys(batcher, PS_TABLE_HISTORY));
 }
@@ -28,6 +30,7 @@ void ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *datase
 void ps_batcher_fini(struct ps_batcher *batcher)
 {
     ps_sampler_fini(&batcher->sampler);
+    ps_alias_free(batcher->alias);
     ps_unique_free(batcher->unique);
     ps_unique_free(batcher->unique_history);
     *batcher = (struct ps_batcher){0};
@@ -37,6 +40,13 @@ void ps_batch_init(struct ps_batch *batch, const struct ps_batcher *batcher)
 {
     size_t n = (size_t)batcher->capacity;
     *batch = (struct ps_batch){0};
+    batch->users.key = ps_calloc(n, sizeof *batch->users.key);
+    batch->items.key = ps_calloc(ps_batcher_keys(batcher, PS_TABLE_ITEM), sizeof *batch->items.key);
+    if (batcher->recipe.stream) {
+        ps_session_batch_init(&batch->sessions, &batcher->recipe, batcher->dataset, (size_t)batcher->positives,
+                              ps_session_most(&batcher->recipe, batcher->dataset, (size_t)batcher->positives));
+        return;
+    }
     batch->user = ps_calloc(n, sizeof *batch->user);
     batch->item = ps_calloc(n, sizeof *batch->item);
     batch->user_row = ps_calloc(n, sizeof *batch->user_row);
@@ -46,8 +56,6 @@ void ps_batch_init(struct ps_batch *batch, const struct ps_batcher *batcher)
         batch->label[r] = ps_calloc(n, sizeof(real));
         batch->weight[r] = ps_calloc(n, sizeof(real));
     }
-    batch->users.key = ps_calloc(n, sizeof *batch->users.key);
-    batch->items.key = ps_calloc(n, sizeof *batch->items.key);
     if (batcher->recipe.history)
         ps_bags_init(&batch->bags, &batcher->recipe, batcher->dataset, (size_t)batcher->positives, n);
 }
@@ -59,6 +67,7 @@ void ps_batch_fini(struct ps_batch *batch)
         free(batch->label[r]), free(batch->weight[r]);
     free(batch->users.key), free(batch->items.key);
     ps_bags_fini(&batch->bags);
+    ps_session_batch_fini(&batch->sessions);
     *batch = (struct ps_batch){0};
 }
 
@@ -138,11 +147,36 @@ static void group_rows(struct ps_batch *batch, uint32_t epoch)
         batch->behind[i] = row[i] == row[i - 1] ? batch->behind[i - 1] + 1 : 0;
 }
 
+static void build_sessions(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
+                           const struct ps_entry *entry, int count, struct ps_random *random)
+{
+    const struct ps_dataset *dataset = batcher->dataset;
+    const struct ps_sessions *s = &dataset->sessions;
+    struct ps_session_batch *b = &batch->sessions;
+    bool whole = batcher->recipe.stream == PS_STREAM_SESSIONS;
+    ps_session_batch_begin(b);
+    for (int i = 0; i < count; i++) {
+        uint32_t session = entry[i].user, at = entry[i].item;
+        if (whole)
+            ps_session_batch_add(b, dataset, session, 1, s->begin[session + 1] - s->begin[session], false);
+        else
+            ps_session_batch_add(b, dataset, session, at, at + 1, false);
+    }
+    ps_session_batch_end(b, &batcher->recipe, dataset, batcher->alias, random);
+    batch->n = b->next;
+    ps_session_batch_items(b, batcher->unique, map, &batch->items, dataset->items);
+    ps_session_batch_visitors(b, batcher->unique, map, &batch->users);
+}
+
 void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
                     const struct ps_entry *entry, int count, uint32_t epoch, uint32_t lane, uint64_t position)
 {
     struct ps_random random = ps_random_stream(batcher->seed, PS_RANDOM_SAMPLE, epoch, lane, position);
     const struct ps_recipe *recipe = &batcher->recipe;
+    if (recipe->stream) {
+        build_sessions(batch, batcher, map, entry, count, &random);
+        return;
+    }
     int pairs = draw_samples(batch, batcher, &random, entry, count), n = batch->n;
     int terms = PS_MAX(ps_recipe_pairs(recipe) ? pairs : n, 1);
     if (recipe->sweeps)
@@ -182,6 +216,11 @@ static int tile_end(const struct ps_batch *batch, bool groups, int first, int mo
 void ps_batch_tile(const struct ps_batch *batch, const struct ps_batcher *batcher, int first, int most,
                    struct ps_tile *tile)
 {
+    if (batcher->recipe.stream) { /* a micro-batch of sessions is one tile: their candidates are many */
+        tile->n = batch->n;
+        tile->sessions = &batch->sessions.view;
+        return;
+    }
     tile->n = tile_end(batch, ps_recipe_groups(&batcher->recipe), first, most) - first;
     tile->user = batch->user + first;
     tile->item = batch->item + first;

@@ -12,6 +12,7 @@
 #include "worker/model.h"
 #include "worker/order.h"
 #include "worker/sampler.h"
+#include "worker/sessions.h"
 #include "worker/unique.h"
 
 struct ps_batch {
@@ -23,6 +24,7 @@ struct ps_batch {
     real *label[PS_MAX_BEHAVIOURS], *weight[PS_MAX_BEHAVIOURS];
     struct ps_keys users, items;
     struct ps_bags bags; /* the users' histories, where the recipe looks them up */
+    struct ps_session_batch sessions; /* where the recipe streams them; then nothing above is used but n and the keys */
 };
 
 struct ps_batcher {
@@ -34,6 +36,7 @@ struct ps_batcher {
     int negatives; /* for each positive */
     double share[PS_MAX_BEHAVIOURS]; /* of the entries of an epoch, by behaviour; 1 where a behaviour's term is a sum over all samples */
     struct ps_sampler sampler;
+    struct ps_alias *alias; /* owned: of sampled candidates; NULL without */
     struct ps_unique *unique, *unique_history; /* owned scratch; the latter NULL where there are no histories */
 };
 
@@ -62,8 +65,10 @@ static inline const struct ps_keys *ps_batch_keys(const struct ps_batch *batch, 
 /* How many they are at most. */
 static inline size_t ps_batcher_keys(const struct ps_batcher *batcher, enum ps_table_kind kind)
 {
-    return kind == PS_TABLE_HISTORY ? ps_bags_keys(&batcher->recipe, batcher->dataset, (size_t)batcher->positives)
-                                    : (size_t)batcher->capacity;
+    if (kind == PS_TABLE_HISTORY)
+        return ps_bags_keys(&batcher->recipe, batcher->dataset, (size_t)batcher->positives);
+    return batcher->recipe.stream && kind == PS_TABLE_ITEM ? ps_session_keys(&batcher->recipe, batcher->dataset, (size_t)batcher->positives)
+                                                           : (size_t)batcher->capacity;
 }
 
 /* The tile that begins at sample `first`: `most` samples (fewer at the batch's end), or what comes nearest to it where

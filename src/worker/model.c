@@ -66,7 +66,9 @@ int ps_model_add_rows(struct ps_model *model, const char *name, enum ps_table_ki
     struct ps_table_spec *spec = &model->table[table];
     snprintf(spec->name, sizeof spec->name, "%s", name);
     PS_ASSERT(kind != PS_TABLE_HISTORY || model->recipe.history);
-    spec->rows = kind == PS_TABLE_USER ? model->dataset->users : model->dataset->items;
+    const struct ps_dataset *dataset = model->dataset;
+    uint64_t users = dataset->sessions.count ? dataset->sessions.visitors : dataset->users;
+    spec->rows = kind == PS_TABLE_USER ? users : dataset->items;
     return table;
 }
 

@@ -12,6 +12,7 @@
 #include "data/dataset.h"
 #include "worker/nn/nn.h"
 #include "worker/recipe.h"
+#include "worker/sessions.h"
 
 struct ps_model;
 
@@ -32,6 +33,8 @@ struct ps_tile {
     int need[PS_MAX_BEHAVIOURS];           /* by head */
     const real *label[PS_MAX_BEHAVIOURS];  /* need[r] labels in {0, 1} */
     const real *weight[PS_MAX_BEHAVIOURS]; /* need[r] loss weights, or 0: see batch.h */
+    const struct ps_session_view *sessions; /* of a model of sessions; user, item and what else is above is not set for those */
+    struct nn_draws *draws;     /* of the micro-batch; NULL in scoring: nothing is dropped */
     real sample_weight;         /* 1/(samples of the batch): the share of one sample in the L2 term, the batch's mean */
     const struct nn_rows *rows; /* by table index; unused for tensors */
     const struct nn_tensor *param; /* by table index; unused for row tables */
@@ -44,6 +47,7 @@ struct ps_score_input {
     /* user_rows[table][u] and item_rows[table][i]; NULL where the table is of the other kind. A table of histories has both: its
      * row of the item, and the sum of the user's bag (history.h), each behaviour's columns by themselves. */
     const real *const *const *user_rows;
+    const real *const *case_rows; /* of a model of sessions, whose users are cases: what encode made of each */
     const real *const *const *item_rows;
     const struct nn_tensor *param;
 };
@@ -57,6 +61,8 @@ struct ps_model_class {
     void (*fini)(struct ps_model *model); /* frees model->state; also called after a failed init */
     /* Builds the loss of a tile (1 x 1) on the tape; NULL for a rule, which has nothing to learn. */
     struct nn_tensor *(*forward)(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile);
+    /* Models of sessions: what a session says at each state of tile->sessions: targets x model->encoded. */
+    struct nn_tensor *(*encode)(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile);
     /* out[u * items + i] = score, higher is better. The tape is reset by the caller and used for scratch. Its
      * arithmetic for one (user, item) must not depend on which other users and items are in the input beyond the BLAS
      * kernel. */
@@ -68,6 +74,7 @@ struct ps_model {
     const struct ps_config *config;   /* borrowed */
     const struct ps_dataset *dataset; /* borrowed */
     struct ps_recipe recipe;          /* set before the class's init */
+    int encoded; /* columns of what encode makes */
     int tables;
     struct ps_table_spec table[PS_MAX_TABLES];
     void *state; /* owned by the class */

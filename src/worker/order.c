@@ -4,11 +4,25 @@
 #include <stdlib.h>
 
 #include "common/random.h"
+#include "worker/sessions.h"
+
+/* Training sessions among [first, end) that have a next item. */
+static uint64_t count_sessions(const struct ps_dataset *d, uint32_t first, uint32_t end)
+{
+    uint64_t sessions = 0;
+    for (uint32_t s = first; s < end; s++)
+        sessions += ps_session_targets(d, s) > 0;
+    return sessions;
+}
 
 static uint64_t block_entries(const struct ps_order *order, uint32_t block)
 {
     const struct ps_dataset *d = order->dataset;
     uint32_t first = d->block_user[block], end = d->block_user[block + 1];
+    if (order->recipe.stream == PS_STREAM_PREFIXES)
+        return d->sessions.targets[end] - d->sessions.targets[first];
+    if (order->recipe.stream == PS_STREAM_SESSIONS)
+        return count_sessions(d, first, end);
     if (order->recipe.sampling == PS_SAMPLING_UNION)
         return d->union_offset[end] - d->union_offset[first];
     uint64_t total = 0;
@@ -86,17 +100,39 @@ static uint64_t seek_row(const struct ps_order *order, uint32_t epoch, uint32_t 
     return before;
 }
 
-uint64_t ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t batch, int positives,
-                       struct ps_cursor *cursor)
+/* Likewise, in entries. */
+static uint64_t seek_entry(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t batch, int positives,
+                           struct ps_cursor *cursor)
 {
-    if (order->recipe.sweeps)
-        return seek_row(order, epoch, lane, batch, positives, cursor);
     begin_epoch(order, epoch);
     uint64_t window = 0, before = 0, entry = batch * (uint64_t)positives;
     while (window < order->windows && entry - before >= lane_share(order, window, lane))
         before += lane_share(order, window++, lane);
     *cursor = (struct ps_cursor){window, window < order->windows ? entry - before : 0};
     return before + cursor->offset;
+}
+
+/* Next items of the lane's first sessions. */
+static uint64_t targets_of(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t sessions)
+{
+    struct ps_cursor cursor = {0};
+    struct ps_entry entry[64];
+    struct ps_error err;
+    uint64_t targets = 0;
+    for (int n; sessions && (n = ps_order_next(order, epoch, lane, &cursor, (int)PS_MIN(sessions, PS_COUNT(entry)), entry, &err)) > 0;
+         sessions -= (uint64_t)n)
+        for (int i = 0; i < n; i++)
+            targets += ps_session_targets(order->dataset, entry[i].user);
+    return targets;
+}
+
+uint64_t ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t batch, int positives,
+                       struct ps_cursor *cursor)
+{
+    if (order->recipe.sweeps)
+        return seek_row(order, epoch, lane, batch, positives, cursor);
+    uint64_t entries = seek_entry(order, epoch, lane, batch, positives, cursor);
+    return order->recipe.stream == PS_STREAM_SESSIONS ? targets_of(order, epoch, lane, entries) : entries;
 }
 
 uint64_t ps_order_batches(struct ps_order *order, uint32_t epoch, uint32_t lane, int positives)
@@ -108,8 +144,27 @@ uint64_t ps_order_batches(struct ps_order *order, uint32_t epoch, uint32_t lane,
             batches++;
         return batches;
     }
-    uint64_t entries = ps_order_seek(order, epoch, lane, UINT64_MAX, 1, &end);
+    uint64_t entries = seek_entry(order, epoch, lane, UINT64_MAX, 1, &end);
     return (entries + (uint64_t)positives - 1) / (uint64_t)positives;
+}
+
+/* Appends a session's entry, or one for each of its next items, which names the event. */
+static void append_session(const struct ps_order *order, uint32_t session, struct ps_window *w)
+{
+    const struct ps_sessions *s = &order->dataset->sessions;
+    if (order->recipe.stream == PS_STREAM_SESSIONS) {
+        if (ps_session_targets(order->dataset, session))
+            w->entry[w->count++] = (struct ps_entry){.user = session};
+        return;
+    }
+    bool first = true;
+    for (uint64_t e = s->begin[session]; e < s->begin[session + 1]; e++) {
+        if (s->operation[e] == PS_SHOWN)
+            continue;
+        if (!first)
+            w->entry[w->count++] = (struct ps_entry){.user = session, .item = (uint32_t)(e - s->begin[session])};
+        first = false;
+    }
 }
 
 /* Appends a block's entries, user by user. */
@@ -118,6 +173,10 @@ static void append_block(const struct ps_order *order, uint32_t block, struct ps
 {
     const struct ps_dataset *d = order->dataset;
     for (uint32_t user = d->block_user[block]; user < d->block_user[block + 1]; user++) {
+        if (order->recipe.stream != PS_STREAM_INTERACTIONS) {
+            append_session(order, user, w);
+            continue;
+        }
         if (order->recipe.sampling == PS_SAMPLING_PER_BEHAVIOUR) {
             for (uint32_t b = order->recipe.first; b < d->behaviours; b++)
                 for (uint64_t i = d->train[b].offset[user]; i < d->train[b].offset[user + 1]; i++)

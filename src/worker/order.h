@@ -47,7 +47,7 @@ void ps_order_init(struct ps_order *order, const struct ps_dataset *dataset, con
                    const struct ps_recipe *recipe);
 void ps_order_fini(struct ps_order *order);
 /* Puts the cursor of `lane` before micro-batch number `batch` of its stream in `epoch`, of `positives` entries each (beyond the end:
- * at the end). Returns how many entries lie before it. */
+ * at the end). Returns how many positives lie before it. */
 uint64_t ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t batch, int positives,
                        struct ps_cursor *cursor);
 /* Takes up to `count` entries; fewer only at the lane's end, or where in a sweep the next row does not fit. Returns how many, or a negative code where a block's checksum

@@ -6,6 +6,12 @@
 static int check(const char *name, const struct ps_recipe *recipe, bool whole, const struct ps_config *config,
                  const struct ps_dataset *dataset, struct ps_error *err)
 {
+    bool sessions = dataset->sessions.count > 0;
+    if (sessions != (recipe->stream != PS_STREAM_INTERACTIONS))
+        return ps_fail(err, PS_EXIT_USAGE, "model %s learns from %s, but the dataset %s has %s; %s", name,
+                       sessions ? "interactions" : "sessions", dataset->path, sessions ? "sessions" : "interactions",
+                       sessions ? "prepare it without --sessions, or choose a model of sessions ('penstock models')"
+                                : "prepare it with --sessions");
     int given = config->model.loss_weights_count;
     if (given && given != (int)dataset->behaviours)
         return ps_fail(err, PS_EXIT_USAGE, "model.loss_weights has %d values, but the dataset %s has %u behaviours; give "
@@ -40,6 +46,9 @@ int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_r
     enum ps_negatives own_negatives = defaults->negatives_from ? defaults->negatives_from : PS_NEGATIVES_UNIFORM;
     enum ps_objective own_loss = defaults->loss ? defaults->loss : PS_LOSS_BCE;
     *recipe = (struct ps_recipe){
+        .stream = defaults->stream,
+        .candidates = config->train.candidates,
+        .samples = config->train.samples,
         .heads = defaults->heads == PS_HEADS_EACH ? (int)dataset->behaviours : 1,
         .first = defaults->heads == PS_HEADS_TARGET ? dataset->behaviours - 1 : 0,
         .sampling = config->train.sampling,
@@ -50,7 +59,7 @@ int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_r
     int status = check(name, recipe, defaults->whole, config, dataset, err);
     if (status)
         return status;
-    recipe->negatives = recipe->loss == PS_LOSS_WHOLE || recipe->sweeps ? 0 : config->train.negatives;
+    recipe->negatives = recipe->loss == PS_LOSS_WHOLE || recipe->sweeps || recipe->stream ? 0 : config->train.negatives;
     bool given = config->model.loss_weights_count > 0 && defaults->heads != PS_HEADS_TARGET;
     double sum = 0;
     for (uint32_t r = recipe->first; r < dataset->behaviours; r++)
@@ -62,6 +71,8 @@ int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_r
 
 uint64_t ps_recipe_entries(const struct ps_recipe *recipe, const struct ps_dataset *dataset)
 {
+    if (recipe->stream != PS_STREAM_INTERACTIONS)
+        return dataset->sessions.targets[dataset->sessions.train];
     if (recipe->sampling == PS_SAMPLING_UNION)
         return dataset->union_pairs;
     uint64_t total = 0;

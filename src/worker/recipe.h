@@ -14,8 +14,16 @@ enum ps_heads {
     PS_HEADS_SHARED  /* one, trained by the interactions of all behaviours */
 };
 
+/* What an entry of the order is. */
+enum ps_stream {
+    PS_STREAM_INTERACTIONS, /* a user and an item */
+    PS_STREAM_PREFIXES,     /* a session up to some step, and the next item */
+    PS_STREAM_SESSIONS      /* a session, and the next item behind each of its steps */
+};
+
 /* Part of a model's class: what its publication used. */
 struct ps_recipe_defaults {
+    enum ps_stream stream;            /* a dataset of sessions is needed for all but the first */
     enum ps_heads heads;
     enum ps_negatives negatives_from; /* PS_NEGATIVES_DEFAULT: uniform */
     enum ps_objective loss;                /* PS_LOSS_DEFAULT: binary cross-entropy */
@@ -25,6 +33,9 @@ struct ps_recipe_defaults {
 };
 
 struct ps_recipe {
+    enum ps_stream stream;
+    enum ps_train_candidates candidates; /* what a next item competes with; where they are sampled, */
+    int samples;                         /* so many are drawn for a micro-batch */
     int heads;                /* the dataset's behaviours, or 1 */
     uint32_t first;           /* positives are the interactions of behaviours [first, behaviours) */
     enum ps_sampling sampling;
@@ -52,7 +63,7 @@ static inline bool ps_recipe_pairs(const struct ps_recipe *recipe)
     return recipe->loss == PS_LOSS_BPR;
 }
 
-/* Positives of an epoch. */
+/* Positives of an epoch: interactions, or next items. */
 uint64_t ps_recipe_entries(const struct ps_recipe *recipe, const struct ps_dataset *dataset);
 
 #endif

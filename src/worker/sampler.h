@@ -39,6 +39,8 @@ int ps_draw_uniform(const struct ps_sampler *sampler, struct ps_random *random, 
 /* samplers/popularity.c */
 struct ps_alias *ps_alias_new(const struct ps_dataset *dataset, uint32_t first, double exponent);
 void ps_alias_free(struct ps_alias *alias);
+uint32_t ps_alias_draw(const struct ps_alias *alias, struct ps_random *random);
+double ps_alias_probability(const struct ps_alias *alias, uint32_t item);
 int ps_draw_popularity(const struct ps_sampler *sampler, struct ps_random *random, uint32_t user, uint32_t behaviour, int count,
                        uint32_t *item);
 

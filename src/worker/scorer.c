@@ -60,6 +60,7 @@ void ps_scorer_fini(struct ps_scorer *s)
         free(s->param[t]);
     row_set_fini(&s->users);
     row_set_fini(&s->items);
+    free(s->encoded), free(s->encoded_row);
     free(s->order), free(s->distinct), free(s->fetched), free(s->score);
 }
 
@@ -69,7 +70,9 @@ int ps_scorer_init(struct ps_scorer *s, struct ps_model *model, const struct ps_
     size_t blocks = (users + PS_BLOCK_USERS - 1) / PS_BLOCK_USERS;
     size_t group = PS_MIN(PS_MAX(blocks, (size_t)1) * PS_BLOCK_USERS, (size_t)PS_GROUP_USERS);
     *s = (struct ps_scorer){.model = model, .source = source, .group = group, .tape = nn_tape_new()};
-    row_set_init(&s->users, model, PS_TABLE_USER, group);
+    row_set_init(&s->users, model, model->class_->encode ? PS_TABLE_TENSOR : PS_TABLE_USER, group);
+    if (model->class_->encode)
+        ps_encoder_room(s);
     PS_ASSERT(items >= PS_BLOCK_ITEMS);
     row_set_init(&s->items, model, PS_TABLE_ITEM, items);
     size_t most = PS_MAX(group, items);
@@ -90,6 +93,8 @@ static int compare_u64(const void *a, const void *b)
 
 int ps_scorer_fetch(struct ps_scorer *s, struct ps_row_set *set, size_t n, struct ps_error *err)
 {
+    if (set == &s->users && s->model->class_->encode)
+        return ps_encode_cases(s, n, err);
     for (size_t k = 0; k < n; k++)
         s->order[k] = (uint64_t)set->id[k] << 32 | k;
     qsort(s->order, n, sizeof *s->order, compare_u64);
@@ -138,6 +143,7 @@ static void run(struct ps_scorer *s, size_t first_user, int users, size_t first_
                                    .item_id = s->items.id + first_item,
                                    .user_rows = user_rows,
                                    .item_rows = item_rows,
+                                   .case_rows = s->encoded_row ? s->encoded_row + first_user : NULL,
                                    .param = s->tensor};
     nn_tape_reset(s->tape);
     s->model->class_->score(s->model, s->tape, &input, s->score);

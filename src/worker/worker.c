@@ -85,7 +85,8 @@ static void compute(struct ps_worker *w, struct ps_step *step)
         }
     }
     double loss = 0;
-    struct ps_tile tile = {.epoch = step->epoch, .rows = rows, .param = param, .sample_weight = (real)(1.0 / PS_MAX(step->batch.n, 1))};
+    struct nn_draws draws = {.seed = w->config.train.seed, .epoch = step->epoch, .lane = step->lane, .position = step->position};
+    struct ps_tile tile = {.epoch = step->epoch, .draws = &draws, .rows = rows, .param = param, .sample_weight = (real)(1.0 / PS_MAX(step->batch.n, 1))};
     for (int first = 0; first < step->batch.n; first += tile.n) {
         ps_batch_tile(&step->batch, &w->batcher, first, w->config.train.tile, &tile);
         nn_tape_reset(w->tape);

@@ -8,6 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Every model that learns from sessions, or from interactions. */
+#define FOR_MODELS(m, of_sessions)                                                                                     \
+    for (int m = 0; ps_models[m]; m++)                                                                                 \
+        if ((ps_models[m]->recipe.stream != PS_STREAM_INTERACTIONS) == (of_sessions))
+
 /* Values and gradients of table t: rows x width, or rows x cols of the tensor and its padding. All owned. */
 struct model_bench {
     struct ps_model model;
@@ -171,7 +176,8 @@ static inline void model_bench_score(struct model_bench *b, const uint32_t *user
         for (int i = 0; i < items && item_rows[t]; i++)
             item_row[t][i] = b->pointer[t][item[i]];
     }
-    struct ps_score_input input = {users, items, user, item, user_rows, item_rows, b->param};
+    struct ps_score_input input = {.users = users, .items = items, .user_id = user, .item_id = item, .user_rows = user_rows,
+                                   .item_rows = item_rows, .param = b->param};
     nn_tape_reset(b->tape);
     b->model.class_->score(&b->model, b->tape, &input, out);
     nn_tape_free(pool);

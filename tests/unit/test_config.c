@@ -269,7 +269,7 @@ static void test_round_trip(void **state)
              "pretrained_mlp: b, pretrained_share: 0, unobserved_weight: 0.25, dropout: 0.5, "
              "confidence: 1, cg_steps: 5, history: 9, branch_updates: all, l2: 1.0e-7, init_scale: 0.1}\n"
              "train: {epochs: 1, batch: 99, negatives: 0, sampling: union, lanes: 1024, consistency: sync, "
-             "negatives_from: level, popularity_exponent: 1, unobserved_share: 0.8, seed: 1, tile: 17}\n"
+             "negatives_from: level, popularity_exponent: 1, unobserved_share: 0.8, candidates: sampled, samples: 9, seed: 1, tile: 17}\n"
              "optimizer: {name: sgd, lr: 0.1, momentum: 0.3, initial_accumulator: 0.1, beta1: 0, "
              "beta2: 0.98, epsilon: 3.3e-7, weight_decay: 16777217}\n"
              "early_stop: {metric: hr@7, patience: 0, every: 3}\n"

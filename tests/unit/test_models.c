@@ -53,7 +53,7 @@ static void check_tables(const struct ps_model *model)
 
 static void test_tables(void **state)
 {
-    for (int m = 0; ps_models[m]; m++)
+    FOR_MODELS(m, false)
         for (int embedding = 8; embedding <= 200; embedding += 96) {
             struct ps_dataset dataset = toy_dataset(3);
             struct ps_config config = toy_config(embedding);
@@ -189,7 +189,7 @@ static void test_rule_scores_are_exact(void **state)
 /* What is ranked is what was trained: within float's rounding of a sum. */
 static void test_scores_are_logits(void **state)
 {
-    for (int m = 0; ps_models[m]; m++)
+    FOR_MODELS(m, false)
         for (int form = 0; ps_models[m]->forward && form < 12; form++) {
             struct ps_dataset dataset = toy_dataset(3);
             struct ps_config config = toy_config(32);

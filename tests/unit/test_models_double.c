@@ -131,7 +131,7 @@ static void check_form(void (*check)(struct model_bench *, const char *), const 
 /* Calls check with every model that learns, in every form; losses other than the model's own with one form alone. */
 static void for_all_forms(void (*check)(struct model_bench *, const char *))
 {
-    for (int m = 0; ps_models[m]; m++)
+    FOR_MODELS(m, false)
         for (uint32_t behaviours = 1; ps_models[m]->forward && behaviours <= 3; behaviours++) {
             const struct ps_model_class *class_ = ps_models[m];
             if (class_->recipe.sweeps) /* no gradients: test_least_squares_double.c */

@@ -99,7 +99,7 @@ static void check_ranks(struct model_bench *b, enum ps_mask mask, enum ps_mean m
 
 static void test_toy_ranks(void **state)
 {
-    for (int m = 0; ps_models[m]; m++)
+    FOR_MODELS(m, false)
         for (int mask = PS_MASK_NONE; mask <= PS_MASK_ANY; mask++) {
             struct ps_dataset dataset = toy_dataset(3);
             struct ps_config config = toy_config(16);
@@ -187,7 +187,7 @@ static void test_ranks_do_not_depend_on_shares(void **state)
 {
     struct world *w = world_new();
     uint64_t n = w->dataset.test_count;
-    for (int m = 0; ps_models[m]; m++) {
+    FOR_MODELS(m, false) {
         struct ps_config config = toy_config(16);
         struct model_bench b;
         assert_int_equal(model_bench_init(&b, ps_models[m]->name, &config, &w->dataset), 0);

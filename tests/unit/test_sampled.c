@@ -195,7 +195,7 @@ static void test_ranks(void **state)
     struct preparation p;
     shop(&p, 1);
     uint64_t n = p.d.test_count;
-    for (int m = 0; ps_models[m]; m++)
+    FOR_MODELS(m, false)
         for (int mean = PS_MEAN_TARGETS; mean <= PS_MEAN_USERS; mean++)
             for (uint64_t sampled = 50; sampled <= 300; sampled += 250) {
                 struct ps_config config = toy_config(16);

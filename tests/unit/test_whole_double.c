@@ -263,7 +263,7 @@ static void others_refuse_it(void **state)
     struct ps_model model;
     struct ps_error err;
     config.model.loss = PS_LOSS_WHOLE;
-    for (int m = 0; ps_models[m]; m++) {
+    FOR_MODELS(m, false) {
         const struct ps_model_class *class_ = ps_models[m];
         if (class_->recipe.whole || !class_->forward)
             continue;

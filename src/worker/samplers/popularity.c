@@ -2,6 +2,7 @@
  * two random numbers a draw, whatever the number of items; see sampler.h.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "worker/sampler.h"
 
@@ -12,6 +13,7 @@ struct ps_alias {
     uint64_t places;
     double *share;   /* owned */
     uint32_t *other; /* owned */
+    double *weight;  /* owned: of each item, with mean 1 */
 };
 
 static void weigh(const struct ps_dataset *dataset, uint32_t first, double exponent, double *weight)
@@ -32,8 +34,10 @@ struct ps_alias *ps_alias_new(const struct ps_dataset *dataset, uint32_t first, 
 {
     uint64_t n = dataset->items;
     struct ps_alias *alias = ps_calloc(1, sizeof *alias);
-    *alias = (struct ps_alias){n, ps_calloc(n, sizeof *alias->share), ps_calloc(n, sizeof *alias->other)};
-    weigh(dataset, first, exponent, alias->share);
+    *alias = (struct ps_alias){n, ps_calloc(n, sizeof *alias->share), ps_calloc(n, sizeof *alias->other),
+                               ps_calloc(n, sizeof *alias->weight)};
+    weigh(dataset, first, exponent, alias->weight);
+    memcpy(alias->share, alias->weight, n * sizeof *alias->share);
     /* Places below the mean from the front of one array, places above it from its back; each of the former is filled up from
      * one of the latter. */
     uint32_t *stack = ps_calloc(n, sizeof *stack);
@@ -59,14 +63,19 @@ void ps_alias_free(struct ps_alias *alias)
 {
     if (!alias)
         return;
-    free(alias->share), free(alias->other);
+    free(alias->share), free(alias->other), free(alias->weight);
     free(alias);
 }
 
-static uint32_t draw_item(const struct ps_alias *alias, struct ps_random *random)
+uint32_t ps_alias_draw(const struct ps_alias *alias, struct ps_random *random)
 {
     uint32_t place = (uint32_t)ps_random_below(random, alias->places);
     return ps_random_unit(random) < alias->share[place] ? place : alias->other[place];
+}
+
+double ps_alias_probability(const struct ps_alias *alias, uint32_t item)
+{
+    return alias->weight[item] / (double)alias->places;
 }
 
 /* An item that the user has touched is drawn again; where that takes too long, any untouched one will do. */
@@ -77,7 +86,7 @@ int ps_draw_popularity(const struct ps_sampler *sampler, struct ps_random *rando
     for (; done < count; done++) {
         int tries = 0;
         do
-            item[done] = draw_item(sampler->alias, random);
+            item[done] = ps_alias_draw(sampler->alias, random);
         while (ps_dataset_seen(sampler->dataset, user, item[done]) && ++tries < REJECTIONS);
         if (tries == REJECTIONS && !ps_draw_uniform(sampler, random, user, behaviour, 1, &item[done]))
             break;

@@ -1,0 +1,80 @@
+/* session.c - see session.h. */
+#include "worker/models/session.h"
+
+#include "worker/nn/blas.h"
+
+#include <string.h>
+
+int ps_session_items(struct ps_model *model, int width, bool biased, enum ps_init init, float scale, struct ps_error *err)
+{
+    int items = ps_model_add_rows(model, "item", PS_TABLE_ITEM, err);
+    PS_ASSERT(items == PS_SESSION_ITEMS);
+    ps_model_add_field(model, items, "embedding", width, init, scale);
+    if (biased)
+        ps_model_add_field(model, items, "bias", 1, PS_INIT_ZERO, 0);
+    model->encoded = width;
+    return items;
+}
+
+int ps_session_weight(struct ps_model *model, const char *name, int rows, int cols, float scale, struct ps_error *err)
+{
+    return ps_model_add_tensor(model, name, NULL, rows, cols, scale > 0 ? PS_INIT_UNIFORM : PS_INIT_ZERO, scale, err);
+}
+
+struct nn_tensor *ps_session_steps(struct nn_tape *tape, const struct ps_tile *tile, int width)
+{
+    const struct ps_session_view *s = tile->sessions;
+    return nn_lookup(tape, (struct nn_lookup){&tile->rows[PS_SESSION_ITEMS], s->item_row, 0}, nn_segments_rows(s->steps), width);
+}
+
+struct nn_tensor *ps_session_states(struct nn_tape *tape, const struct ps_tile *tile, const struct nn_tensor *x)
+{
+    return nn_lookup(tape, nn_lookup_from(tape, x, tile->sessions->state, 0), tile->sessions->targets, x->cols);
+}
+
+static const struct nn_tensor *ones(struct nn_tape *tape, int rows)
+{
+    real *value = nn_tape_alloc(tape, (size_t)rows * sizeof *value);
+    for (int k = 0; k < rows; k++)
+        value[k] = 1;
+    return nn_leaf(tape, rows, 1, value, NULL);
+}
+
+struct nn_tensor *ps_session_loss(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *q)
+{
+    const struct ps_session_view *s = tile->sessions;
+    const struct nn_rows *items = &tile->rows[PS_SESSION_ITEMS];
+    int width = q->cols;
+    if (items->width > width) /* the last column is the bias */
+        q = nn_concat(tape, q, ones(tape, q->rows));
+    struct nn_candidates candidates = {{items, s->candidate_row, 0}, s->candidates, s->log_q};
+    struct nn_tensor *loss = nn_softmax_loss(tape, q, candidates, s->choice, s->weight, NN_CROSS_ENTROPY);
+    real l2 = (real)model->config->model.l2 * tile->sample_weight;
+    if (l2 > 0) {
+        loss = nn_add(tape, loss, nn_l2_rows(tape, (struct nn_lookup){items, s->item_row, 0}, nn_segments_rows(s->steps), width, l2));
+        loss = nn_add(tape, loss, nn_l2_rows(tape, (struct nn_lookup){items, s->target_row, 0}, s->targets, width, l2));
+    }
+    return loss;
+}
+
+struct nn_tensor *ps_session_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
+{
+    return ps_session_loss(model, tape, tile, model->class_->encode(model, tape, tile));
+}
+
+void ps_session_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out)
+{
+    int width = model->encoded, items = input->items;
+    const real *const *rows = input->item_rows[PS_SESSION_ITEMS];
+    bool biased = model->table[PS_SESSION_ITEMS].width > (uint32_t)width;
+    real *e = nn_tape_alloc(tape, (size_t)items * (size_t)width * sizeof *e);
+    real *q = nn_tape_alloc(tape, (size_t)input->users * (size_t)width * sizeof *q);
+    for (int i = 0; i < items; i++)
+        memcpy(e + (size_t)i * (size_t)width, rows[i], (size_t)width * sizeof *e);
+    for (int u = 0; u < input->users; u++)
+        memcpy(q + (size_t)u * (size_t)width, input->case_rows[u], (size_t)width * sizeof *q);
+    nn_gemm(false, true, input->users, items, width, q, width, e, width, 0, out, items);
+    for (int u = 0; u < input->users && biased; u++)
+        for (int i = 0; i < items; i++)
+            out[(size_t)u * (size_t)items + (size_t)i] += rows[i][width];
+}

@@ -1,0 +1,204 @@
+/* test_sessions_double.c - every model of sessions in the registry: gradients against central differences, scores against the loss of
+ * the training pass. A new model is tested by being in the registry.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "gradient.h"
+#include "model_bench.h"
+#include "toy.h"
+#include "toy_sessions.h"
+
+struct objective {
+    struct model_bench *bench;
+    struct ps_session_batch batch;
+    struct ps_tile tile;
+    uint32_t row[16];
+};
+
+static double run(void *ctx, bool backward)
+{
+    struct objective *o = ctx;
+    struct model_bench *b = o->bench;
+    nn_tape_reset(b->tape);
+    struct nn_draws draws = {.seed = 3};
+    o->tile.draws = &draws;
+    struct nn_tensor *loss = b->model.class_->forward(&b->model, b->tape, &o->tile);
+    if (backward)
+        nn_backward(b->tape, loss);
+    return loss->value[0];
+}
+
+/* Rows are ids. */
+static void objective_end(struct objective *o, struct model_bench *b)
+{
+    struct ps_session_batch *s = &o->batch;
+    o->bench = b;
+    memcpy(s->item_row, s->item, (size_t)s->steps * sizeof *s->item);
+    memcpy(s->target_row, s->target, (size_t)s->targets * sizeof *s->target);
+    if (s->view.candidate_row)
+        memcpy(s->candidate_row, s->candidate, (size_t)s->view.candidates * sizeof *s->candidate);
+    else
+        s->view.candidates = TOY_SESSION_ITEMS;
+    o->tile = (struct ps_tile){.n = s->next, .epoch = 1, .sessions = &s->view, .rows = b->rows, .param = b->param,
+                               .sample_weight = (real)(1.0 / s->next)};
+}
+
+/* All training sessions; the second one ends before its last step once more where prefixes are streamed. */
+static void objective_init(struct objective *o, struct model_bench *b)
+{
+    const struct ps_dataset *d = b->model.dataset;
+    const struct ps_recipe *recipe = &b->model.recipe;
+    struct ps_alias *alias = ps_alias_new(d, 0, 0.75);
+    struct ps_random random = ps_random_stream(5, PS_RANDOM_TEST, 0, 0, 0);
+    ps_session_batch_init(&o->batch, recipe, d, 8, 16);
+    ps_session_batch_begin(&o->batch);
+    if (recipe->stream == PS_STREAM_SESSIONS) {
+        for (uint32_t s = 0; s < 3; s++)
+            ps_session_batch_add(&o->batch, d, s, 1, d->sessions.begin[s + 1] - d->sessions.begin[s], false);
+    } else {
+        ps_session_batch_add(&o->batch, d, 0, 3, 4, false);
+        ps_session_batch_add(&o->batch, d, 0, 2, 3, false);
+        ps_session_batch_add(&o->batch, d, 1, 3, 4, false);
+        ps_session_batch_add(&o->batch, d, 2, 1, 2, false);
+    }
+    ps_session_batch_end(&o->batch, recipe, d, alias, &random);
+    ps_alias_free(alias);
+    objective_end(o, b);
+}
+
+static void check_gradients(struct model_bench *b, const char *what)
+{
+    struct objective o;
+    objective_init(&o, b);
+    struct gradient_input input[PS_MAX_TABLES];
+    char names[PS_MAX_TABLES][160];
+    int inputs = 0;
+    for (int t = 0; t < b->model.tables; t++) {
+        snprintf(names[t], sizeof names[t], "%s: %s", what, b->model.table[t].name);
+        input[inputs++] = (struct gradient_input){names[t], b->value[t], b->grad[t], model_bench_size(b, t)};
+    }
+    enum gradient_result result = GRADIENT_KINK;
+    for (uint64_t attempt = 0; result == GRADIENT_KINK && attempt < 20; attempt++) {
+        model_bench_draw(b, attempt);
+        result = gradient_check(input, inputs, run, &o, false);
+    }
+    if (result != GRADIENT_RIGHT)
+        print_message("%s\n", what);
+    assert_int_equal(result, GRADIENT_RIGHT);
+    assert_int_equal(gradient_check(input, inputs, run, &o, true), GRADIENT_WRONG);
+    ps_session_batch_fini(&o.batch);
+}
+
+/* The loss of a case's item over all items, and the one that its scores give. */
+static void check_scores(struct model_bench *b, const char *what)
+{
+    const struct ps_dataset *d = b->model.dataset;
+    struct ps_recipe all = b->model.recipe;
+    all.candidates = PS_TRAIN_ALL;
+    if (b->model.recipe.candidates != PS_TRAIN_ALL)
+        return;
+    for (uint32_t c = 0; c < TOY_CASES; c++) {
+        struct objective o;
+        ps_session_batch_init(&o.batch, &all, d, 1, 1);
+        ps_session_batch_begin(&o.batch);
+        ps_session_batch_add_case(&o.batch, d, c);
+        ps_session_batch_end(&o.batch, &all, d, NULL, NULL);
+        objective_end(&o, b);
+        double loss = run(&o, false), sum = 0;
+        real score[TOY_SESSION_ITEMS];
+        const real *item[PS_MAX_TABLES][TOY_SESSION_ITEMS], *const *items[PS_MAX_TABLES] = {NULL};
+        for (int t = 0; t < b->model.tables; t++) {
+            for (uint32_t i = 0; i < TOY_SESSION_ITEMS && b->model.table[t].kind == PS_TABLE_ITEM; i++)
+                item[t][i] = b->pointer[t][i];
+            items[t] = item[t];
+        }
+        static const uint32_t id[] = {0, 1, 2, 3, 4, 5, 6};
+        nn_tape_reset(b->tape);
+        o.tile.draws = NULL;
+        struct nn_tensor *encoded = b->model.class_->encode(&b->model, b->tape, &o.tile);
+        assert_int_equal(encoded->cols, b->model.encoded);
+        const real *row = encoded->value;
+        struct ps_score_input input = {.users = 1, .items = TOY_SESSION_ITEMS, .user_id = &c, .item_id = id, .item_rows = items,
+                                       .case_rows = &row, .param = b->param};
+        b->model.class_->score(&b->model, b->tape, &input, score);
+        for (int i = 0; i < TOY_SESSION_ITEMS; i++)
+            sum += exp(score[i]);
+        double expected = log(sum) - score[d->test[c].item];
+        if (!(fabs(loss - expected) < 1e-9 * (1 + fabs(loss))))
+            print_message("%s, case %u: loss %.12g, by its scores %.12g\n", what, c, loss, expected);
+        assert_true(fabs(loss - expected) < 1e-9 * (1 + fabs(loss)));
+        ps_session_batch_fini(&o.batch);
+    }
+}
+
+static void for_all_forms(void (*check)(struct model_bench *, const char *), double l2)
+{
+    struct ps_dataset dataset = toy_session_dataset();
+    FOR_MODELS(m, true)
+    for (int candidates = PS_TRAIN_ALL; ps_models[m]->forward && candidates <= PS_TRAIN_SAMPLED; candidates++) {
+        struct ps_config config = toy_config(4);
+        char what[160];
+        config.model.l2 = l2;
+        config.train.candidates = (enum ps_train_candidates)candidates;
+        config.train.samples = 5;
+        snprintf(what, sizeof what, "%s, candidates %d", ps_models[m]->name, candidates);
+        struct model_bench bench;
+        assert_int_equal(model_bench_init(&bench, ps_models[m]->name, &config, &dataset), 0);
+        model_bench_draw(&bench, 1);
+        check(&bench, what);
+        model_bench_fini(&bench);
+    }
+}
+
+static void test_gradients(void **state)
+{
+    for_all_forms(check_gradients, 0.02);
+}
+
+static void test_scores(void **state)
+{
+    for_all_forms(check_scores, 0);
+}
+
+/* Steps, targets and weights of the toy's sessions. */
+static void test_packing(void **state)
+{
+    struct ps_dataset d = toy_session_dataset();
+    struct ps_recipe recipe = {.stream = PS_STREAM_SESSIONS};
+    struct ps_session_batch b;
+    ps_session_batch_init(&b, &recipe, &d, 8, 16);
+    ps_session_batch_begin(&b);
+    ps_session_batch_add(&b, &d, 0, 1, 4, false);
+    ps_session_batch_add(&b, &d, 1, 1, 4, true);
+    ps_session_batch_add(&b, &d, 0, 2, 3, false);
+    ps_session_batch_end(&b, &recipe, &d, NULL, NULL);
+    static const uint32_t begin[] = {0, 3, 5, 7}, item[] = {1, 2, 1, 3, 3, 1, 2}, operation[] = {0, 1, 0, 0, 1, 0, 1};
+    static const uint32_t state_of[] = {0, 1, 2, 3, 3, 4, 6}, target[] = {2, 1, 5, 0, 3, 4, 1};
+    static const uint8_t feedback[] = {0, 3, 1, 0, 2, 1, 3};
+    assert_memory_equal(b.view.steps.begin, begin, sizeof begin);
+    assert_memory_equal(b.view.item, item, sizeof item);
+    assert_memory_equal(b.view.operation, operation, sizeof operation);
+    assert_int_equal(b.view.targets, 7);
+    assert_memory_equal(b.view.state, state_of, sizeof state_of);
+    assert_memory_equal(b.view.target, target, sizeof target);
+    assert_memory_equal(b.view.feedback, feedback, sizeof feedback);
+    assert_int_equal(b.next, 6);
+    for (int t = 0; t < 7; t++)
+        assert_true(b.view.weight[t] == (t == 3 ? 0 : 1.0 / 6)); /* what was only shown is no next item */
+    ps_session_batch_fini(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_packing),
+        cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_scores),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
