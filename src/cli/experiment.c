@@ -336,8 +336,8 @@ static int load_head(struct ps_experiment *e, bool quick, struct ps_error *err)
         status = take_text(e, e->root, "protocol", &e->protocol, err);
     if (!status)
         status = take_text(e, e->root, "select", &e->select, err);
-    if (!status && strncmp(e->select, "hr@", 3) && strncmp(e->select, "ndcg@", 5))
-        status = refuse(e, ps_yaml_get(e->root, "select"), err, "select is hr@K or ndcg@K, not '%s'", e->select);
+    if (!status && strncmp(e->select, "hr@", 3) && strncmp(e->select, "ndcg@", 5) && strncmp(e->select, "mrr@", 4))
+        status = refuse(e, ps_yaml_get(e->root, "select"), err, "select is hr@K, ndcg@K or mrr@K, not '%s'", e->select);
     if (!status)
         status = take_text(e, e->root, "spread", &spread, err);
     if (!status && strcmp(spread, "deviation") && strcmp(spread, "standard_error"))

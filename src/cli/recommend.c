@@ -8,11 +8,12 @@
 #include "cli/offline.h"
 #include "common/file.h"
 #include "common/progress.h"
+#include "data/given.h"
 
-enum { KEY_CHECKPOINT = 1000, KEY_USERS, KEY_OUT, KEY_SET, MAX_OVERRIDES = 256, MAX_NAMED = 4096, BLOCK_USERS = 1024 };
+enum { KEY_CHECKPOINT = 1000, KEY_USERS, KEY_SESSIONS, KEY_OUT, KEY_SET, MAX_OVERRIDES = 256, MAX_NAMED = 4096, BLOCK_USERS = 1024 };
 
 struct arguments {
-    const char *run, *checkpoint, *users, *out, *mask;
+    const char *run, *checkpoint, *users, *sessions, *out, *mask;
     const char *named[MAX_NAMED];
     int named_count, k;
     const char *override[MAX_OVERRIDES];
@@ -25,13 +26,17 @@ static const struct argp_option options[] = {
      0},
     {"user", 'u', "NAME", 0, "Only this user; may be given again", 0},
     {"users", KEY_USERS, "FILE", 0, "Only the users named in FILE, one a line", 0},
+    {"sessions", KEY_SESSIONS, "FILE", 0, "What comes next in the sessions of FILE ('-': the standard input), a session a line: its items, "
+     "oldest first, parted by blanks; ITEM:OPERATION where the dataset has operations", 0},
     {"checkpoint", KEY_CHECKPOINT, "NAME", 0, "best (default), last, epoch-NNNN, or a folder", 0},
     {"out", KEY_OUT, "FILE", 0, "Where to write (default: RUN/export/top-K.tsv; '-': the standard output)", 0},
     {"set", KEY_SET, "KEY=VALUE", 0, "Override a key of the run's configuration", 0},
     {0}};
 
 static const char doc[] = "Write the best items of users, as TSV: user, rank, item, score.\v"
-                          "All users of the dataset, unless some are named. Scores are comparable within a user only.";
+                          "All users of the dataset, unless some are named. In a dataset of sessions users are its held-out cases, named SESSION/POSITION; with "
+                          "--sessions the first column is the number of the line in FILE, and items that the dataset does not know are passed "
+                          "over. Scores are comparable within a user only.";
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -46,6 +51,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_USERS: a->users = arg; return 0;
     case KEY_CHECKPOINT: a->checkpoint = arg; return 0;
+    case KEY_SESSIONS: a->sessions = arg; return 0;
     case KEY_OUT: a->out = arg; return 0;
     case KEY_SET:
         if (a->overrides == MAX_OVERRIDES - 1)
@@ -58,6 +64,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (!a->run)
             argp_error(state, "give the folder of a run");
+        if (a->sessions && (a->users || a->named_count))
+            argp_error(state, "give --sessions, or users");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -107,14 +115,46 @@ static int select_users(const struct arguments *a, const struct ps_dataset *data
     return status;
 }
 
-static int write_lists(struct ps_offline *offline, const struct arguments *a, const struct selection *s, FILE *to,
-                       struct ps_error *err)
+/* Reads --sessions, and makes them the dataset's cases. */
+static int read_sessions(const struct arguments *a, struct ps_dataset *dataset, struct ps_given *given, struct ps_error *err)
+{
+    bool standard = !strcmp(a->sessions, "-");
+    if (!dataset->sessions.count)
+        return ps_fail(err, PS_EXIT_USAGE, "--sessions is for models of sessions, but %s has interactions", dataset->path);
+    FILE *file = standard ? stdin : fopen(a->sessions, "re");
+    if (!file)
+        return ps_fail_errno(err, PS_EXIT_DATA, "cannot read %s", a->sessions);
+    int status = ps_given_read(given, dataset, file, standard ? "the standard input" : a->sessions, err);
+    if (!standard)
+        fclose(file);
+    if (!status && given->unknown)
+        ps_warn("%llu events are of items that the dataset does not know, and were passed over%s", (unsigned long long)given->unknown,
+                given->empty ? "; sessions of nothing else have no list" : "");
+    if (!status)
+        ps_given_show(given, dataset);
+    return status;
+}
+
+/* A user's name, or the line that a session was on. */
+static void write_user(const struct ps_dataset *dataset, const struct ps_given *given, uint32_t user, FILE *to)
+{
+    size_t length;
+    if (given->count) {
+        fprintf(to, "%llu", (unsigned long long)given->line[user]);
+        return;
+    }
+    const char *name = ps_dataset_name(dataset, PS_USERS, user, &length);
+    fprintf(to, "%.*s", (int)length, name);
+}
+
+static int write_lists(struct ps_offline *offline, const struct arguments *a, const struct selection *s, const struct ps_given *given,
+                       FILE *to, struct ps_error *err)
 {
     struct ps_top *top = ps_calloc((size_t)BLOCK_USERS * (size_t)a->k, sizeof *top);
     uint32_t user[BLOCK_USERS];
     struct ps_bar bar;
     ps_bar_begin(&bar, "recommending", s->count);
-    fprintf(to, "user\trank\titem\tscore\n");
+    fprintf(to, "%s\trank\titem\tscore\n", given->count ? "session" : "user");
     int status = 0;
     for (size_t first = 0; !status && first < s->count; first += BLOCK_USERS) {
         size_t n = PS_MIN((size_t)BLOCK_USERS, s->count - first);
@@ -123,15 +163,14 @@ static int write_lists(struct ps_offline *offline, const struct arguments *a, co
         status = ps_top_items(&offline->model, &offline->source, user, n, ps_eval_mask(&offline->config), a->k,
                               offline->config.train.seed, top, err);
         for (size_t i = 0; !status && i < n; i++) {
-            size_t user_length, item_length;
-            const char *user_name = ps_dataset_name(&offline->dataset, PS_USERS, user[i], &user_length);
+            size_t item_length;
             for (int k = 0; k < a->k; k++) {
                 const struct ps_top *t = &top[i * (size_t)a->k + (size_t)k];
                 if (t->item == PS_NO_ITEM)
                     break;
                 const char *item_name = ps_dataset_name(&offline->dataset, PS_ITEMS, t->item, &item_length);
-                fprintf(to, "%.*s\t%d\t%.*s\t%.6g\n", (int)user_length, user_name, k + 1, (int)item_length, item_name,
-                        (double)t->score);
+                write_user(&offline->dataset, given, user[i], to);
+                fprintf(to, "\t%d\t%.*s\t%.6g\n", k + 1, (int)item_length, item_name, (double)t->score);
             }
         }
         ps_bar_update(&bar, first + n, "");
@@ -153,12 +192,15 @@ int cmd_recommend(int argc, char **argv)
     struct ps_error err = {0};
     struct ps_offline offline;
     struct selection selection = {0};
+    struct ps_given given = {0};
     bool standard = a.out && !strcmp(a.out, "-");
     char *path = a.out ? ps_strdup(a.out) : ps_format("%s/export/top-%d.tsv", a.run, a.k);
     char *temporary = ps_format("%s.tmp", path);
     FILE *to = NULL;
     int status = ps_offline_open(&offline, a.run, a.checkpoint, a.override, a.overrides, &err);
     bool opened = !status;
+    if (!status && a.sessions)
+        status = read_sessions(&a, &offline.dataset, &given, &err);
     if (!status)
         status = select_users(&a, &offline.dataset, &selection, &err);
     if (!status) {
@@ -167,7 +209,7 @@ int cmd_recommend(int argc, char **argv)
             status = ps_fail_errno(&err, PS_EXIT_STORAGE, "cannot write %s", temporary);
     }
     if (!status)
-        status = write_lists(&offline, &a, &selection, to, &err);
+        status = write_lists(&offline, &a, &selection, &given, to, &err);
     if (to && !standard) {
         bool failed = ferror(to) != 0;
         failed |= fclose(to) != 0;
@@ -180,6 +222,7 @@ int cmd_recommend(int argc, char **argv)
     }
     if (opened)
         ps_offline_close(&offline);
+    ps_given_fini(&given);
     free(selection.user), free(path), free(temporary), free(mask);
     if (status)
         fprintf(stderr, "penstock: %s\n", err.text);

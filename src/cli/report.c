@@ -154,7 +154,7 @@ static int write_json(const struct ps_run *run, const struct ps_training *t, str
             "\"lost\":%llu,\"twice\":%llu},\n \"strangers\":%llu,\n \"results\":[",
             run->config.model.name, (unsigned long long)run->dataset.fingerprint,
             (unsigned long long)run->config.train.seed, ps_blas_kernel(), t->epoch, t->best_epoch,
-            run->config.early_stop.metric == PS_METRIC_HR ? "hr" : "ndcg", run->config.early_stop.k, t->best,
+            ps_measure_name((enum ps_measure)run->config.early_stop.metric), run->config.early_stop.k, t->best,
             t->stopped_early ? "true" : "false", (unsigned long long)t->tally.samples, t->tally.seconds,
             (double)t->tally.samples / PS_MAX(t->tally.seconds, 1e-9), t->tally.validation_seconds, t->tally.checkpoint_seconds,
             (unsigned long long)t->tally.account.epochs, (unsigned long long)t->tally.account.expected, (unsigned long long)t->tally.account.applied,

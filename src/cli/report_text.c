@@ -6,14 +6,16 @@
 /* HR and NDCG at every K of the groups of targets. */
 static void print_group(const struct ps_report *report, enum ps_metric_group group, FILE *to)
 {
-    static const char *const title[] = {"all targets", "targets that the user had touched under a weaker behaviour",
-                                        "targets that the user had not touched"};
+    static const char *const title[2][3] = {{"all targets", "targets that the user had touched under a weaker behaviour",
+                                             "targets that the user had not touched"},
+                                            {"all next items", "next items that training knows", "next items that training does not know"}};
     const struct ps_result *result = &report->result;
+    bool sessions = result->sessions;
     uint64_t count = report->row[0].metrics.targets[group];
-    fprintf(to, "\n%s (%llu)\n", title[group], (unsigned long long)count);
+    fprintf(to, "\n%s (%llu)\n", title[sessions][group], (unsigned long long)count);
     if (!count)
         return;
-    fprintf(to, "  %-14s", "HR / NDCG");
+    fprintf(to, "  %-14s", sessions ? "HR / MRR" : "HR / NDCG");
     for (int j = 0; j < result->config.eval.k_count; j++) {
         char head[16];
         snprintf(head, sizeof head, "@%d", result->config.eval.k[j]);
@@ -24,7 +26,7 @@ static void print_group(const struct ps_report *report, enum ps_metric_group gro
         fprintf(to, "  %-14s", result->model[m]);
         for (int j = 0; j < result->config.eval.k_count; j++) {
             const struct ps_quality *q = &report->row[m].metrics.at[group][j];
-            fprintf(to, "  %.4f/%.4f", q->hr, q->ndcg);
+            fprintf(to, "  %.4f/%.4f", q->hr, sessions ? q->mrr : q->ndcg);
         }
         fputc('\n', to);
     }
@@ -37,8 +39,11 @@ static void print_users(const struct ps_report *report, FILE *to)
     int bounds = result->config.eval.user_groups_count;
     if (!bounds)
         return;
-    fprintf(to, "\nHR / NDCG @%d by how many items the user has in training under '%s' (targets)\n  %-14s",
-            result->config.eval.k[0], result->target, "");
+    fprintf(to, "\nHR / NDCG @%d by ", result->config.eval.k[0]);
+    if (result->sessions)
+        fprintf(to, "how long the session is so far (targets)\n  %-14s", "");
+    else
+        fprintf(to, "how many items the user has in training under '%s' (targets)\n  %-14s", result->target, "");
     for (int group = PS_GROUP_HISTORY; group < ps_metric_groups(bounds); group++) {
         char name[32], head[64];
         ps_metric_group_name(group, result->config.eval.user_groups, bounds, name);
@@ -123,7 +128,7 @@ void ps_report_print(const struct ps_report *report, const char *weaker, FILE *t
 {
     ps_result_describe(&report->result, to);
     for (int g = 0; g < PS_GROUP_HISTORY; g++)
-        if (g == PS_GROUP_ALL || report->result.behaviours > 1)
+        if (g == PS_GROUP_ALL || report->result.behaviours > 1 || report->result.sessions)
             print_group(report, (enum ps_metric_group)g, to);
     print_users(report, to);
     print_metrics(report, to);

@@ -8,12 +8,12 @@
 #include "common/schema.h"
 #include "data/targets.h"
 
-static const char MAGIC[8] = "PSRANKS1";
+static const char MAGIC[8] = "PSRANKS2";
 
 struct header {
     char magic[8];
     uint64_t dataset, held_out, targets, items, config_bytes;
-    uint32_t split, behaviours, models, lists;
+    uint32_t split, behaviours, models, lists, sessions, unused;
     char target[32];
 };
 
@@ -21,6 +21,7 @@ void ps_result_init(struct ps_result *result, const struct ps_config *config, co
                     enum ps_split split)
 {
     *result = (struct ps_result){.split = split, .dataset = dataset->fingerprint, .behaviours = dataset->behaviours,
+                                 .sessions = dataset->sessions.count > 0,
                                  .config = *config};
     result->config.eval.mask = ps_eval_mask(config);
     ps_held_out(dataset, split, &result->held_out);
@@ -90,7 +91,8 @@ int ps_result_write(const struct ps_result *result, const char *path, struct ps_
                             .split = result->split,
                             .behaviours = result->behaviours,
                             .models = (uint32_t)result->models,
-                            .lists = result->ranks[0].place != NULL};
+                            .lists = result->ranks[0].place != NULL,
+                            .sessions = result->sessions};
     memcpy(header.magic, MAGIC, sizeof header.magic);
     memcpy(header.target, result->target, sizeof header.target);
     struct ps_writer writer;
@@ -156,12 +158,12 @@ static int take(struct ps_result *result, const char *path, const char *data, si
     struct header header;
     memcpy(&header, data, sizeof header);
     if (memcmp(header.magic, MAGIC, sizeof MAGIC) || header.models < 1 || header.models > PS_RESULT_MODELS ||
-        (header.split != PS_SPLIT_VALID && header.split != PS_SPLIT_TEST) || header.lists > 1 || header.behaviours < 1 ||
+        (header.split != PS_SPLIT_VALID && header.split != PS_SPLIT_TEST) || header.lists > 1 || header.sessions > 1 || header.behaviours < 1 ||
         header.behaviours > PS_MAX_BEHAVIOURS || header.targets > size || header.items > size ||
         header.config_bytes > size)
         return damaged(path, err);
     *result = (struct ps_result){.split = (enum ps_split)header.split, .dataset = header.dataset, .held_out = header.held_out,
-                                 .behaviours = header.behaviours};
+                                 .behaviours = header.behaviours, .sessions = header.sessions};
     memcpy(result->target, header.target, sizeof header.target);
     size_t names = header.models * sizeof *result->model;
     if (sizeof header + names + header.config_bytes > size)
@@ -209,7 +211,7 @@ struct ps_measuring ps_result_measuring(const struct ps_result *result)
 {
     return (struct ps_measuring){.mean = result->config.eval.mean,
                                  .ties = result->config.eval.ties,
-                                 .behaviours = result->behaviours,
+                                 .known = result->sessions ? 1 : (1u << (result->behaviours - 1)) - 1,
                                  .k = result->config.eval.k,
                                  .k_count = result->config.eval.k_count,
                                  .bound = result->config.eval.user_groups,

@@ -18,6 +18,7 @@ struct ps_result {
     uint64_t dataset;                   /* fingerprint */
     uint64_t held_out;                  /* pairs of the split; fewer are ranked where eval.users says so */
     uint32_t behaviours;
+    bool sessions;                      /* targets are next items; a user is a case */
     char target[32];                    /* name of the target behaviour */
     struct ps_config config;            /* eval.mask is the one in force */
     int models;

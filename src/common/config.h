@@ -32,7 +32,7 @@ enum ps_ties { PS_TIES_STANDARD, PS_TIES_EXPECTED, PS_TIES_CONSERVATIVE };
 enum ps_transport { PS_TRANSPORT_AUTO, PS_TRANSPORT_INPROC, PS_TRANSPORT_IPC, PS_TRANSPORT_TCP };
 enum ps_security { PS_SECURITY_NONE, PS_SECURITY_CURVE };
 enum ps_compression { PS_COMPRESSION_AUTO, PS_COMPRESSION_LZ4, PS_COMPRESSION_NONE };
-enum ps_metric { PS_METRIC_HR, PS_METRIC_NDCG };
+enum ps_metric { PS_METRIC_HR, PS_METRIC_NDCG, PS_METRIC_MRR }; /* as the first of enum ps_measure */
 
 /* train.consistency as one number: bounded staleness s is PS_BOUNDED + s. */
 enum ps_consistency { PS_ASYNC = 0, PS_SYNC = 1, PS_BOUNDED = 2 };

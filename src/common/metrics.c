@@ -126,13 +126,13 @@ static int compare_greater(const void *a, const void *b)
 
 /* Keeps the targets that are seen, or those that are not, as if the user had no others: those are taken out of the counts
  * too. Returns how many. `rank` is ascending by `greater`; `out` has room for n. */
-static size_t keep_kind(const struct ps_rank *rank, size_t n, uint32_t weaker, bool seen, struct ps_rank *out)
+static size_t keep_kind(const struct ps_rank *rank, size_t n, uint32_t known, bool seen, struct ps_rank *out)
 {
     size_t kept = 0, passed = 0;
     for (size_t i = 0, m; i < n; i += m, passed = i - kept) {
         size_t begin = kept;
         for (m = 0; i + m < n && rank[i + m].greater == rank[i].greater; m++)
-            if (!!(rank[i + m].seen & weaker) == seen)
+            if (!!(rank[i + m].seen & known) == seen)
                 out[kept++] = rank[i + m];
         for (size_t j = begin; j < kept; j++) {
             out[j].greater -= (uint32_t)passed;
@@ -164,8 +164,7 @@ static void measure(const struct ps_rank *rank, size_t n, const float *novelty, 
 void ps_metrics_each(const struct ps_ranks *ranks, const struct ps_measuring *how,
                      void (*each)(void *ctx, int group, uint32_t user, size_t n, const struct ps_quality *at), void *ctx)
 {
-    PS_ASSERT(how->k_count <= PS_MAX_K && how->bounds <= PS_MAX_BOUNDS && how->behaviours >= 1);
-    uint32_t weaker = (1u << (how->behaviours - 1)) - 1;
+    PS_ASSERT(how->k_count <= PS_MAX_K && how->bounds <= PS_MAX_BOUNDS);
     struct ps_rank *whole = NULL, *part = NULL;
     size_t whole_room = 0, part_room = 0;
     for (size_t i = 0, n; i < ranks->count; i += n) {
@@ -182,7 +181,7 @@ void ps_metrics_each(const struct ps_ranks *ranks, const struct ps_measuring *ho
         measure(whole, n, novelty, how, at);
         each(ctx, PS_GROUP_ALL, rank->user, n, at);
         for (int seen = 1; seen >= 0; seen--) {
-            size_t kept = keep_kind(whole, n, weaker, seen, part);
+            size_t kept = keep_kind(whole, n, how->known, seen, part);
             if (kept > 0 && kept < n)
                 measure(part, kept, novelty, how, of_part);
             if (kept > 0)
@@ -230,6 +229,7 @@ void ps_metrics_compute(const struct ps_ranks *ranks, const struct ps_measuring 
 
 /* ---- names ---- */
 
+_Static_assert((int)PS_METRIC_HR == (int)PS_MEASURE_HR && (int)PS_METRIC_NDCG == (int)PS_MEASURE_NDCG && (int)PS_METRIC_MRR == (int)PS_MEASURE_MRR, "the first measures choose");
 const char *ps_measure_name(enum ps_measure measure)
 {
     static const char *const names[PS_MEASURES] = {"hr", "ndcg", "mrr", "recall", "precision", "map", "novelty", "auc"};

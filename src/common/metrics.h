@@ -18,7 +18,8 @@ enum ps_measure {
 };
 
 /* Whose targets are averaged: all; those that the user had touched under a weaker behaviour in training; the others; and
- * from PS_GROUP_HISTORY on, those of users with so many training interactions under the target behaviour. */
+ * from PS_GROUP_HISTORY on, those of users with so many training interactions under the target behaviour. In sessions: items that
+ * training knows; cold ones; and by the length of the session so far. */
 enum ps_metric_group { PS_GROUP_ALL, PS_GROUP_SEEN, PS_GROUP_UNSEEN, PS_GROUP_HISTORY, PS_GROUPS = PS_GROUP_HISTORY + PS_MAX_BOUNDS + 1 };
 
 /* Of one case (a target by itself, or a user with all of its targets), or the mean over cases. */
@@ -60,7 +61,7 @@ void ps_ranks_take(struct ps_ranks *to, size_t first, size_t count, int k_count,
 struct ps_measuring {
     enum ps_mean mean;
     enum ps_ties ties;
-    uint32_t behaviours; /* of the dataset: the last one is the target and does not count as a weaker one */
+    uint32_t known;      /* bits of a rank's `seen` of which one makes a target seen: the weaker behaviours; 1 in sessions */
     const int *k;        /* borrowed, as is `bound` */
     int k_count;         /* at most PS_MAX_K */
     const int *bound;    /* ascending: user group j begins at bound[j - 1] */

@@ -1,6 +1,7 @@
 /* schema_value.c - one value of the configuration from and to text; see schema.h. */
 #include "common/schema.h"
 
+#include "common/metrics.h"
 #include "common/yaml.h"
 
 #include <ctype.h>
@@ -59,7 +60,7 @@ void ps_key_allowed(const struct ps_key *key, char *text, size_t size)
         append(text, size, "async, sync or bounded:S with a whole number S from 1 to 1000000");
         break;
     case PS_KEY_METRIC:
-        append(text, size, "hr@K or ndcg@K with a whole number K from 1 to 1000000");
+        append(text, size, "hr@K, ndcg@K or mrr@K with a whole number K from 1 to 1000000");
         break;
     case PS_KEY_INTS:
         append(text, size, "an ascending list of %d to %d whole numbers", key->least, key->size);
@@ -197,6 +198,8 @@ static bool parse_scalar(const struct ps_key *key, const char *text, struct ps_c
             *(enum ps_metric *)field = PS_METRIC_HR;
         else if (prefixed(text, "ndcg@", &k))
             *(enum ps_metric *)field = PS_METRIC_NDCG;
+        else if (prefixed(text, "mrr@", &k))
+            *(enum ps_metric *)field = PS_METRIC_MRR;
         else
             return false;
         *(int *)((char *)config + key->second) = k;
@@ -330,7 +333,7 @@ char *ps_key_print(const struct ps_key *key, const struct ps_config *config)
             return ps_format("bounded:%d", *(const int *)field - PS_BOUNDED);
         return ps_strdup(*(const int *)field == PS_SYNC ? "sync" : "async");
     case PS_KEY_METRIC:
-        return ps_format("%s@%d", *(const enum ps_metric *)field == PS_METRIC_HR ? "hr" : "ndcg", second);
+        return ps_format("%s@%d", ps_measure_name((enum ps_measure)*(const enum ps_metric *)field), second);
     case PS_KEY_INTS:
     case PS_KEY_REALS:
         append(text, sizeof text, "[");

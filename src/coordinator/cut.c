@@ -48,7 +48,7 @@ static struct ps_manifest draft(const struct ps_coordinator *c, bool complete)
                             .optimizer = c->config->optimizer};
     snprintf(m.blas, sizeof m.blas, "%s", c->options.kernel);
     if (c->training.best_epoch)
-        snprintf(m.metric, sizeof m.metric, "%s@%d", c->config->early_stop.metric == PS_METRIC_HR ? "hr" : "ndcg",
+        snprintf(m.metric, sizeof m.metric, "%s@%d", ps_measure_name((enum ps_measure)c->config->early_stop.metric),
                  c->config->early_stop.k);
     if (*c->cutting.parent && c->cutting.chain < c->config->checkpoint.base) {
         m.since = c->cutting.parent_cut;

@@ -192,11 +192,11 @@ static int validate(struct ps_coordinator *c, struct ps_error *err)
         return status;
     /* Ties count against the model here: a model that gives everything one score must never be chosen. */
     struct ps_metrics metrics;
-    struct ps_measuring how = {.mean = c->config->eval.mean, .ties = PS_TIES_CONSERVATIVE, .behaviours = c->options.behaviours,
+    struct ps_measuring how = {.mean = c->config->eval.mean, .ties = PS_TIES_CONSERVATIVE, 
                                .k = &c->config->early_stop.k, .k_count = 1};
     ps_metrics_compute(&ranks, &how, &metrics);
     const struct ps_quality *quality = &metrics.at[PS_GROUP_ALL][0];
-    double value = c->config->early_stop.metric == PS_METRIC_HR ? quality->hr : quality->ndcg;
+    double value = quality->of[c->config->early_stop.metric];
     ps_ranks_fini(&ranks);
     c->last_value = value;
     c->training.tally.validation_seconds += ps_now() - begin;
@@ -208,10 +208,10 @@ static int validate(struct ps_coordinator *c, struct ps_error *err)
     } else {
         c->stale++;
     }
-    const char *metric = c->config->early_stop.metric == PS_METRIC_HR ? "hr" : "ndcg";
+    const char *metric = ps_measure_name((enum ps_measure)c->config->early_stop.metric);
     ps_runlog(c->options.log,
-              "{\"event\":\"validation\",\"epoch\":%u,\"metric\":\"%s@%d\",\"value\":%.8f,\"best\":%s,\"hr\":%.8f,\"ndcg\":%.8f}", c->epoch, metric,
-              c->config->early_stop.k, value, best ? "true" : "false", quality->hr, quality->ndcg);
+              "{\"event\":\"validation\",\"epoch\":%u,\"metric\":\"%s@%d\",\"value\":%.8f,\"best\":%s,\"hr\":%.8f,\"ndcg\":%.8f,\"mrr\":%.8f}", c->epoch, metric,
+              c->config->early_stop.k, value, best ? "true" : "false", quality->hr, quality->ndcg, quality->mrr);
     if (!*c->epoch_line) /* another coordinator saw it trained */
         snprintf(c->epoch_line, sizeof c->epoch_line, "epoch %u/%d", c->epoch, c->config->train.epochs);
     size_t used = strlen(c->epoch_line);

@@ -63,6 +63,13 @@ static int score_targets(struct ps_scorer *s, const struct ps_pair *target, size
 
 static struct ps_rank describe(const struct ps_dataset *dataset, struct ps_pair target)
 {
+    if (dataset->sessions.count) { /* "seen" are items that training knows, the others are cold; a history is the session so far */
+        struct ps_case c = dataset->sessions.cases[target.user];
+        return (struct ps_rank){.candidates = (uint32_t)dataset->items + 1,
+                                .seen = dataset->train[0].count[target.item] > 0,
+                                .user = target.user,
+                                .history = c.position};
+    }
     const struct ps_history *bought = &dataset->train[dataset->behaviours - 1];
     return (struct ps_rank){.candidates = (uint32_t)dataset->items + 1, /* the target is struck as well */
                             .seen = ps_dataset_seen(dataset, target.user, target.item),

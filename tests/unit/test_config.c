@@ -173,10 +173,10 @@ static void test_impossible_values(void **state)
             "run.yaml:4: model.cascade is 'logits', but must be one of prob, logit_avg, logit_sum, none");
     refused(
         DATA "early_stop:\n  metric: auc\n",
-        "run.yaml:4: early_stop.metric is 'auc', but must be hr@K or ndcg@K with a whole number K from 1 to 1000000");
+        "run.yaml:4: early_stop.metric is 'auc', but must be hr@K, ndcg@K or mrr@K with a whole number K from 1 to 1000000");
     refused(
         DATA "early_stop:\n  metric: hr@0\n",
-        "run.yaml:4: early_stop.metric is 'hr@0', but must be hr@K or ndcg@K with a whole number K from 1 to 1000000");
+        "run.yaml:4: early_stop.metric is 'hr@0', but must be hr@K, ndcg@K or mrr@K with a whole number K from 1 to 1000000");
     refused(DATA "eval:\n  k: [20, 10]\n",
             "run.yaml:4: eval.k is [20, 10], but must be an ascending list of 1 to 16 whole numbers from 1 to 1000000");
     refused(DATA "eval:\n  k: []\n",

@@ -20,7 +20,7 @@ static void compute(const struct ps_rank *rank, size_t n, uint32_t behaviours, c
                     struct ps_metrics *metrics)
 {
     struct ps_ranks ranks = {.count = n, .rank = (struct ps_rank *)(uintptr_t)rank};
-    struct ps_measuring how = {.mean = mean, .ties = PS_TIES_EXPECTED, .behaviours = behaviours, .k = k, .k_count = k_count};
+    struct ps_measuring how = {.mean = mean, .ties = PS_TIES_EXPECTED, .known = (1u << (behaviours - 1)) - 1, .k = k, .k_count = k_count};
     ps_metrics_compute(&ranks, &how, metrics);
 }
 
@@ -170,7 +170,7 @@ static void test_users(void **state)
     memcpy(mutable, rank, sizeof rank);
     mutable[0].equal = 1; /* it is level with the third */
     struct ps_ranks ranks = {.count = 4, .rank = mutable};
-    struct ps_measuring how = {PS_MEAN_USERS, PS_TIES_EXPECTED, 2, k, PS_COUNT(k), bound, PS_COUNT(bound)};
+    struct ps_measuring how = {PS_MEAN_USERS, PS_TIES_EXPECTED, 1, k, PS_COUNT(k), bound, PS_COUNT(bound)};
     struct ps_metrics m;
     ps_metrics_compute(&ranks, &how, &m);
     assert_true(m.targets[PS_GROUP_ALL] == 4 && m.cases[PS_GROUP_ALL] == 2);

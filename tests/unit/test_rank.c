@@ -388,7 +388,7 @@ static void check_floor(const char *name, const struct ps_dataset *dataset, int 
     struct ps_rank *rank = ps_calloc(dataset->test_count, sizeof *rank);
     assert_int_equal(rank_targets(&b.model, &source, dataset->test, dataset->test_count, PS_MASK_TARGET, rank, &err), 0);
     struct ps_ranks ranks = {.count = dataset->test_count, .rank = rank};
-    struct ps_measuring how = {.ties = PS_TIES_EXPECTED, .behaviours = 2, .k = k, .k_count = count};
+    struct ps_measuring how = {.ties = PS_TIES_EXPECTED, .known = 1, .k = k, .k_count = count};
     ps_metrics_compute(&ranks, &how, &metrics);
     assert_int_equal(metrics.targets[PS_GROUP_SEEN], 13525);
     for (int j = 0; j < count; j++) {

@@ -285,7 +285,7 @@ static void test_lists(void **state)
             }
         }
         assert_memory_equal(place, whole.place, sizeof place);
-        struct ps_measuring measuring = {.ties = PS_TIES_EXPECTED, .behaviours = 2, .k = k, .k_count = 3};
+        struct ps_measuring measuring = {.ties = PS_TIES_EXPECTED, .known = 1, .k = k, .k_count = 3};
         struct ps_metrics metrics;
         ps_metrics_compute(&whole, &measuring, &metrics);
         int firsts = 0;

@@ -17,7 +17,7 @@ static const struct ps_column hr1 = {PS_MEASURE_HR, 0}, columns[] = {{PS_MEASURE
 
 static struct ps_measuring measuring(enum ps_mean mean)
 {
-    return (struct ps_measuring){.mean = mean, .ties = PS_TIES_EXPECTED, .behaviours = 2, .k = k, .k_count = PS_COUNT(k)};
+    return (struct ps_measuring){.mean = mean, .ties = PS_TIES_EXPECTED, .known = 1, .k = k, .k_count = PS_COUNT(k)};
 }
 
 static void test_columns(void **state)
