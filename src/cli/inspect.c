@@ -61,6 +61,9 @@ static int inspect_dataset(const struct arguments *a, struct ps_error *err)
                    b + 1 == d.behaviours ? " (target)" : "");
         printf("%12llu distinct pairs of user and item\n%12llu held out for validation\n%12llu held out for test\n",
                (unsigned long long)d.union_pairs, (unsigned long long)d.valid_count, (unsigned long long)d.test_count);
+        for (uint32_t f = 0; f < d.features; f++)
+            printf("%12llu values of the %s feature %s, in %llu pairs\n", (unsigned long long)d.feature[f].values,
+                   ps_feature_side(d.feature[f].side), d.feature[f].name, (unsigned long long)d.feature[f].pairs);
         if (a->verify)
             printf("every byte is as it was written\n");
     }

@@ -18,7 +18,11 @@ static const char doc[] =
     "last-by-position, none, and for --valid also random. Without --test the rule is last-by-time. Without --valid it "
     "is "
     "the rule of --test, or random where --test is a file or none. A held-out pair is never in the target's training "
-    "data.\n\nExamples:\n"
+    "data.\n\n"
+    "A file of features has the column of the item (or user) and a column for each feature; triples have item, relation and value, and "
+    "each relation is a feature. A feature's TYPE is token, token_seq (several values, separated by blanks, or by the character behind a "
+    "colon: token_seq:|), float (ranges between quantiles, at most 10, or as many as behind a colon: float:20) or skip; without "
+    "--feature it is what the header says ('price:float'), or token.\n\nExamples:\n"
     "  penstock prepare --out shop --behaviours view,cart,buy log.tsv.gz\n"
     "  penstock prepare --out beibei --behaviours cart,buy --test buy.test.tsv --hide-weaker 0.377 "
     "cart=cart.train.tsv buy=buy.train.tsv\n"
@@ -48,7 +52,11 @@ enum {
     KEY_DICTIONARY,
     KEY_ID_SEED,
     KEY_MEMORY,
-    KEY_OVERWRITE
+    KEY_OVERWRITE,
+    KEY_ITEM_FEATURES,
+    KEY_USER_FEATURES,
+    KEY_ITEM_TRIPLES,
+    KEY_FEATURE
 };
 
 static const struct argp_option options[] = {
@@ -77,6 +85,11 @@ static const struct argp_option options[] = {
     {"max-bad", KEY_MAX_BAD, "N", 0, "Stop after more than N bad lines (default: 100)", 3},
     {"strict", KEY_STRICT, NULL, 0, "A behaviour that is not named makes a bad line", 3},
     {"memory", KEY_MEMORY, "SIZE", 0, "Memory to use, as in 512M or 4G (default: 1G)", 3},
+    {0, 0, NULL, 0, "Side features (each may be given again):", 4},
+    {"item-features", KEY_ITEM_FEATURES, "FILE", 0, "A table of items and their features", 4},
+    {"user-features", KEY_USER_FEATURES, "FILE", 0, "A table of users and their features", 4},
+    {"item-triples", KEY_ITEM_TRIPLES, "FILE", 0, "A table of triples: head (an item), relation, tail", 4},
+    {"feature", KEY_FEATURE, "NAME=TYPE", 0, "What a column or relation is: token, token_seq, float or skip", 4},
     {0},
 };
 
@@ -84,6 +97,9 @@ struct arguments {
     struct ps_prepare_options o;
     struct ps_prepare_input *input; /* owned; texts are borrowed from the command line */
     size_t capacity;
+    struct ps_feature_file *feature_file; /* owned, as is feature_rule */
+    struct ps_feature_rule *feature_rule;
+    size_t feature_file_capacity, feature_rule_capacity;
     const char *sample[PS_MAX_BEHAVIOURS];
     int samples;
     bool valid_set, id_seed_set;
@@ -135,6 +151,41 @@ static void parse_sample(struct argp_state *state, struct ps_prepare_options *o,
             return;
         }
     argp_error(state, "--sample takes a weaker behaviour and a part of it, as in cart=0.5, not '%s'", text);
+}
+
+static void add_feature_file(struct arguments *a, const char *path, enum ps_entity side, bool triples)
+{
+    PS_GROW(a->feature_file, a->feature_file_capacity, (size_t)a->o.feature_files + 1);
+    a->feature_file[a->o.feature_files++] = (struct ps_feature_file){path, side, triples};
+    a->o.feature_file = a->feature_file;
+}
+
+/* "price=float:20" */
+static void parse_feature(struct argp_state *state, struct arguments *a, const char *text)
+{
+    static const char *const types[] = {
+        [PS_FEATURE_TOKEN] = "token", [PS_FEATURE_TOKENS] = "token_seq", [PS_FEATURE_NUMBER] = "float", [PS_FEATURE_SKIP] = "skip"};
+    const char *equals = strchr(text, '=');
+    size_t name = equals ? (size_t)(equals - text) : 0, type = equals ? strcspn(equals + 1, ":") : 0;
+    const char *option = type && equals[1 + type] ? equals + 2 + type : NULL;
+    int kind = 0;
+    while (type && kind <= PS_FEATURE_SKIP && (strlen(types[kind]) != type || strncmp(types[kind], equals + 1, type)))
+        kind++;
+    bool right = name && name < PS_FEATURE_NAME && type && kind <= PS_FEATURE_SKIP;
+    if (right && option)
+        right = kind == PS_FEATURE_NUMBER || (kind == PS_FEATURE_TOKENS && option[0] && !option[1]);
+    if (!right)
+        argp_error(state, "--feature takes a name and token, token_seq, token_seq:CHARACTER, float, float:RANGES or skip, as in "
+                   "price=float:20, not '%s'", text);
+    struct ps_feature_rule rule = {.kind = (enum ps_feature_kind)kind, .separator = PS_FEATURE_SEPARATOR, .ranges = PS_FEATURE_RANGES};
+    memcpy(rule.name, text, name);
+    if (option && kind == PS_FEATURE_TOKENS)
+        rule.separator = option[0];
+    if (option && kind == PS_FEATURE_NUMBER)
+        rule.ranges = (uint32_t)ps_argument_count("--feature NAME=float:RANGES", option, 1, 10000, state);
+    PS_GROW(a->feature_rule, a->feature_rule_capacity, (size_t)a->o.feature_rules + 1);
+    a->feature_rule[a->o.feature_rules++] = rule;
+    a->o.feature_rule = a->feature_rule;
 }
 
 static enum ps_holdout parse_rule(const char *text, const char **path)
@@ -264,6 +315,18 @@ static error_t parse(int key, char *value, struct argp_state *state)
     case KEY_MEMORY:
         o->memory = parse_memory(state, value);
         return 0;
+    case KEY_ITEM_FEATURES:
+        add_feature_file(a, value, PS_ITEMS, false);
+        return 0;
+    case KEY_USER_FEATURES:
+        add_feature_file(a, value, PS_USERS, false);
+        return 0;
+    case KEY_ITEM_TRIPLES:
+        add_feature_file(a, value, PS_ITEMS, true);
+        return 0;
+    case KEY_FEATURE:
+        parse_feature(state, a, value);
+        return 0;
     case ARGP_KEY_ARG:
         PS_GROW(a->input, a->capacity, (size_t)o->inputs + 1);
         a->input[o->inputs++] = (struct ps_prepare_input){value, PS_ANY_BEHAVIOUR};
@@ -291,6 +354,6 @@ int cmd_prepare(int argc, char **argv)
         fprintf(stderr, "penstock: %s\n", err.text);
     else
         ps_prepare_print(&a.o, &stats, stdout);
-    free(a.input);
+    free(a.input), free(a.feature_file), free(a.feature_rule);
     return status ? err.code : PS_OK;
 }

@@ -112,7 +112,7 @@ static void read_optimizer(struct ps_reading *r, const struct ps_yaml *map, stru
 static void read_table(struct ps_reading *r, const struct ps_yaml *map, struct ps_table_spec *t)
 {
     ps_read_text(r, map, "name", t->name, sizeof t->name);
-    t->kind = (enum ps_table_kind)ps_read_whole(r, map, "kind", PS_TABLE_HISTORY);
+    t->kind = (enum ps_table_kind)ps_read_whole(r, map, "kind", PS_TABLE_KINDS - 1);
     t->rows = ps_read_whole(r, map, "rows", UINT64_MAX);
     t->width = (uint32_t)ps_read_whole(r, map, "width", 1 << 20);
     const struct ps_yaml *tensor = ps_read_child(r, map, "tensor", PS_YAML_LIST),

@@ -10,7 +10,7 @@ enum { PS_SLOTS = 1024 }; /* recorded in every checkpoint; bounds the number of 
 #define PS_NO_SHARD UINT32_MAX /* a server without slots */
 
 /* Where the ids of a table are routed: all user tables of a model alike, and all item tables, so that the distinct users
- * and items of a micro-batch are sorted by shard once; histories as items; every tensor by itself. */
+ * and items of a micro-batch are sorted by shard once; histories as items; every feature and every tensor by itself. */
 enum { PS_ROUTE_USER = PS_TABLE_USER, PS_ROUTE_ITEM = PS_TABLE_ITEM };
 
 /* The slot of an id: mixed, so that neighbouring ids and a tensor's few chunks spread evenly. Part of the file format. */

@@ -10,13 +10,15 @@
 
 #include "common/base.h"
 
-enum { PS_MAX_TABLES = 64, PS_MAX_FIELDS = 8, PS_CHUNK = 4096, PS_NAME_SIZE = 48 };
+enum { PS_MAX_TABLES = 64, PS_MAX_FIELDS = 8, PS_CHUNK = 4096, PS_NAME_SIZE = 48, PS_MAX_FEATURES = 64 };
 
 enum ps_table_kind {
     PS_TABLE_USER = 1, /* id = dense user id */
     PS_TABLE_ITEM = 2, /* id = dense item id */
     PS_TABLE_TENSOR = 3,
-    PS_TABLE_HISTORY = 4 /* id = dense item id: rows of the items in users' histories, not of a sample's item */
+    PS_TABLE_HISTORY = 4, /* id = dense item id: rows of the items in users' histories, not of a sample's item */
+    PS_TABLE_FEATURE = 5, /* and on: one for each side feature of a model; id = the value's dense id */
+    PS_TABLE_KINDS = PS_TABLE_FEATURE + PS_MAX_FEATURES
 };
 
 /* What a push does to a row: it is a gradient, which the run's optimiser applies, or it is added as it is. */

@@ -1,313 +1,8 @@
-/* dataset.c - opens, checks and reads a prepared dataset; see dataset.h.
- *
- * Everything whose size goes with users and items is checked at once, contents and checksum: offsets, counts, pairs,
- * names, blocks. The columns of items and times are as large as the data: their sizes are checked at once, their
- * contents block by block when they are streamed. So nothing that a damaged file says is ever used as an index.
- */
-#include "data/dataset.h"
-#include "common/file.h"
-#include "common/yaml.h"
-#include "data/dataset_write.h"
+/* dataset.c - what a prepared dataset says: blocks, names, features, merged histories; see dataset.h. */
+#include "data/dataset_private.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-enum { MAX_MAPPINGS = 4 * PS_MAX_BEHAVIOURS + 6, DESCRIPTION_BYTES = 1 << 20 };
-
-struct mapped {
-    struct ps_mapping view; /* owned */
-    char name[64];
-    uint64_t sum;
-};
-
-struct names_view {
-    const uint64_t *start;  /* borrowed from the mapping; count + 1 */
-    const uint32_t *sorted; /* ids in the order of their names */
-    const char *bytes;
-};
-
-struct ps_dataset_private {
-    struct mapped file[MAX_MAPPINGS];
-    int files;
-    struct names_view names[2]; /* by enum ps_entity */
-    const uint64_t *block_sum;  /* blocks */
-};
-
-static int damaged(const struct ps_dataset *d, const char *file, const char *what, struct ps_error *err)
-{
-    ps_fail(err, PS_EXIT_DATA, "%s/%s is damaged (%s); prepare the dataset again", d->path, file, what);
-    return -PS_EXIT_DATA;
-}
-
-/* ---- dataset.yaml ---- */
-
-static int description_number(const struct ps_dataset *d, const struct ps_yaml *map, const char *key, int base,
-                              uint64_t limit, uint64_t *value, struct ps_error *err)
-{
-    const struct ps_yaml *node = ps_yaml_get(map, key);
-    char what[96], *end = NULL;
-    bool number = node && node->kind == PS_YAML_SCALAR && node->text[0] && node->text[0] != '-';
-    errno = 0;
-    *value = number ? strtoull(node->text, &end, base) : 0;
-    if (number && !errno && !*end && *value <= limit)
-        return 0;
-    snprintf(what, sizeof what, "line %d: no possible number '%.40s'", node ? node->line : map->line, key);
-    return damaged(d, "dataset.yaml", what, err);
-}
-
-static int description_behaviours(struct ps_dataset *d, const struct ps_yaml *root, bool *times, struct ps_error *err)
-{
-    const struct ps_yaml *list = ps_yaml_get(root, "behaviours");
-    if (!list || list->kind != PS_YAML_LIST || list->count < 1 || list->count > PS_MAX_BEHAVIOURS)
-        return damaged(d, "dataset.yaml", "no list of behaviours", err);
-    d->behaviours = (uint32_t)list->count;
-    for (uint32_t b = 0; b < d->behaviours; b++) {
-        const struct ps_yaml *entry = &list->child[b];
-        const struct ps_yaml *name = ps_yaml_get(entry, "name"), *has = ps_yaml_get(entry, "times");
-        if (!name || name->kind != PS_YAML_SCALAR || !name->text[0] || strchr(name->text, '/') ||
-            strlen(name->text) >= sizeof d->behaviour[b])
-            return damaged(d, "dataset.yaml", "a behaviour without a name", err);
-        memcpy(d->behaviour[b], name->text, strlen(name->text) + 1);
-        times[b] = has && has->kind == PS_YAML_SCALAR && !strcmp(has->text, "yes");
-        int status = description_number(d, entry, "interactions", 10, INT64_MAX / 8, &d->train[b].interactions, err);
-        if (status)
-            return status;
-    }
-    return 0;
-}
-
-/* The last line is a checksum of everything before it. */
-static bool description_is_whole(const char *text, size_t size)
-{
-    static const char head[] = "checksum: \"";
-    size_t line = strlen(head) + 16 + strlen("\"\n");
-    char wanted[64];
-    if (size < line)
-        return false;
-    snprintf(wanted, sizeof wanted, "%s%016" PRIx64 "\"\n", head, ps_hash64(text, size - line, 0));
-    return !memcmp(text + size - line, wanted, line);
-}
-
-static int load_description(struct ps_dataset *d, struct ps_yaml **root, bool *times, struct ps_error *err)
-{
-    char *path = ps_format("%s/dataset.yaml", d->path), *text = NULL;
-    size_t size = 0;
-    int status = ps_file_read(path, DESCRIPTION_BYTES, &text, &size, err);
-    if (status && access(path, F_OK) != 0)
-        ps_fail(err, PS_EXIT_DATA, "%s holds no prepared dataset (no dataset.yaml); make one with 'penstock prepare'",
-                d->path);
-    if (!status)
-        status = ps_yaml_load_text(text, size, path, PS_EXIT_DATA, root, err);
-    if (status)
-        goto out;
-    const struct ps_yaml *format = ps_yaml_get(*root, "format");
-    uint64_t version = 0;
-    if (!format || !format->text || strcmp(format->text, PS_DATASET_FORMAT) != 0) {
-        status = ps_fail(err, PS_EXIT_DATA, "%s does not describe a prepared dataset", path);
-        goto out;
-    }
-    status = description_number(d, *root, "version", 10, UINT32_MAX, &version, err);
-    if (!status && version != PS_DATASET_VERSION)
-        status =
-            ps_fail(err, PS_EXIT_DATA,
-                    "%s has format version %" PRIu64 ", and this penstock reads version %d; prepare the data again",
-                    d->path, version, PS_DATASET_VERSION);
-    if (!status && !description_is_whole(text, size))
-        status = damaged(d, "dataset.yaml", "its checksum is wrong", err);
-    if (!status)
-        status = description_number(d, *root, "users", 10, UINT32_MAX - 1, &d->users, err);
-    if (!status)
-        status = description_number(d, *root, "items", 10, UINT32_MAX - 1, &d->items, err);
-    if (!status)
-        status = description_number(d, *root, "union_pairs", 10, INT64_MAX / 8, &d->union_pairs, err);
-    if (!status)
-        status = description_number(d, *root, "blocks", 10, UINT32_MAX, &d->blocks, err);
-    if (!status)
-        status = description_number(d, *root, "valid", 10, INT64_MAX / 8, &d->valid_count, err);
-    if (!status)
-        status = description_number(d, *root, "test", 10, INT64_MAX / 8, &d->test_count, err);
-    if (!status)
-        status = description_behaviours(d, *root, times, err);
-    d->fingerprint = ps_hash64(text, size, 0);
-out:
-    free(path);
-    free(text);
-    return status;
-}
-
-/* ---- files ---- */
-
-/* Maps FIRST.SECOND, of the size that the description tells (and `size`, unless it is 0 for any). */
-static int map_file(struct ps_dataset *d, const struct ps_yaml *files, const char *first, const char *second,
-                    uint64_t size, bool check_sum, const void **data, uint64_t *bytes, struct ps_error *err)
-{
-    PS_ASSERT(d->private_->files < MAX_MAPPINGS);
-    struct mapped *f = &d->private_->file[d->private_->files];
-    uint64_t noted;
-    snprintf(f->name, sizeof f->name, "%s.%s", first, second);
-    const struct ps_yaml *entry = files ? ps_yaml_get(files, f->name) : NULL;
-    if (!entry)
-        return damaged(d, f->name, "dataset.yaml does not name it", err);
-    int status = description_number(d, entry, "bytes", 10, INT64_MAX, &noted, err);
-    if (!status)
-        status = description_number(d, entry, "xxh64", 16, UINT64_MAX, &f->sum, err);
-    if (status)
-        return status;
-    char *path = ps_format("%s/%s", d->path, f->name);
-    status = ps_mapping_open(&f->view, path, err);
-    free(path);
-    if (status)
-        return status;
-    d->private_->files++;
-    if (f->view.size != noted || (size && noted != size)) {
-        char what[96];
-        snprintf(what, sizeof what, "%zu bytes instead of %" PRIu64, f->view.size, size ? size : noted);
-        return damaged(d, f->name, what, err);
-    }
-    if (check_sum && ps_hash64(f->view.data, f->view.size, 0) != f->sum)
-        return damaged(d, f->name, "its checksum is wrong", err);
-    *data = f->view.data;
-    if (bytes)
-        *bytes = f->view.size;
-    return 0;
-}
-
-static bool is_ascending(const uint64_t *offset, uint64_t count, uint64_t end)
-{
-    bool right = offset[0] == 0 && offset[count] == end;
-    for (uint64_t i = 0; i < count; i++)
-        right &= offset[i] <= offset[i + 1];
-    return right;
-}
-
-static int map_behaviour(struct ps_dataset *d, const struct ps_yaml *files, uint32_t b, bool times,
-                         struct ps_error *err)
-{
-    struct ps_history *h = &d->train[b];
-    const void *offset = NULL, *item = NULL, *time = NULL, *count = NULL;
-    const char *name = d->behaviour[b];
-    int status = map_file(d, files, name, "offset", (d->users + 1) * sizeof *h->offset, true, &offset, NULL, err);
-    if (!status)
-        status = map_file(d, files, name, "item", h->interactions * sizeof *h->item, false, &item, NULL, err);
-    if (!status && times)
-        status = map_file(d, files, name, "time", h->interactions * sizeof *h->time, false, &time, NULL, err);
-    if (!status)
-        status = map_file(d, files, name, "count", d->items * sizeof *h->count, true, &count, NULL, err);
-    if (status)
-        return status;
-    h->offset = offset;
-    h->item = item;
-    h->time = time;
-    h->count = count;
-    if (!is_ascending(h->offset, d->users, h->interactions))
-        return damaged(d, name, "its offsets do not ascend", err);
-    return 0;
-}
-
-static int map_names(struct ps_dataset *d, const struct ps_yaml *files, enum ps_entity entity, struct ps_error *err)
-{
-    uint64_t count = entity == PS_USERS ? d->users : d->items, size = 0;
-    const char *kind = entity == PS_USERS ? "users" : "items";
-    struct names_view *v = &d->private_->names[entity];
-    const void *data = NULL;
-    int status = map_file(d, files, kind, "names", 0, true, &data, &size, err);
-    if (status)
-        return status;
-    uint64_t head = 2 * sizeof(uint64_t) + (count + 1) * sizeof *v->start + (count + count % 2) * sizeof *v->sorted;
-    const uint64_t *counts = data;
-    if (size < head || counts[0] != count || counts[1] != size - head)
-        return damaged(d, d->private_->file[d->private_->files - 1].name, "its counts are wrong", err);
-    v->start = counts + 2;
-    v->sorted = (const uint32_t *)(v->start + count + 1);
-    v->bytes = (const char *)data + head;
-    bool right = is_ascending(v->start, count, size - head);
-    for (uint64_t i = 0; i < count; i++)
-        right &= v->sorted[i] < count;
-    return right ? 0 : damaged(d, d->private_->file[d->private_->files - 1].name, "its contents are wrong", err);
-}
-
-static int map_pairs(struct ps_dataset *d, const struct ps_yaml *files, const char *name, uint64_t count,
-                     const struct ps_pair **pairs, struct ps_error *err)
-{
-    const void *data = NULL;
-    int status = map_file(d, files, name, "pairs", count * sizeof **pairs, true, &data, NULL, err);
-    if (status)
-        return status;
-    bool right = true;
-    *pairs = data;
-    for (uint64_t i = 0; i < count; i++)
-        right &= (*pairs)[i].user < d->users && (*pairs)[i].item < d->items;
-    return right ? 0 : damaged(d, name, "it names users or items that are not there", err);
-}
-
-static int map_blocks(struct ps_dataset *d, const struct ps_yaml *files, struct ps_error *err)
-{
-    const void *data = NULL;
-    uint64_t ends = d->blocks + 1, head = (ends + ends % 2) * sizeof *d->block_user;
-    int status = map_file(d, files, "blocks", "sums", head + d->blocks * sizeof(uint64_t), true, &data, NULL, err);
-    if (status)
-        return status;
-    d->block_user = data;
-    d->private_->block_sum = (const uint64_t *)((const char *)data + head);
-    bool right = d->block_user[0] == 0 && d->block_user[d->blocks] == d->users;
-    for (uint64_t b = 0; b < d->blocks; b++)
-        right &= d->block_user[b] <= d->block_user[b + 1];
-    return right ? 0 : damaged(d, "blocks.sums", "its users do not ascend", err);
-}
-
-static int map_all(struct ps_dataset *d, const struct ps_yaml *root, const bool *times, struct ps_error *err)
-{
-    const struct ps_yaml *files = ps_yaml_get(root, "files");
-    const void *data = NULL;
-    int status = map_names(d, files, PS_USERS, err);
-    if (!status)
-        status = map_names(d, files, PS_ITEMS, err);
-    for (uint32_t b = 0; !status && b < d->behaviours; b++)
-        status = map_behaviour(d, files, b, times[b], err);
-    if (!status)
-        status =
-            map_file(d, files, "union", "offset", (d->users + 1) * sizeof *d->union_offset, true, &data, NULL, err);
-    d->union_offset = data;
-    if (!status && !is_ascending(d->union_offset, d->users, d->union_pairs))
-        status = damaged(d, "union.offset", "its offsets do not ascend", err);
-    if (!status)
-        status = map_blocks(d, files, err);
-    if (!status)
-        status = map_pairs(d, files, "valid", d->valid_count, &d->valid, err);
-    if (!status)
-        status = map_pairs(d, files, "test", d->test_count, &d->test, err);
-    return status;
-}
-
-int ps_dataset_open(const char *path, struct ps_dataset *dataset, struct ps_error *err)
-{
-    struct ps_dataset d = {.path = ps_strdup(path), .private_ = ps_calloc(1, sizeof *d.private_)};
-    struct ps_yaml *root = NULL;
-    bool times[PS_MAX_BEHAVIOURS] = {false};
-    int status = load_description(&d, &root, times, err);
-    if (!status)
-        status = map_all(&d, root, times, err);
-    ps_yaml_free(root);
-    if (status)
-        ps_dataset_close(&d);
-    else
-        *dataset = d;
-    return status;
-}
-
-void ps_dataset_close(struct ps_dataset *d)
-{
-    for (int i = 0; d->private_ && i < d->private_->files; i++)
-        ps_mapping_close(&d->private_->file[i].view);
-    free(d->private_);
-    free(d->path);
-    *d = (struct ps_dataset){0};
-}
-
-/* ---- contents ---- */
 
 int ps_dataset_check_block(const struct ps_dataset *d, uint64_t block, struct ps_error *err)
 {
@@ -335,9 +30,9 @@ int ps_dataset_check_block(const struct ps_dataset *d, uint64_t block, struct ps
 int ps_dataset_verify(const struct ps_dataset *d, struct ps_error *err)
 {
     for (int i = 0; i < d->private_->files; i++) {
-        const struct mapped *f = &d->private_->file[i];
+        const struct ps_mapped *f = &d->private_->file[i];
         if (ps_hash64(f->view.data, f->view.size, 0) != f->sum)
-            return damaged(d, f->name, "its checksum is wrong", err);
+            return ps_dataset_damaged(d, f->name, "its checksum is wrong", err);
     }
     for (uint64_t b = 0; b < d->blocks; b++) {
         int status = ps_dataset_check_block(d, b, err);
@@ -347,21 +42,20 @@ int ps_dataset_verify(const struct ps_dataset *d, struct ps_error *err)
     return 0;
 }
 
-const char *ps_dataset_name(const struct ps_dataset *d, enum ps_entity entity, uint64_t id, size_t *length)
+static const char *view_name(const struct ps_names_view *v, uint64_t id, size_t *length)
 {
-    const struct names_view *v = &d->private_->names[entity];
     *length = v->start[id + 1] - v->start[id];
     return v->bytes + v->start[id];
 }
 
-int ps_dataset_find(const struct ps_dataset *d, enum ps_entity entity, const char *name, size_t length, uint64_t *id)
+static int view_find(const struct ps_names_view *v, uint64_t count, const char *name, size_t length, uint64_t *id)
 {
-    uint64_t low = 0, high = entity == PS_USERS ? d->users : d->items;
+    uint64_t low = 0, high = count;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
-        uint64_t candidate = d->private_->names[entity].sorted[middle];
+        uint64_t candidate = v->sorted[middle];
         size_t other_length;
-        const char *other = ps_dataset_name(d, entity, candidate, &other_length);
+        const char *other = view_name(v, candidate, &other_length);
         int order = memcmp(other, name, PS_MIN(other_length, length));
         if (!order && other_length == length) {
             *id = candidate;
@@ -373,6 +67,48 @@ int ps_dataset_find(const struct ps_dataset *d, enum ps_entity entity, const cha
             high = middle;
     }
     return 0;
+}
+
+const char *ps_dataset_name(const struct ps_dataset *d, enum ps_entity entity, uint64_t id, size_t *length)
+{
+    return view_name(&d->private_->names[entity], id, length);
+}
+
+int ps_dataset_find(const struct ps_dataset *d, enum ps_entity entity, const char *name, size_t length, uint64_t *id)
+{
+    return view_find(&d->private_->names[entity], entity == PS_USERS ? d->users : d->items, name, length, id);
+}
+
+const struct ps_feature *ps_dataset_feature(const struct ps_dataset *d, enum ps_entity side, const char *name)
+{
+    for (uint32_t f = 0; f < d->features; f++)
+        if (d->feature[f].side == side && !strcmp(d->feature[f].name, name))
+            return &d->feature[f];
+    return NULL;
+}
+
+const char *ps_dataset_feature_name(const struct ps_dataset *d, const struct ps_feature *feature, uint64_t value, size_t *length)
+{
+    return view_name(&d->private_->values[feature - d->feature], value, length);
+}
+
+int ps_dataset_feature_find(const struct ps_dataset *d, const struct ps_feature *feature, const char *name, size_t length,
+                            uint64_t *value)
+{
+    return view_find(&d->private_->values[feature - d->feature], feature->values, name, length, value);
+}
+
+struct ps_feature_pair ps_dataset_feature_pair(const struct ps_dataset *d, const struct ps_feature *feature, uint64_t k)
+{
+    uint64_t low = 0, high = feature->side == PS_USERS ? d->users : d->items; /* offset[low] <= k < offset[high] */
+    while (high - low > 1) {
+        uint64_t middle = low + (high - low) / 2;
+        if (feature->offset[middle] <= k)
+            low = middle;
+        else
+            high = middle;
+    }
+    return (struct ps_feature_pair){(uint32_t)low, feature->value[k]};
 }
 
 uint32_t ps_dataset_by_name(const struct ps_dataset *d, enum ps_entity entity, uint64_t place)

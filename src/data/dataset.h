@@ -8,6 +8,8 @@
  *   union.offset        cumulative number of distinct items of each user over all behaviours
  *   blocks.sums         runs of users with about PS_BLOCK_INTERACTIONS interactions, with a checksum over their columns
  *   valid.pairs test.pairs        held-out (user, item) pairs of the target behaviour
+ *   item.F.offset item.F.value item.F.names (or user.F....)      for each side feature F: the values of each item (or user), by
+ *                       dense id, and their original names
  *
  * A dataset of sessions has other columns: session.offset event.item event.operation [event.time] [event.feedback]
  * [session.visitor visitors.names] session.first session.targets cases, and event.count (B.count of all its training steps). Its
@@ -20,9 +22,9 @@
 #ifndef PS_DATA_DATASET_H
 #define PS_DATA_DATASET_H
 
-#include "common/base.h"
+#include "common/table.h"
 
-enum { PS_MAX_BEHAVIOURS = 8, PS_BLOCK_INTERACTIONS = 4096 };
+enum { PS_MAX_BEHAVIOURS = 8, PS_BLOCK_INTERACTIONS = 4096, PS_FEATURE_NAME = 40 };
 
 struct ps_pair {
     uint32_t user, item;
@@ -57,6 +59,12 @@ struct ps_sessions {
     char operation_name[PS_MAX_BEHAVIOURS][32], feedback_name[PS_MAX_FEEDBACKS][32];
 };
 
+/* "user" or "item": the first word of the names of what belongs to that side. */
+static inline const char *ps_feature_side(enum ps_entity side)
+{
+    return side == PS_USERS ? "user" : "item";
+}
+
 /* One behaviour's training interactions. Items of user u: item[offset[u]] up to item[offset[u+1]], strictly ascending.
  */
 struct ps_history {
@@ -65,6 +73,18 @@ struct ps_history {
     const int64_t *time;   /* parallel to item; NULL without times */
     const uint32_t *count; /* users of each item under this behaviour: the item's popularity */
     uint64_t interactions;
+};
+
+/* A side feature: what is known of users or of items beside the interactions (a brand, tags, an age). Values have dense ids of the
+ * feature's own. The values of user or item i are value[offset[i]] up to value[offset[i + 1]], strictly ascending; none where
+ * nothing is known. Also knowledge triples: (head i, relation `name`, tail value). */
+struct ps_feature {
+    char name[PS_FEATURE_NAME]; /* unique among the features of its side */
+    enum ps_entity side;        /* whose it is */
+    bool number;                /* values are ranges of a number: their names say where each begins (prepare_features.c) */
+    uint64_t values, pairs;
+    const uint64_t *offset;
+    const uint32_t *value;
 };
 
 struct ps_dataset {
@@ -80,6 +100,8 @@ struct ps_dataset {
     const uint32_t *block_user; /* blocks + 1: block b holds users [block_user[b], block_user[b+1]) */
     const struct ps_pair *valid, *test;
     uint64_t valid_count, test_count;
+    uint32_t features;
+    struct ps_feature feature[PS_MAX_FEATURES]; /* those of users first, and by name */
     uint64_t fingerprint;                /* XXH64 over dataset.yaml: goes into configuration and checkpoints */
     struct ps_dataset_private *private_; /* owned; mappings and names */
 };
@@ -100,6 +122,26 @@ int ps_dataset_find(const struct ps_dataset *dataset, enum ps_entity entity, con
 
 /* The dense id with that place in the order of names: an order that has nothing to do with ids. */
 uint32_t ps_dataset_by_name(const struct ps_dataset *dataset, enum ps_entity entity, uint64_t place);
+
+/* The feature of that side and name; NULL: there is none. */
+const struct ps_feature *ps_dataset_feature(const struct ps_dataset *dataset, enum ps_entity side, const char *name);
+/* A value's name, as ps_dataset_name; and a value by its name, as ps_dataset_find. */
+const char *ps_dataset_feature_name(const struct ps_dataset *dataset, const struct ps_feature *feature, uint64_t value,
+                                    size_t *length);
+int ps_dataset_feature_find(const struct ps_dataset *dataset, const struct ps_feature *feature, const char *name, size_t length,
+                            uint64_t *value);
+/* How many values user or item `id` has, and they. */
+static inline const uint32_t *ps_dataset_feature_values(const struct ps_feature *feature, uint64_t id, uint64_t *count)
+{
+    *count = feature->offset[id + 1] - feature->offset[id];
+    return feature->value + feature->offset[id];
+}
+
+/* Pair number k < pairs, as in a list of them all: whose it is, and the value. A binary search over the dataset's users or items. */
+struct ps_feature_pair {
+    uint32_t id, value;
+};
+struct ps_feature_pair ps_dataset_feature_pair(const struct ps_dataset *dataset, const struct ps_feature *feature, uint64_t k);
 
 /* Whether (user, item) is in training behaviour b: a binary search in the user's list, without branches that depend on
  * the data (which way it goes is a coin toss, and samplers ask this millions of times a second). */

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FILES = 4 * PS_MAX_BEHAVIOURS + 8 };
+enum { MAX_FILES = 4 * PS_MAX_BEHAVIOURS + 8 + 3 * PS_MAX_FEATURES };
 
 struct column {
     struct ps_writer offset, item, time;
@@ -44,6 +44,8 @@ struct ps_dataset_writer {
     uint64_t user, pending; /* users so far; interactions of this block */
     struct finished file[MAX_FILES];
     int files;
+    struct ps_feature feature[PS_MAX_FEATURES]; /* that are written */
+    uint32_t features;
 };
 
 /* ---- files ---- */
@@ -288,11 +290,11 @@ int ps_dataset_writer_end(struct ps_dataset_writer *w, struct ps_dataset_totals 
     return status;
 }
 
-int ps_dataset_writer_names(struct ps_dataset_writer *w, enum ps_entity entity, const struct ps_names *names,
-                            const uint32_t *id, struct ps_error *err)
+static int write_names(struct ps_dataset_writer *w, const char *kind, const struct ps_names *names, const uint32_t *id,
+                       struct ps_error *err)
 {
     struct ps_writer file = {0};
-    int status = open_file(w, &file, err, entity == PS_USERS ? "users" : "items", "names");
+    int status = open_file(w, &file, err, kind, "names");
     if (!status)
         status = ps_names_write(names, id, &file, err);
     if (!status)
@@ -300,6 +302,62 @@ int ps_dataset_writer_names(struct ps_dataset_writer *w, enum ps_entity entity, 
     ps_writer_abandon(&file);
     return status;
 }
+
+int ps_dataset_writer_names(struct ps_dataset_writer *w, enum ps_entity entity, const struct ps_names *names,
+                            const uint32_t *id, struct ps_error *err)
+{
+    return write_names(w, entity == PS_USERS ? "users" : "items", names, id, err);
+}
+
+/* ---- side features ---- */
+
+/* "item.brand" */
+static void feature_files(const struct ps_feature *feature, char name[64])
+{
+    snprintf(name, 64, "%s.%s", ps_feature_side(feature->side), feature->name);
+}
+
+int ps_feature_writer_begin(struct ps_feature_writer *f, struct ps_dataset_writer *w, struct ps_error *err)
+{
+    char name[64];
+    uint64_t zero = 0;
+    PS_ASSERT(w->features < PS_MAX_FEATURES);
+    feature_files(&f->feature, name);
+    int status = open_file(w, &f->offset, err, name, "offset");
+    if (!status)
+        status = open_file(w, &f->value, err, name, "value");
+    return status ? status : ps_writer_put(&f->offset, &zero, sizeof zero, err);
+}
+
+int ps_feature_writer_add(struct ps_feature_writer *f, const uint32_t *value, uint64_t count, struct ps_error *err)
+{
+    f->feature.pairs += count;
+    int status = ps_writer_put(&f->value, value, count * sizeof *value, err);
+    return status ? status : ps_writer_put(&f->offset, &f->feature.pairs, sizeof f->feature.pairs, err);
+}
+
+int ps_feature_writer_end(struct ps_feature_writer *f, struct ps_dataset_writer *w, const struct ps_names *names,
+                          const uint32_t *id, struct ps_error *err)
+{
+    char name[64];
+    feature_files(&f->feature, name);
+    int status = close_file(w, &f->offset, err);
+    if (!status)
+        status = close_file(w, &f->value, err);
+    if (!status)
+        status = write_names(w, name, names, id, err);
+    f->feature.values = names->count;
+    w->feature[w->features++] = f->feature;
+    return status;
+}
+
+void ps_feature_writer_abandon(struct ps_feature_writer *f)
+{
+    ps_writer_abandon(&f->offset);
+    ps_writer_abandon(&f->value);
+}
+
+/* ---- dataset.yaml ---- */
 
 int ps_dataset_writer_describe(struct ps_dataset_writer *w, const char *more, struct ps_error *err)
 {
@@ -316,6 +374,10 @@ int ps_dataset_writer_describe(struct ps_dataset_writer *w, const char *more, st
     for (uint32_t b = 0; b < w->shape.behaviours; b++)
         fprintf(out, "  - {name: \"%s\", interactions: %" PRIu64 ", times: %s}\n", w->shape.behaviour[b],
                 t->interactions[b], w->shape.times[b] ? "yes" : "no");
+    for (uint32_t f = 0; f < w->features; f++)
+        fprintf(out, "%s  - {name: \"%s\", side: %s, number: %s, values: %" PRIu64 ", pairs: %" PRIu64 "}\n",
+                f ? "" : "features:\n", w->feature[f].name, ps_feature_side(w->feature[f].side), w->feature[f].number ? "yes" : "no",
+                w->feature[f].values, w->feature[f].pairs);
     fprintf(out, "union_pairs: %" PRIu64 "\nblocks: %" PRIu64 "\nvalid: %" PRIu64 "\ntest: %" PRIu64 "\n%sfiles:\n",
             t->union_pairs, t->blocks, t->valid, t->test, more);
     for (int f = 0; f < w->files; f++)

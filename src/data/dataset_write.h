@@ -38,6 +38,18 @@ int ps_dataset_writer_end(struct ps_dataset_writer *writer, struct ps_dataset_to
 /* Names file of an entity, in any order with the others. */
 int ps_dataset_writer_names(struct ps_dataset_writer *writer, enum ps_entity entity, const struct ps_names *names,
                             const uint32_t *id, struct ps_error *err);
+/* The next side feature, in the order in which a dataset lists them. _begin, then its values for every user or item from dense id
+ * 0 on, strictly ascending, then _end with their names. */
+struct ps_feature_writer {
+    struct ps_feature feature; /* name, side and number; values and pairs by _end */
+    struct ps_writer offset, value;
+};
+int ps_feature_writer_begin(struct ps_feature_writer *f, struct ps_dataset_writer *writer, struct ps_error *err);
+int ps_feature_writer_add(struct ps_feature_writer *f, const uint32_t *value, uint64_t count, struct ps_error *err);
+int ps_feature_writer_end(struct ps_feature_writer *f, struct ps_dataset_writer *writer, const struct ps_names *names,
+                          const uint32_t *id, struct ps_error *err);
+/* Removes what is not complete; harmless after _end. */
+void ps_feature_writer_abandon(struct ps_feature_writer *f);
 /* dataset.yaml, last: the counts, `more` (YAML of the caller's own: how it was prepared), and every file's sum. */
 int ps_dataset_writer_describe(struct ps_dataset_writer *writer, const char *more, struct ps_error *err);
 /* Frees the writer; files that are not complete are removed. NULL is allowed. */

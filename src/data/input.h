@@ -1,15 +1,11 @@
-/* input.h - events out of tables: TSV, CSV (RFC 4180 quoting) and RecBole .inter files, packed or plain.
+/* input.h - events out of tables: the columns of users, items, behaviours and times.
  *
- * The first line names the columns, unless the caller does. A header with a tab in it is a TSV, any other one a CSV.
- * Columns are found by name; those that nobody asks for are ignored. A line that does not fit is bad: it is
- * reported with its reason and skipped, and the caller counts.
+ * Columns are found by name; those that nobody asks for are ignored.
  */
 #ifndef PS_DATA_INPUT_H
 #define PS_DATA_INPUT_H
 
-#include "common/base.h"
-
-#include <signal.h>
+#include "data/fields.h"
 
 enum ps_role_column { PS_COLUMN_USER, PS_COLUMN_ITEM, PS_COLUMN_BEHAVIOUR, PS_COLUMN_TIME, PS_COLUMN_ROLES };
 
@@ -27,7 +23,11 @@ struct ps_event {
     int64_t time; /* milliseconds; 0 without such a column */
 };
 
-enum ps_input_result { PS_INPUT_END = 0, PS_INPUT_EVENT = 1, PS_INPUT_BAD = 2 };
+/* The column of a role: by the name that the caller wants, or by usual ones. PS_NO_COLUMN where there is none and none is needed.
+ * Errors: PS_EXIT_DATA, naming the file and the columns that it has. */
+enum { PS_NO_COLUMN = PS_TABLE_COLUMNS };
+int ps_input_column(struct ps_fields *fields, const struct ps_input_format *format, enum ps_role_column role, bool needed,
+                    struct ps_error *err);
 
 struct ps_input;
 
@@ -38,12 +38,9 @@ int ps_input_open(struct ps_input **input, const char *path, const struct ps_inp
 void ps_input_close(struct ps_input *input);
 bool ps_input_has(const struct ps_input *input, enum ps_role_column role);
 
-/* Returns an enum ps_input_result, or a negative status. Blank lines are passed over. */
+/* Returns an enum ps_input_result, or a negative status. */
 int ps_input_next(struct ps_input *input, struct ps_event *event, struct ps_error *err);
-/* After PS_INPUT_BAD: what is wrong, in words. Borrowed until the next call. */
-const char *ps_input_reason(const struct ps_input *input);
-/* Line at which the last event began, from 1. */
-uint64_t ps_input_line(const struct ps_input *input);
-uint64_t ps_input_consumed(const struct ps_input *input);
+/* For the place and the reason of bad lines, and for progress. Borrowed. */
+const struct ps_fields *ps_input_fields(const struct ps_input *input);
 
 #endif

@@ -61,16 +61,31 @@ bool ps_names_allow(const char *name, size_t length)
     return !control;
 }
 
-uint32_t ps_names_add(struct ps_names *names, const char *name, size_t length)
+/* The slot of a name: its own, or the free one where it belongs. */
+static uint64_t find_slot(const struct ps_names *names, uint32_t tag, const char *name, size_t length)
 {
-    uint32_t tag = (uint32_t)ps_hash64(name, length, 0);
     uint64_t at = tag & names->mask;
     for (; names->slot[at].number; at = (at + 1) & names->mask) {
         uint32_t n = names->slot[at].number - 1;
         if (names->slot[at].tag == tag && names->start[n + 1] - names->start[n] == length &&
             !memcmp(names->bytes + names->start[n], name, length))
-            return n;
+            break;
     }
+    return at;
+}
+
+uint32_t ps_names_find(const struct ps_names *names, const char *name, size_t length)
+{
+    uint32_t number = names->slot[find_slot(names, (uint32_t)ps_hash64(name, length, 0), name, length)].number;
+    return number ? number - 1 : PS_NO_NAME;
+}
+
+uint32_t ps_names_add(struct ps_names *names, const char *name, size_t length)
+{
+    uint32_t tag = (uint32_t)ps_hash64(name, length, 0);
+    uint64_t at = find_slot(names, tag, name, length);
+    if (names->slot[at].number)
+        return names->slot[at].number - 1;
     if (names->count == UINT32_MAX - 1)
         ps_die(PS_EXIT_DATA, "more than %u names of one kind: dense ids have 32 bits", names->count);
     uint64_t begin = names->start[names->count];

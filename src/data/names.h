@@ -29,6 +29,10 @@ bool ps_names_allow(const char *name, size_t length);
 /* The provisional number of a name that is allowed, given now if it is new. */
 uint32_t ps_names_add(struct ps_names *names, const char *name, size_t length);
 
+/* Its provisional number, or PS_NO_NAME. */
+#define PS_NO_NAME UINT32_MAX
+uint32_t ps_names_find(const struct ps_names *names, const char *name, size_t length);
+
 const char *ps_names_get(const struct ps_names *names, uint32_t number, size_t *length);
 uint64_t ps_names_memory(const struct ps_names *names);
 

@@ -135,8 +135,18 @@ static int load_dictionary(struct ps_preparation *p, struct ps_error *err)
         p->kept[entity] = p->names[entity].count;
         p->stats->kept[entity] = p->names[entity].count;
     }
+    if (!status)
+        status = ps_prepare_features_keep(p, &old, err);
     ps_dataset_close(&old);
     return status;
+}
+
+uint64_t ps_prepare_names_memory(const struct ps_preparation *p)
+{
+    uint64_t bytes = ps_names_memory(&p->names[PS_USERS]) + ps_names_memory(&p->names[PS_ITEMS]);
+    for (uint32_t f = 0; f < p->features; f++)
+        bytes += ps_names_memory(&p->feature[f].values);
+    return bytes;
 }
 
 static int write_dataset(struct ps_preparation *p, struct ps_error *err)
@@ -157,6 +167,8 @@ static int write_dataset(struct ps_preparation *p, struct ps_error *err)
         status = ps_dataset_writer_end(writer, &stats->totals, err);
     for (enum ps_entity entity = PS_USERS; !status && entity <= PS_ITEMS; entity++)
         status = ps_dataset_writer_names(writer, entity, &p->names[entity], id[entity], err);
+    if (!status)
+        status = ps_prepare_features_write(p, id, writer, err);
     if (!status) {
         char *more = ps_prepare_yaml(p->options, stats);
         status = ps_dataset_writer_describe(writer, more, err);
@@ -192,7 +204,11 @@ int ps_prepare(const struct ps_prepare_options *options, struct ps_prepare_stats
     if (!status)
         status = ps_folder_make(p.folder, err);
     if (!status)
+        status = ps_prepare_features_check(&p, err);
+    if (!status)
         status = ps_prepare_read(&p, err);
+    if (!status)
+        status = ps_prepare_features_read(&p, err);
     if (!status)
         status = write_dataset(&p, err);
     if (!status)
@@ -205,6 +221,7 @@ int ps_prepare(const struct ps_prepare_options *options, struct ps_prepare_stats
         fclose(p.spill);
     ps_names_fini(&p.names[PS_USERS]);
     ps_names_fini(&p.names[PS_ITEMS]);
+    ps_prepare_features_fini(&p);
     free(p.events);
     free(p.folder);
     free(out);

@@ -2,7 +2,6 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* fwrite_unlocked */
 #endif
-#include "common/progress.h"
 #include "data/prepare_steps.h"
 
 #include <stdlib.h>
@@ -23,10 +22,9 @@ struct reading {
     struct ps_preparation *p;
     struct ps_bar bar;
     uint64_t bytes_before; /* of the files that are done */
-    char first_bad[256];
 };
 
-static uint64_t file_bytes(const char *path)
+uint64_t ps_prepare_file_bytes(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0 && S_ISREG(info.st_mode) ? (uint64_t)info.st_size : 0;
@@ -72,23 +70,22 @@ static int open_source(const struct ps_prepare_options *o, const struct source *
     return status;
 }
 
-/* Shows the first few bad lines, and ends the work where there are too many. */
-static int count_bad(struct reading *r, const struct source *s, const struct ps_input *input, const char *reason,
-                     struct ps_error *err)
+int ps_prepare_bad(struct ps_preparation *p, struct ps_bar *bar, const struct ps_fields *fields, const char *reason,
+                   struct ps_error *err)
 {
-    struct ps_prepare_stats *stats = r->p->stats;
-    char text[sizeof r->first_bad];
-    snprintf(text, sizeof text, "%.150s:%llu: %.80s", s->path, (unsigned long long)ps_input_line(input), reason);
+    struct ps_prepare_stats *stats = p->stats;
+    char text[sizeof p->first_bad];
+    snprintf(text, sizeof text, "%.150s:%llu: %.80s", ps_fields_path(fields), (unsigned long long)ps_fields_line(fields), reason);
     if (stats->bad++ == 0)
-        memcpy(r->first_bad, text, sizeof text);
+        memcpy(p->first_bad, text, sizeof text);
     if (stats->bad <= PS_BAD_SHOWN) {
-        ps_bar_end(&r->bar);
+        ps_bar_end(bar);
         ps_warn("%s", text);
     }
-    if (stats->bad <= r->p->options->max_bad)
+    if (stats->bad <= p->options->max_bad)
         return 0;
     return ps_fail(err, PS_EXIT_DATA, "%llu bad lines are more than --max-bad allows; the first is %s",
-                   (unsigned long long)stats->bad, r->first_bad);
+                   (unsigned long long)stats->bad, p->first_bad);
 }
 
 static void count_unknown(struct ps_prepare_stats *stats, const char *name, size_t length)
@@ -167,7 +164,7 @@ static void show(struct reading *r, const struct ps_input *input)
     if (r->p->options->quiet)
         return;
     snprintf(detail, sizeof detail, "%.1f M lines", (double)r->p->stats->lines / 1e6);
-    ps_bar_update(&r->bar, r->bytes_before + ps_input_consumed(input), detail);
+    ps_bar_update(&r->bar, r->bytes_before + ps_fields_consumed(ps_input_fields(input)), detail);
 }
 
 static int read_source(struct reading *r, const struct source *s, struct ps_error *err)
@@ -182,16 +179,16 @@ static int read_source(struct reading *r, const struct source *s, struct ps_erro
         if (s->behaviour == PS_ANY_BEHAVIOUR || s->behaviour == (int)b)
             stats->shape.times[b] &= ps_input_has(input, PS_COLUMN_TIME);
     while (!status && (result = ps_input_next(input, &event, err)) != PS_INPUT_END) {
-        const char *reason = result == PS_INPUT_BAD ? ps_input_reason(input) : NULL;
+        const char *reason = result == PS_INPUT_BAD ? ps_fields_reason(ps_input_fields(input)) : NULL;
         status = result < 0 ? result : 0;
         if (++stats->lines % LINES_PER_LOOK == 0)
             show(r, input);
         if (result == PS_INPUT_EVENT)
             status = take_event(r, s, &event, &reason, err);
         if (status >= 0 && reason)
-            status = count_bad(r, s, input, reason, err);
+            status = ps_prepare_bad(r->p, &r->bar, ps_input_fields(input), reason, err);
     }
-    r->bytes_before += ps_input_consumed(input);
+    r->bytes_before += ps_fields_consumed(ps_input_fields(input));
     ps_input_close(input);
     return status;
 }
@@ -221,7 +218,7 @@ int ps_prepare_read(struct ps_preparation *p, struct ps_error *err)
     int count = list_sources(o, source);
     int status = check_headers(o, source, count, err);
     for (int i = 0; i < count; i++)
-        bytes += file_bytes(source[i].path);
+        bytes += ps_prepare_file_bytes(source[i].path);
     if (!o->quiet)
         ps_bar_begin(&r.bar, "reading", bytes);
     p->spill = status ? NULL : ps_prepare_scratch(p, err);

@@ -76,6 +76,24 @@ static void print_split(const struct ps_prepare_options *o, const struct ps_prep
     }
 }
 
+static void print_features(const struct ps_prepare_stats *s, FILE *to)
+{
+    const struct ps_dataset_shape *shape = &s->shape;
+    for (uint32_t f = 0; f < s->features; f++) {
+        const struct ps_feature *feature = &s->feature[f].feature;
+        char label[96], note[128], fresh[48] = "";
+        snprintf(label, sizeof label, "values of %s feature %s", ps_feature_side(feature->side), feature->name);
+        if (s->feature[f].kept)
+            snprintf(fresh, sizeof fresh, ", %" PRIu64 " new", feature->values - s->feature[f].kept);
+        snprintf(note, sizeof note, "(%.1f %% of the %ss have some, %" PRIu64 " pairs%s)",
+                 percent(s->feature[f].owners, feature->side == PS_USERS ? shape->users : shape->items),
+                 ps_feature_side(feature->side), feature->pairs, fresh);
+        print_count(to, label, feature->values, note);
+    }
+    print_if(to, "lines of features of unknown users", s->unknown_owner[PS_USERS], "(passed over)");
+    print_if(to, "lines of features of unknown items", s->unknown_owner[PS_ITEMS], "(passed over)");
+}
+
 void ps_prepare_print(const struct ps_prepare_options *o, const struct ps_prepare_stats *s, FILE *to)
 {
     const struct ps_dataset_shape *shape = &s->shape;
@@ -96,7 +114,9 @@ void ps_prepare_print(const struct ps_prepare_options *o, const struct ps_prepar
     print_count(to, "distinct (user, item) pairs in training", s->totals.union_pairs, "");
     print_split(o, s, to);
     print_if(to, "users without training interactions", s->totals.untrained_users, "");
-    print_if(to, "items without training interactions", s->totals.untrained_items, "(ranked by chance)");
+    print_if(to, "items without training interactions", s->totals.untrained_items,
+             s->features ? "" : "(ranked by chance)");
+    print_features(s, to);
     print_if(to, "held-out lines of other behaviours", s->not_target, "(passed over)");
     for (int i = 0; i < s->unknown_behaviours; i++) {
         snprintf(label, sizeof label, "lines of behaviour '%s'", s->unknown_behaviour[i].name);
@@ -137,6 +157,17 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+static void put_feature_files(const struct ps_prepare_options *o, const struct ps_prepare_stats *s, FILE *out)
+{
+    fprintf(out, "  unknown_users: %" PRIu64 "\n  unknown_items: %" PRIu64 "\nfeature_files: [", s->unknown_owner[PS_USERS],
+            s->unknown_owner[PS_ITEMS]);
+    for (int i = 0; i < o->feature_files; i++) {
+        fputs(i ? ", " : "", out);
+        put_quoted(out, base_name(o->feature_file[i].path));
+    }
+    fputs("]\n", out);
+}
+
 char *ps_prepare_yaml(const struct ps_prepare_options *o, const struct ps_prepare_stats *s)
 {
     const struct ps_split_rules *r = &o->rules;
@@ -170,6 +201,8 @@ char *ps_prepare_yaml(const struct ps_prepare_options *o, const struct ps_prepar
             s->split.test_in_training, s->split.valid_in_training, s->split.valid_in_test);
     fprintf(out, "  untrained_users: %" PRIu64 "\n  untrained_items: %" PRIu64 "\n", s->totals.untrained_users,
             s->totals.untrained_items);
+    if (o->feature_files)
+        put_feature_files(o, s, out);
     if (fclose(out))
         ps_die(PS_EXIT_FAIL, "out of memory: no room for dataset.yaml");
     return text;

@@ -7,7 +7,6 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* fread_unlocked, fwrite_unlocked */
 #endif
-#include "common/progress.h"
 #include "data/prepare_steps.h"
 
 #include <stdlib.h>
@@ -41,8 +40,7 @@ static uint64_t bucket_bytes(const struct sorting *s)
     const struct ps_preparation *p = s->p;
     uint64_t by_user = 2 * sizeof(uint32_t) + sizeof *s->number + sizeof *s->bucket_of + sizeof *s->end;
     uint64_t by_item = sizeof(uint32_t) + sizeof *s->item_key + p->options->rules.behaviours * sizeof(uint32_t);
-    uint64_t used = BUFFERS + ps_names_memory(&p->names[PS_USERS]) + ps_names_memory(&p->names[PS_ITEMS]) +
-                    s->users * by_user + s->items * by_item;
+    uint64_t used = BUFFERS + ps_prepare_names_memory(p) + s->users * by_user + s->items * by_item;
     return p->options->memory > used + LEAST_MEMORY ? p->options->memory - used : LEAST_MEMORY;
 }
 

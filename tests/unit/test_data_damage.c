@@ -6,6 +6,7 @@
 #include "common/random.h"
 
 static char *names[64];
+static const uint64_t pairs = 200 + 200 + 100; /* of the features */
 static int count;
 
 static void make_dataset(void)
@@ -25,6 +26,12 @@ static void make_dataset(void)
     prepare_begin(&p);
     prepare_input(&p, write_text("log", text), PS_ANY_BEHAVIOUR);
     p.o.rules.test = p.o.rules.valid = PS_HOLDOUT_LAST_TIME;
+    used = (size_t)sprintf(text, "item\tbrand\ttags:token_seq\n");
+    for (int i = 0; i < 200; i++)
+        used += (size_t)sprintf(text + used, "i%d\tb%d\tt%d t%d\n", i, i % 30, i % 9, i % 2 ? i % 9 : 9);
+    const struct ps_feature_file file = {write_text("items", text), PS_ITEMS, false};
+    p.o.feature_file = &file;
+    p.o.feature_files = 1;
     prepare_now(&p);
     assert_int_equal(p.d.blocks, 2);
     ps_dataset_close(&p.d);
@@ -37,7 +44,7 @@ static void make_dataset(void)
         if (entry->d_name[0] != '.')
             names[count++] = ps_format("out/%s", entry->d_name);
     closedir(d);
-    assert_int_equal(count, 3 * 4 + 7);
+    assert_int_equal(count, 3 * 4 + 7 + 2 * 3);
 }
 
 static void forget_names(void)
@@ -64,6 +71,15 @@ static int read_all(void)
         found += ps_dataset_seen(&d, u, 3);
     }
     assert_true(found > 0);
+    found = 0;
+    for (uint32_t f = 0; f < d.features; f++)
+        for (uint64_t k = 0; k < d.feature[f].pairs; k++, found++) {
+            size_t length;
+            struct ps_feature_pair pair = ps_dataset_feature_pair(&d, &d.feature[f], k);
+            const char *name = ps_dataset_feature_name(&d, &d.feature[f], pair.value, &length);
+            assert_true(pair.id < d.items && ps_dataset_feature_find(&d, &d.feature[f], name, length, &id));
+        }
+    assert_int_equal(found, pairs);
     for (uint64_t b = 0; !status && b < d.blocks; b++)
         status = ps_dataset_check_block(&d, b, &err);
     int verified = ps_dataset_verify(&d, &err);

@@ -14,7 +14,7 @@ static void open_file(const char *path, struct ps_input_format format)
 static void next_is(const char *user, const char *item, const char *behaviour, int64_t time)
 {
     if (ps_input_next(input, &event, &err) != PS_INPUT_EVENT)
-        fail_msg("%s%s", err.text, ps_input_reason(input));
+        fail_msg("%s%s", err.text, ps_fields_reason(ps_input_fields(input)));
     assert_int_equal(event.user_length, strlen(user));
     assert_memory_equal(event.user, user, event.user_length);
     assert_int_equal(event.item_length, strlen(item));
@@ -31,7 +31,7 @@ static void next_is(const char *user, const char *item, const char *behaviour, i
 static void next_is_bad(const char *reason)
 {
     assert_int_equal(ps_input_next(input, &event, &err), PS_INPUT_BAD);
-    assert_string_equal(ps_input_reason(input), reason);
+    assert_string_equal(ps_fields_reason(ps_input_fields(input)), reason);
 }
 
 static void end_is_next(void)
@@ -52,7 +52,7 @@ static void test_tsv(void **state)
     open_file(fixture("shop.tsv"), (struct ps_input_format){0});
     next_is("ann", "lamp", "view", 100000);
     next_is("ann", "lamp", "buy", 110000);
-    assert_int_equal(ps_input_line(input), 3);
+    assert_int_equal(ps_fields_line(ps_input_fields(input)), 3);
     ps_input_close(input);
 }
 
@@ -69,7 +69,7 @@ static void test_csv(void **state)
     open_file(fixture("shop.csv"), (struct ps_input_format){0});
     next_is("ann", "lamp, small", "view", 100000);
     next_is("bob", "sofa", "buy", 150000);
-    assert_int_equal(ps_input_line(input), 3);
+    assert_int_equal(ps_fields_line(ps_input_fields(input)), 3);
     end_is_next();
 }
 
@@ -79,7 +79,7 @@ static void test_bad_quotes(void **state)
     next_is_bad("text behind a closing quote");
     next_is("d", "e", NULL, 0);
     next_is_bad("a quote that does not end");
-    assert_int_equal(ps_input_line(input), 4);
+    assert_int_equal(ps_fields_line(ps_input_fields(input)), 4);
     end_is_next();
 }
 
@@ -98,9 +98,9 @@ static void test_bad_lines(void **state)
                        "u\ti\t1600000000000\nu\ti\t99999999999999999999\nu\ti\t7\n"),
               (struct ps_input_format){0});
     next_is_bad("2 columns where there should be 3");
-    assert_int_equal(ps_input_line(input), 2);
+    assert_int_equal(ps_fields_line(ps_input_fields(input)), 2);
     next_is_bad("4 columns where there should be 3");
-    assert_int_equal(ps_input_line(input), 4);
+    assert_int_equal(ps_fields_line(ps_input_fields(input)), 4);
     next_is_bad("no user");
     next_is_bad("no item");
     next_is_bad("'' is not a time");
