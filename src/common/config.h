@@ -10,7 +10,7 @@
 #include "common/base.h"
 #include "common/table.h"
 
-enum { PS_MAX_LOSS_WEIGHTS = 8, PS_MAX_K = 16, PS_MAX_BOUNDS = 8, PS_TOP_MAX = 1000, PS_CONFIG_PATH = 4096 };
+enum { PS_MAX_LOSS_WEIGHTS = 9, PS_MAX_K = 16, PS_MAX_BOUNDS = 8, PS_TOP_MAX = 1000, PS_CONFIG_PATH = 4096 };
 
 enum ps_cascade { PS_CASCADE_PROB, PS_CASCADE_LOGIT_AVG, PS_CASCADE_LOGIT_SUM, PS_CASCADE_NONE };
 enum ps_unit { PS_UNIT_DEFAULT, PS_UNIT_PAPER, PS_UNIT_CODE };
@@ -22,6 +22,7 @@ enum ps_negatives {
     PS_NEGATIVES_LEVEL,
     PS_NEGATIVES_SUPPORTIVE
 };
+enum ps_task_weighting { PS_TASKS_GIVEN, PS_TASKS_UNCERTAINTY };
 enum ps_train_candidates { PS_TRAIN_ALL, PS_TRAIN_SAMPLED };
 enum ps_objective { PS_LOSS_DEFAULT, PS_LOSS_BCE, PS_LOSS_BPR, PS_LOSS_SQUARED, PS_LOSS_WHOLE };
 enum ps_branch_updates { PS_BRANCHES_OWN, PS_BRANCHES_ALL };
@@ -59,7 +60,11 @@ struct ps_config {
         int indicators_count;
         double confidence; /* WMF's alpha */
         int cg_steps;      /* conjugate gradient steps for a row */
-        double unobserved_weight, dropout; /* of the whole-data loss */
+        double unobserved_weight; /* of the whole-data loss */
+        double dropout;
+        int experts, expert_width, levels; /* of models with several tasks */
+        enum ps_task_weighting task_weighting;
+        double gate_dropout;
         double l2;
         double init_scale;
     } model;

@@ -158,7 +158,7 @@ static void build_sessions(struct ps_batch *batch, struct ps_batcher *batcher, c
     for (int i = 0; i < count; i++) {
         uint32_t session = entry[i].user, at = entry[i].item;
         if (whole)
-            ps_session_batch_add(b, dataset, session, 1, s->begin[session + 1] - s->begin[session], false);
+            ps_session_batch_add(b, dataset, session, 1, s->begin[session + 1] - s->begin[session], batcher->recipe.feedback);
         else
             ps_session_batch_add(b, dataset, session, at, at + 1, false);
     }

@@ -11,6 +11,7 @@
 #include "common/table.h"
 #include "data/dataset.h"
 #include "worker/nn/nn.h"
+#include "worker/nn/tasks.h"
 #include "worker/recipe.h"
 #include "worker/sessions.h"
 
@@ -63,6 +64,9 @@ struct ps_model_class {
     struct nn_tensor *(*forward)(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile);
     /* Models of sessions: what a session says at each state of tile->sessions: targets x model->encoded. */
     struct nn_tensor *(*encode)(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile);
+    /* Models with several tasks: the logit of every feedback of every target, targets x feedbacks. use[k] gets what the gate of task k
+     * did (nn/tasks.h; task 0 is the next item), where the model has gates; may be NULL. */
+    void (*judge)(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_gate_use *use, real *out);
     /* out[u * items + i] = score, higher is better. The tape is reset by the caller and used for scratch. Its
      * arithmetic for one (user, item) must not depend on which other users and items are in the input beyond the BLAS
      * kernel. */

@@ -12,8 +12,11 @@ static int check(const char *name, const struct ps_recipe *recipe, bool whole, c
                        sessions ? "interactions" : "sessions", dataset->path, sessions ? "sessions" : "interactions",
                        sessions ? "prepare it without --sessions, or choose a model of sessions ('penstock models')"
                                 : "prepare it with --sessions");
-    int given = config->model.loss_weights_count;
-    if (given && given != (int)dataset->behaviours)
+    int given = config->model.loss_weights_count, tasks = 1 + (int)dataset->sessions.feedbacks;
+    if (sessions && given && given != tasks)
+        return ps_fail(err, PS_EXIT_USAGE, "model.loss_weights has %d values, but the dataset %s has %d tasks; give one weight for the next "
+                       "item, then one for each feedback", given, dataset->path, tasks);
+    if (!sessions && given && given != (int)dataset->behaviours)
         return ps_fail(err, PS_EXIT_USAGE, "model.loss_weights has %d values, but the dataset %s has %u behaviours; give "
                        "one weight each, weakest first", given, dataset->path, dataset->behaviours);
     given = config->model.indicators_count;
@@ -49,6 +52,7 @@ int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_r
         .stream = defaults->stream,
         .candidates = config->train.candidates,
         .samples = config->train.samples,
+        .feedback = defaults->feedback,
         .heads = defaults->heads == PS_HEADS_EACH ? (int)dataset->behaviours : 1,
         .first = defaults->heads == PS_HEADS_TARGET ? dataset->behaviours - 1 : 0,
         .sampling = config->train.sampling,
@@ -61,10 +65,11 @@ int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_r
         return status;
     recipe->negatives = recipe->loss == PS_LOSS_WHOLE || recipe->sweeps || recipe->stream ? 0 : config->train.negatives;
     bool given = config->model.loss_weights_count > 0 && defaults->heads != PS_HEADS_TARGET;
+    uint32_t terms = recipe->stream ? 1 + dataset->sessions.feedbacks : dataset->behaviours;
     double sum = 0;
-    for (uint32_t r = recipe->first; r < dataset->behaviours; r++)
+    for (uint32_t r = recipe->first; r < terms; r++)
         sum += given ? config->model.loss_weights[r] : 1;
-    for (uint32_t r = recipe->first; r < dataset->behaviours; r++)
+    for (uint32_t r = recipe->first; r < terms; r++)
         recipe->loss_weight[r] = (given ? config->model.loss_weights[r] : 1) / sum;
     return 0;
 }

@@ -27,6 +27,7 @@ struct ps_recipe_defaults {
     enum ps_heads heads;
     enum ps_negatives negatives_from; /* PS_NEGATIVES_DEFAULT: uniform */
     enum ps_objective loss;                /* PS_LOSS_DEFAULT: binary cross-entropy */
+    bool feedback;                    /* of sessions: it learns from what was only shown, too */
     bool history;                     /* it looks up the items of a user's history */
     bool sweeps;                           /* it solves rows, a sweep over users or items an epoch (sweep.h) */
     bool whole;                            /* the model can be trained by PS_LOSS_WHOLE (models/whole.h) */
@@ -36,6 +37,7 @@ struct ps_recipe {
     enum ps_stream stream;
     enum ps_train_candidates candidates; /* what a next item competes with; where they are sampled, */
     int samples;                         /* so many are drawn for a micro-batch */
+    bool feedback;                       /* what was only shown is a target, too */
     int heads;                /* the dataset's behaviours, or 1 */
     uint32_t first;           /* positives are the interactions of behaviours [first, behaviours) */
     enum ps_sampling sampling;
@@ -44,7 +46,8 @@ struct ps_recipe {
     int negatives; /* for each positive */
     bool sweeps;
     int history; /* items of a user's history under each behaviour, at most; 0: none are looked up */
-    double loss_weight[PS_MAX_BEHAVIOURS]; /* lambda of each behaviour from `first` on, summing to 1 */
+    double loss_weight[1 + PS_MAX_BEHAVIOURS]; /* lambda of each behaviour from `first` on, summing to 1; of sessions, of the next item and of
+                                                  each feedback */
 };
 
 /* Errors: PS_EXIT_USAGE where the configuration does not fit the dataset or the model, here called `name`. */

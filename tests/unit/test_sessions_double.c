@@ -59,7 +59,7 @@ static void objective_init(struct objective *o, struct model_bench *b)
     ps_session_batch_begin(&o->batch);
     if (recipe->stream == PS_STREAM_SESSIONS) {
         for (uint32_t s = 0; s < 3; s++)
-            ps_session_batch_add(&o->batch, d, s, 1, d->sessions.begin[s + 1] - d->sessions.begin[s], false);
+            ps_session_batch_add(&o->batch, d, s, 1, d->sessions.begin[s + 1] - d->sessions.begin[s], recipe->feedback);
     } else {
         ps_session_batch_add(&o->batch, d, 0, 3, 4, false);
         ps_session_batch_add(&o->batch, d, 0, 2, 3, false);
@@ -100,8 +100,8 @@ static void check_scores(struct model_bench *b, const char *what)
     const struct ps_dataset *d = b->model.dataset;
     struct ps_recipe all = b->model.recipe;
     all.candidates = PS_TRAIN_ALL;
-    if (b->model.recipe.candidates != PS_TRAIN_ALL)
-        return;
+    if (b->model.recipe.candidates != PS_TRAIN_ALL || b->model.class_->judge)
+        return; /* the loss has other terms */
     for (uint32_t c = 0; c < TOY_CASES; c++) {
         struct objective o;
         ps_session_batch_init(&o.batch, &all, d, 1, 1);
@@ -136,17 +136,23 @@ static void check_scores(struct model_bench *b, const char *what)
     }
 }
 
+/* Sampled candidates, and what several tasks can be weighted by, in the forms that come after the first. */
 static void for_all_forms(void (*check)(struct model_bench *, const char *), double l2)
 {
     struct ps_dataset dataset = toy_session_dataset();
     FOR_MODELS(m, true)
-    for (int candidates = PS_TRAIN_ALL; ps_models[m]->forward && candidates <= PS_TRAIN_SAMPLED; candidates++) {
+    for (int form = 0; ps_models[m]->forward && form < (ps_models[m]->judge ? 3 : 2); form++) {
         struct ps_config config = toy_config(4);
         char what[160];
         config.model.l2 = l2;
-        config.train.candidates = (enum ps_train_candidates)candidates;
+        config.model.dropout = l2 > 0 ? 0.3 : 0;
+        config.model.expert_width = 3;
+        config.model.experts = 2;
+        config.model.levels = 2;
+        config.model.task_weighting = form == 2 ? PS_TASKS_UNCERTAINTY : PS_TASKS_GIVEN;
+        config.train.candidates = form == 1 ? PS_TRAIN_SAMPLED : PS_TRAIN_ALL;
         config.train.samples = 5;
-        snprintf(what, sizeof what, "%s, candidates %d", ps_models[m]->name, candidates);
+        snprintf(what, sizeof what, "%s, form %d", ps_models[m]->name, form);
         struct model_bench bench;
         assert_int_equal(model_bench_init(&bench, ps_models[m]->name, &config, &dataset), 0);
         model_bench_draw(&bench, 1);
@@ -163,6 +169,51 @@ static void test_gradients(void **state)
 static void test_scores(void **state)
 {
     for_all_forms(check_scores, 0);
+}
+
+/* The loss and all gradients of a model of several tasks. */
+static double *learn(const char *name, const struct ps_dataset *dataset, int experts, double *loss, size_t *n)
+{
+    struct ps_config config = toy_config(4);
+    struct model_bench b;
+    struct objective o;
+    config.model.experts = experts;
+    config.model.expert_width = 3;
+    assert_int_equal(model_bench_init(&b, name, &config, dataset), 0);
+    model_bench_draw(&b, 2);
+    objective_init(&o, &b);
+    *loss = run(&o, true);
+    *n = 0;
+    for (int t = 0; t < b.model.tables; t++)
+        *n += model_bench_size(&b, t);
+    double *all = ps_calloc(*n, sizeof *all), *at = all;
+    for (int t = 0; t < b.model.tables; at += model_bench_size(&b, t++))
+        memcpy(at, b.grad[t], model_bench_size(&b, t) * sizeof *at);
+    ps_session_batch_fini(&o.batch);
+    model_bench_fini(&b);
+    return all;
+}
+
+static void same(const char *a, const char *b, const struct ps_dataset *dataset, int experts, bool expected)
+{
+    double loss[2], *grad[2];
+    size_t n[2];
+    grad[0] = learn(a, dataset, experts, &loss[0], &n[0]);
+    grad[1] = learn(b, dataset, experts, &loss[1], &n[1]);
+    assert_int_equal(n[0] == n[1] && loss[0] == loss[1] && !memcmp(grad[0], grad[1], n[0] * sizeof **grad), expected);
+    free(grad[0]), free(grad[1]);
+}
+
+/* recommenders.md F6. */
+static void test_one_expert(void **state)
+{
+    struct ps_dataset dataset = toy_session_dataset();
+    same("gru_mmoe", "gru_shared", &dataset, 1, true);
+    same("gru_mmoe", "gru_shared", &dataset, 2, false);
+    same("gru_single", "gru_shared", &dataset, 1, false);
+    dataset.sessions.feedbacks = 0;
+    same("gru_mmoe", "gru_single", &dataset, 1, true);
+    same("gru_ple", "gru_single", &dataset, 1, false);
 }
 
 /* Steps, targets and weights of the toy's sessions. */
@@ -199,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_packing),
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_one_expert),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
