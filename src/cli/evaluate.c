@@ -134,6 +134,8 @@ int cmd_evaluate(int argc, char **argv)
     }
     if (!status)
         status = ps_report_rank(&run, a.split, &report, &err);
+    if (!status)
+        status = ps_report_judge(report, &run.model, a.run, a.checkpoint, a.override, a.overrides, &err);
     if (!status && (!a.json || strcmp(a.json, "-")))
         ps_report_print(report, ps_report_weaker(&run), stdout);
     if (!status && a.json)

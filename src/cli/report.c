@@ -127,6 +127,7 @@ void ps_report_json(const struct ps_report *report, FILE *to)
         }
         fputc('}', to);
     }
+    ps_report_json_tasks(report, to);
     fputs(",\"models\":{", to);
     for (int m = 0; m < result->models; m++) {
         fprintf(to, "%s\"%s\":{", m ? "," : "", result->model[m]);
@@ -209,6 +210,8 @@ int ps_report_run(struct ps_run *run, const struct ps_training *t, struct ps_err
         status = ps_report_rank(run, PS_SPLIT_VALID, &report[reports++], err);
     if (!status && run->dataset.test_count)
         status = ps_report_rank(run, PS_SPLIT_TEST, &report[reports++], err);
+    for (int i = 0; i < reports && !status; i++)
+        status = ps_report_judge(report[i], &run->model, run->folder, t->best_epoch ? "best" : "last", NULL, 0, err);
     for (int i = 0; i < reports && !status; i++)
         keep_ranks(run, &report[i]->result);
     if (!status)

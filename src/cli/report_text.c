@@ -132,5 +132,6 @@ void ps_report_print(const struct ps_report *report, const char *weaker, FILE *t
             print_group(report, (enum ps_metric_group)g, to);
     print_users(report, to);
     print_metrics(report, to);
+    ps_report_print_tasks(report, to);
     explain_rules(report, weaker, to);
 }

@@ -1,116 +1,102 @@
-/* encode.c - cases as vectors: the sessions so far of a group of cases go through the model; see scorer.h. */
-#include "worker/scorer.h"
+/* encode.c - see encode.h. */
+#include "worker/encode.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-/* Cases that are encoded together. */
-enum { CASES = 256 };
 
 /* Distinct ids and their rows in each table of a kind. */
 struct fetched {
     struct ps_keys keys;
-    uint64_t *key; /* owned */
-    uint32_t *id;  /* owned */
+    uint32_t *id; /* owned, as are the values and pointers */
     float *value[PS_MAX_TABLES];
     const real **pointer[PS_MAX_TABLES];
+};
+
+struct ps_encoder {
+    struct ps_model *model; /* borrowed, as is source */
+    const struct ps_row_source *source;
+    struct ps_recipe recipe; /* the model's, with nothing drawn */
+    struct ps_slot_map map;  /* of a single shard */
+    struct ps_session_batch batch;
+    struct ps_unique *unique;
+    struct fetched items, visitors;
     struct nn_rows rows[PS_MAX_TABLES];
 };
 
-void ps_encoder_room(struct ps_scorer *s)
-{
-    size_t width = (size_t)s->model->encoded;
-    s->encoded = ps_calloc(s->group * width, sizeof *s->encoded);
-    s->encoded_row = ps_calloc(s->group, sizeof *s->encoded_row);
-    for (size_t k = 0; k < s->group; k++)
-        s->encoded_row[k] = s->encoded + k * width;
-}
-
 static void fetched_init(struct fetched *f, size_t capacity)
 {
-    *f = (struct fetched){.key = ps_calloc(capacity, sizeof *f->key), .id = ps_calloc(capacity, sizeof *f->id)};
-    f->keys.key = f->key;
+    *f = (struct fetched){.id = ps_calloc(capacity, sizeof *f->id)};
+    f->keys.key = ps_calloc(capacity, sizeof *f->keys.key);
 }
 
 static void fetched_fini(struct fetched *f)
 {
-    free(f->key), free(f->id);
+    free(f->keys.key), free(f->id);
     for (int t = 0; t < PS_MAX_TABLES; t++)
         free(f->value[t]), free(f->pointer[t]);
 }
 
+struct ps_encoder *ps_encoder_new(struct ps_model *model, const struct ps_row_source *source, size_t targets)
+{
+    struct ps_encoder *e = ps_calloc(1, sizeof *e);
+    size_t capacity = PS_ENCODE_SESSIONS * model->dataset->sessions.longest + targets;
+    e->model = model;
+    e->source = source;
+    e->recipe = model->recipe;
+    e->recipe.candidates = PS_TRAIN_ALL;
+    e->map.shards = 1;
+    e->unique = ps_unique_new(capacity);
+    ps_session_batch_init(&e->batch, &e->recipe, model->dataset, PS_ENCODE_SESSIONS, targets);
+    fetched_init(&e->items, capacity);
+    fetched_init(&e->visitors, PS_ENCODE_SESSIONS);
+    return e;
+}
+
+void ps_encoder_free(struct ps_encoder *e)
+{
+    if (!e)
+        return;
+    fetched_fini(&e->items), fetched_fini(&e->visitors);
+    ps_session_batch_fini(&e->batch);
+    ps_unique_free(e->unique);
+    free(e);
+}
+
+struct ps_session_batch *ps_encoder_batch(struct ps_encoder *e)
+{
+    return &e->batch;
+}
+
 /* The rows of f->keys, from all tables of the kind. */
-static int fetch_rows(struct ps_scorer *s, struct fetched *f, enum ps_table_kind kind, struct ps_error *err)
+static int fetch_rows(struct ps_encoder *e, struct fetched *f, enum ps_table_kind kind, struct ps_error *err)
 {
     uint32_t n = f->keys.count;
     for (uint32_t k = 0; k < n; k++)
         f->id[k] = (uint32_t)f->keys.key[k];
-    for (int t = 0; t < s->model->tables; t++) {
-        const struct ps_table_spec *spec = &s->model->table[t];
+    for (int t = 0; t < e->model->tables; t++) {
+        const struct ps_table_spec *spec = &e->model->table[t];
         if (spec->kind != kind || !n)
             continue;
         f->value[t] = ps_realloc(f->value[t], (size_t)n * spec->width, sizeof *f->value[t]);
         f->pointer[t] = ps_realloc(f->pointer[t], n, sizeof *f->pointer[t]);
-        int status = s->source->fetch(s->source->ctx, t, f->id, (int)n, f->value[t], err);
+        int status = e->source->fetch(e->source->ctx, t, f->id, (int)n, f->value[t], err);
         if (status < 0)
             return status;
         for (uint32_t k = 0; k < n; k++)
             f->pointer[t][k] = f->value[t] + (size_t)k * spec->width;
-        f->rows[t] = (struct nn_rows){(int)n, (int)spec->width, f->pointer[t], NULL};
+        e->rows[t] = (struct nn_rows){(int)n, (int)spec->width, f->pointer[t], NULL};
     }
     return 0;
 }
 
-static int encode(struct ps_scorer *s, struct ps_session_batch *batch, struct ps_unique *unique, struct fetched *items,
-                  struct fetched *visitors, float *out, struct ps_error *err)
+int ps_encoder_tile(struct ps_encoder *e, struct ps_tile *tile, struct ps_error *err)
 {
-    struct ps_model *model = s->model;
-    struct ps_recipe all = model->recipe;
-    struct ps_slot_map *map = ps_calloc(1, sizeof *map);
-    all.candidates = PS_TRAIN_ALL;
-    map->shards = 1;
-    ps_session_batch_end(batch, &all, model->dataset, NULL, NULL);
-    ps_session_batch_items(batch, unique, map, &items->keys, 0);
-    ps_session_batch_visitors(batch, unique, map, &visitors->keys);
-    free(map);
-    int status = fetch_rows(s, items, PS_TABLE_ITEM, err);
+    struct ps_session_batch *batch = &e->batch;
+    ps_session_batch_end(batch, &e->recipe, e->model->dataset, NULL, NULL);
+    ps_session_batch_items(batch, e->unique, &e->map, &e->items.keys, 0);
+    ps_session_batch_visitors(batch, e->unique, &e->map, &e->visitors.keys);
+    int status = fetch_rows(e, &e->items, PS_TABLE_ITEM, err);
     if (!status)
-        status = fetch_rows(s, visitors, PS_TABLE_USER, err);
-    if (status)
-        return status;
-    struct nn_rows rows[PS_MAX_TABLES];
-    for (int t = 0; t < model->tables; t++)
-        rows[t] = model->table[t].kind == PS_TABLE_USER ? visitors->rows[t] : items->rows[t];
-    struct ps_tile tile = {.n = batch->targets, .sessions = &batch->view, .rows = rows, .param = s->tensor};
-    nn_tape_reset(s->tape);
-    struct nn_tensor *encoded = model->class_->encode(model, s->tape, &tile);
-    PS_ASSERT(encoded->rows == batch->targets && encoded->cols == model->encoded);
-    memcpy(out, encoded->value, (size_t)encoded->rows * (size_t)encoded->cols * sizeof *out);
-    return 0;
-}
-
-int ps_encode_cases(struct ps_scorer *s, size_t n, struct ps_error *err)
-{
-    const struct ps_dataset *dataset = s->model->dataset;
-    size_t capacity = CASES * (dataset->sessions.longest + 1);
-    struct ps_session_batch batch;
-    struct fetched items, visitors;
-    struct ps_unique *unique = ps_unique_new(capacity);
-    struct ps_recipe all = s->model->recipe;
-    all.candidates = PS_TRAIN_ALL;
-    ps_session_batch_init(&batch, &all, dataset, CASES, CASES);
-    fetched_init(&items, capacity);
-    fetched_init(&visitors, CASES);
-    int status = 0;
-    for (size_t first = 0; first < n && !status; first += CASES) {
-        ps_session_batch_begin(&batch);
-        for (size_t k = first; k < PS_MIN(n, first + CASES); k++)
-            ps_session_batch_add_case(&batch, dataset, s->users.id[k]);
-        PS_ASSERT(batch.targets == batch.sessions);
-        status = encode(s, &batch, unique, &items, &visitors, s->encoded + first * (size_t)s->model->encoded, err);
-    }
-    fetched_fini(&items), fetched_fini(&visitors);
-    ps_session_batch_fini(&batch);
-    ps_unique_free(unique);
+        status = fetch_rows(e, &e->visitors, PS_TABLE_USER, err);
+    *tile = (struct ps_tile){.n = batch->targets, .sessions = &batch->view, .rows = e->rows};
     return status;
 }

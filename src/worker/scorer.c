@@ -2,6 +2,7 @@
 #include "worker/scorer.h"
 
 #include "common/vector.h"
+#include "worker/encode.h"
 #include "worker/history.h"
 #include "worker/indicators.h"
 
@@ -60,8 +61,19 @@ void ps_scorer_fini(struct ps_scorer *s)
         free(s->param[t]);
     row_set_fini(&s->users);
     row_set_fini(&s->items);
+    ps_encoder_free(s->encoder);
     free(s->encoded), free(s->encoded_row);
     free(s->order), free(s->distinct), free(s->fetched), free(s->score);
+}
+
+static void encoder_init(struct ps_scorer *s)
+{
+    size_t width = (size_t)s->model->encoded;
+    s->encoder = ps_encoder_new(s->model, s->source, PS_ENCODE_SESSIONS);
+    s->encoded = ps_calloc(s->group * width, sizeof *s->encoded);
+    s->encoded_row = ps_calloc(s->group, sizeof *s->encoded_row);
+    for (size_t k = 0; k < s->group; k++)
+        s->encoded_row[k] = s->encoded + k * width;
 }
 
 int ps_scorer_init(struct ps_scorer *s, struct ps_model *model, const struct ps_row_source *source, size_t users,
@@ -72,7 +84,7 @@ int ps_scorer_init(struct ps_scorer *s, struct ps_model *model, const struct ps_
     *s = (struct ps_scorer){.model = model, .source = source, .group = group, .tape = nn_tape_new()};
     row_set_init(&s->users, model, model->class_->encode ? PS_TABLE_TENSOR : PS_TABLE_USER, group);
     if (model->class_->encode)
-        ps_encoder_room(s);
+        encoder_init(s);
     PS_ASSERT(items >= PS_BLOCK_ITEMS);
     row_set_init(&s->items, model, PS_TABLE_ITEM, items);
     size_t most = PS_MAX(group, items);
@@ -91,10 +103,31 @@ static int compare_u64(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* The vectors of cases users.id[0, n). */
+static int encode_cases(struct ps_scorer *s, size_t n, struct ps_error *err)
+{
+    struct ps_session_batch *batch = ps_encoder_batch(s->encoder);
+    for (size_t first = 0; first < n; first += PS_ENCODE_SESSIONS) {
+        struct ps_tile tile;
+        ps_session_batch_begin(batch);
+        for (size_t k = first; k < PS_MIN(n, first + PS_ENCODE_SESSIONS); k++)
+            ps_session_batch_add_case(batch, s->model->dataset, s->users.id[k]);
+        int status = ps_encoder_tile(s->encoder, &tile, err);
+        if (status < 0)
+            return status;
+        tile.param = s->tensor;
+        nn_tape_reset(s->tape);
+        const struct nn_tensor *encoded = s->model->class_->encode(s->model, s->tape, &tile);
+        PS_ASSERT(encoded->rows == batch->sessions && encoded->cols == s->model->encoded);
+        memcpy(s->encoded + first * (size_t)encoded->cols, encoded->value, (size_t)encoded->rows * (size_t)encoded->cols * sizeof(float));
+    }
+    return 0;
+}
+
 int ps_scorer_fetch(struct ps_scorer *s, struct ps_row_set *set, size_t n, struct ps_error *err)
 {
     if (set == &s->users && s->model->class_->encode)
-        return ps_encode_cases(s, n, err);
+        return encode_cases(s, n, err);
     for (size_t k = 0; k < n; k++)
         s->order[k] = (uint64_t)set->id[k] << 32 | k;
     qsort(s->order, n, sizeof *s->order, compare_u64);

@@ -30,14 +30,11 @@ struct ps_scorer {
     uint32_t *distinct;
     float *fetched;
     size_t fetched_capacity;
+    struct ps_encoder *encoder;
     float *encoded; /* of the group's cases, where the model is one of sessions; and pointers to its rows */
     const real **encoded_row;
     float *score; /* PS_BLOCK_USERS x PS_BLOCK_ITEMS, or as many otherwise */
 };
-
-/* encode.c: room for the vectors of a group's cases; and the vectors of users.id[0, n). */
-void ps_encoder_room(struct ps_scorer *scorer);
-int ps_encode_cases(struct ps_scorer *scorer, size_t n, struct ps_error *err);
 
 /* Fetches the parameters; `users` is how many will be scored in all, `items` how many at once: at least PS_BLOCK_ITEMS. Nothing is
  * left to free after an error. */

@@ -185,8 +185,8 @@ static void test_impossible_values(void **state)
             "run.yaml:4: eval.user_groups is [1, 2, 3, 4, 5, 6, 7, 8, 9], but must be an ascending list of 0 to 8 whole numbers "
             "from 1 to 1000000");
     refused(DATA "eval:\n  lists: true\n  k: [10, 1001]\n", "run.yaml: eval.lists needs eval.k up to 1000; it has 1001");
-    refused(DATA "model:\n  loss_weights: [1, 2, 3, 4, 5, 6, 7, 8, 9]\n",
-            "run.yaml:4: model.loss_weights is [1, 2, 3, 4, 5, 6, 7, 8, 9], but must be a list of up to 8 numbers, at "
+    refused(DATA "model:\n  loss_weights: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n",
+            "run.yaml:4: model.loss_weights is [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], but must be a list of up to 9 numbers, at "
             "least 0");
     refused("data:\n  path: \"a\\nb\"\n",
             "run.yaml:2: data.path is 'a\nb', but must be a text of less than 4096 bytes");
