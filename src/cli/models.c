@@ -49,11 +49,13 @@ static void print_options(const char *options)
 
 static void print_tables(const struct ps_model *model)
 {
+    bool sessions = model->recipe.stream != PS_STREAM_INTERACTIONS;
     static const char *const kinds[] = {[PS_TABLE_USER] = "users", [PS_TABLE_ITEM] = "items", [PS_TABLE_HISTORY] = "items"};
     if (model->tables == 0)
         printf("\nTables: none\n");
     else
-        printf("\nTables, with the default options and the behaviours view, cart and buy:\n");
+        printf("\nTables, with the default options and %s:\n",
+               sessions ? "sessions of clicks and orders with the feedback like" : "the behaviours view, cart and buy");
     for (int t = 0; t < model->tables; t++) {
         const struct ps_table_spec *spec = &model->table[t];
         if (spec->kind == PS_TABLE_TENSOR) {
@@ -68,7 +70,7 @@ static void print_tables(const struct ps_model *model)
     }
 }
 
-/* A model declares its tables for a dataset: here for one of a single user and item without any history. */
+/* A model declares its tables for a dataset: here for one of a single user and item without any history, or of nobody's session. */
 static int print_model(const char *name, struct ps_error *err)
 {
     static const uint64_t offset[2] = {0, 0};
@@ -76,10 +78,15 @@ static int print_model(const char *name, struct ps_error *err)
     const struct ps_history none = {.offset = offset, .count = count};
     const struct ps_dataset dataset = {
         .users = 1, .items = 1, .behaviours = 3, .behaviour = {"view", "cart", "buy"}, .train = {none, none, none}};
+    const struct ps_dataset sessions = {
+        .users = 1, .items = 1, .behaviours = 1, .behaviour = {"event"}, .train = {none},
+        .sessions = {.count = 1, .train = 1, .longest = 2, .visitors = 1, .operations = 2, .feedbacks = 1, .targets = offset,
+                     .operation_name = {"click", "order"}, .feedback_name = {"like"}}};
     struct ps_config config;
     struct ps_model model;
     ps_config_init(&config);
-    int status = ps_model_init(&model, name, &config, &dataset, err);
+    const struct ps_model_class *class_ = ps_model_find(name);
+    int status = ps_model_init(&model, name, &config, class_ && class_->recipe.stream ? &sessions : &dataset, err);
     if (status < 0)
         return status;
     printf("%s: %s\nSource: %s\n", name, model.class_->title, model.class_->source);

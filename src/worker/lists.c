@@ -12,10 +12,11 @@ void ps_lists_init(struct ps_lists *lists, const struct ps_dataset *dataset, con
         return;
     size_t longest = (size_t)how->k[how->k_count - 1];
     PS_ASSERT(longest <= PS_TOP_MAX);
+    double users = dataset->sessions.count ? (double)dataset->sessions.train : (double)dataset->users;
     const uint32_t *bought = dataset->train[dataset->behaviours - 1].count;
     lists->information = ps_calloc(dataset->items, sizeof *lists->information);
     for (uint64_t i = 0; i < dataset->items; i++)
-        lists->information[i] = -log2((1 + (double)bought[i]) / (1 + (double)dataset->users));
+        lists->information[i] = -log2(PS_MIN((1 + (double)bought[i]) / (1 + users), 1));
     lists->best = ps_calloc(group, sizeof *lists->best);
     lists->top = ps_calloc(group * longest, sizeof *lists->top);
 }
