@@ -36,11 +36,11 @@ static void print_options(const char *options)
         printf("\nOptions, with their defaults:\n");
     while (*options) {
         int length = (int)strcspn(options, " ");
-        for (int k = 0; k < ps_key_count; k++) {
-            const char *path = ps_keys[k].path;
+        for (int k = 0; k < ps_config_schema.count; k++) {
+            const char *path = ps_config_schema.key[k].path;
             if (strncmp(path, "model.", 6) == 0 && (int)strlen(path + 6) == length &&
                 strncmp(path + 6, options, (size_t)length) == 0)
-                printf("  %-19s %-10s %s\n", path, ps_keys[k].initial, ps_keys[k].doc);
+                printf("  %-19s %-10s %s\n", path, ps_config_schema.key[k].initial, ps_config_schema.key[k].doc);
         }
         options += length;
         options += strspn(options, " ");

@@ -225,10 +225,9 @@ const char *ps_split_name(enum ps_split split)
 
 char *ps_result_setting(const struct ps_result *result, const char *name)
 {
-    for (int i = 0; i < ps_key_count; i++)
-        if (!strcmp(ps_keys[i].path, name))
-            return ps_key_print(&ps_keys[i], &result->config);
-    PS_BUG("%s is no key", name);
+    const struct ps_key *key = ps_schema_find(&ps_config_schema, name);
+    PS_ASSERT(key);
+    return ps_key_print(key, &result->config);
 }
 
 static bool draws(const struct ps_result *result)

@@ -27,7 +27,7 @@
 #define ABOVE_0 .low = 0, .low_open = true, .high = INFINITY
 #define FRACTION .low = 0, .high = 1, .high_open = true
 
-const struct ps_key ps_keys[] = {
+static const struct ps_key keys[] = {
     {"data.path", TEXT(data.path), .initial = "\"\"",
      .doc = "Folder of the prepared dataset (`penstock prepare` makes it), relative to the working folder."},
     {"data.shuffle_window", COUNT(data.shuffle_window), .initial = "1048576",
@@ -228,5 +228,5 @@ const struct ps_key ps_keys[] = {
     {"checkpoint.memory", INT(checkpoint.memory, 1, 1 << 20), .initial = "64",
      .doc = "MiB that a server may use to keep rows that change before they are written; then changes wait for the writer."},
 };
-const int ps_key_count = PS_COUNT(ps_keys);
-_Static_assert(PS_COUNT(ps_keys) < PS_KEY_LIMIT, "PS_KEY_LIMIT is too small");
+const struct ps_schema ps_config_schema = {keys, PS_COUNT(keys), "penstock config"};
+_Static_assert(PS_COUNT(keys) < PS_KEY_LIMIT, "PS_KEY_LIMIT is too small");

@@ -144,9 +144,9 @@ static bool printable(const char *text)
     return true;
 }
 
-static bool parse_scalar(const struct ps_key *key, const char *text, struct ps_config *config)
+static bool parse_scalar(const struct ps_key *key, const char *text, void *fields)
 {
-    char *field = (char *)config + key->offset;
+    char *field = (char *)fields + key->offset;
     uint64_t count;
     double real;
     int k;
@@ -202,7 +202,7 @@ static bool parse_scalar(const struct ps_key *key, const char *text, struct ps_c
             *(enum ps_metric *)field = PS_METRIC_MRR;
         else
             return false;
-        *(int *)((char *)config + key->second) = k;
+        *(int *)((char *)fields + key->second) = k;
         return true;
     case PS_KEY_INTS:
     case PS_KEY_REALS:
@@ -211,7 +211,7 @@ static bool parse_scalar(const struct ps_key *key, const char *text, struct ps_c
     PS_BUG("%s is no scalar", key->path);
 }
 
-static bool parse_list(const struct ps_key *key, const char *const *text, int count, struct ps_config *config)
+static bool parse_list(const struct ps_key *key, const char *const *text, int count, void *fields)
 {
     enum { LIMIT = PS_MAX_K };
     union {
@@ -235,13 +235,13 @@ static bool parse_list(const struct ps_key *key, const char *const *text, int co
         }
     }
     size_t element = key->type == PS_KEY_REALS ? sizeof(double) : sizeof(int);
-    memcpy((char *)config + key->offset, &list, element * (size_t)key->size);
-    *(int *)((char *)config + key->second) = count;
+    memcpy((char *)fields + key->offset, &list, element * (size_t)key->size);
+    *(int *)((char *)fields + key->second) = count;
     return true;
 }
 
 /* "[10, 20]" or "10,20" as a list. */
-static bool parse_list_text(const struct ps_key *key, const char *text, struct ps_config *config)
+static bool parse_list_text(const struct ps_key *key, const char *text, void *fields)
 {
     char copy[1024], *item[PS_MAX_K + 1], *rest = copy, *part;
     int count = 0;
@@ -255,7 +255,7 @@ static bool parse_list_text(const struct ps_key *key, const char *text, struct p
     }
     rest += strspn(rest, " ");
     if (!*rest)
-        return parse_list(key, NULL, 0, config);
+        return parse_list(key, NULL, 0, fields);
     while ((part = strsep(&rest, ","))) {
         part += strspn(part, " ");
         for (size_t end = strlen(part); end && part[end - 1] == ' '; end--)
@@ -264,18 +264,18 @@ static bool parse_list_text(const struct ps_key *key, const char *text, struct p
             return false;
         item[count++] = part;
     }
-    return parse_list(key, (const char *const *)item, count, config);
+    return parse_list(key, (const char *const *)item, count, fields);
 }
 
 int ps_key_parse(const struct ps_key *key, const char *const *text, int count, bool is_list, const char *where,
-                 struct ps_config *config, struct ps_error *err)
+                 void *fields, struct ps_error *err)
 {
     bool wants_list = key->type == PS_KEY_INTS || key->type == PS_KEY_REALS, done;
     if (is_list && !wants_list)
         return ps_key_refuse(key, "a list", where, err);
-    done = is_list      ? parse_list(key, text, count, config)
-           : wants_list ? parse_list_text(key, text[0], config)
-                        : parse_scalar(key, text[0], config);
+    done = is_list      ? parse_list(key, text, count, fields)
+           : wants_list ? parse_list_text(key, text[0], fields)
+                        : parse_scalar(key, text[0], fields);
     if (done)
         return 0;
 
@@ -303,10 +303,10 @@ static void shortest(double value, bool single, char text[32])
     }
 }
 
-char *ps_key_print(const struct ps_key *key, const struct ps_config *config)
+char *ps_key_print(const struct ps_key *key, const void *fields)
 {
-    const char *field = (const char *)config + key->offset;
-    int second = key->second ? *(const int *)((const char *)config + key->second) : 0;
+    const char *field = (const char *)fields + key->offset;
+    int second = key->second ? *(const int *)((const char *)fields + key->second) : 0;
     char text[PS_MAX_K * 32 + 3] = "";
     switch (key->type) {
     case PS_KEY_TEXT:

@@ -302,8 +302,8 @@ static void test_round_trip(void **state)
 static void test_choices(void **state)
 {
     int choices = 0;
-    for (int i = 0; i < ps_key_count; i++) {
-        const struct ps_key *key = &ps_keys[i];
+    for (int i = 0; i < ps_config_schema.count; i++) {
+        const struct ps_key *key = &ps_config_schema.key[i];
         for (const struct ps_choice *c = key->choices; key->type == PS_KEY_CHOICE && c->name; c++, choices++) {
             ps_config_init(&config);
             assert_int_equal(ps_key_parse(key, &c->name, 1, false, "test", &config, &err), 0);
