@@ -49,6 +49,7 @@ enum {
     KEY_UNIT,
     KEY_MAX_BAD,
     KEY_STRICT,
+    KEY_SINCE,
     KEY_DICTIONARY,
     KEY_ID_SEED,
     KEY_MEMORY,
@@ -83,6 +84,7 @@ static const struct argp_option options[] = {
     {"columns", KEY_COLUMNS, "A,B,...", 0, "The files have no header; these are their columns", 3},
     {"time-unit", KEY_UNIT, "s|ms", 0, "Unit of the times (default: s)", 3},
     {"max-bad", KEY_MAX_BAD, "N", 0, "Stop after more than N bad lines (default: 100)", 3},
+    {"since", KEY_SINCE, "SECONDS", 0, "Pass over events before this time, in seconds since 1970", 3},
     {"strict", KEY_STRICT, NULL, 0, "A behaviour that is not named makes a bad line", 3},
     {"memory", KEY_MEMORY, "SIZE", 0, "Memory to use, as in 512M or 4G (default: 1G)", 3},
     {0, 0, NULL, 0, "Side features (each may be given again):", 4},
@@ -308,6 +310,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
         return 0;
     case KEY_MAX_BAD:
         o->max_bad = ps_argument_count("--max-bad", value, 0, UINT64_MAX, state);
+        return 0;
+    case KEY_SINCE:
+        o->since = (int64_t)ps_argument_count("--since", value, 1, UINT64_C(100000000000), state) * 1000;
         return 0;
     case KEY_STRICT:
         o->strict = true;

@@ -188,7 +188,7 @@ int ps_prepare(const struct ps_prepare_options *options, struct ps_prepare_stats
     for (size_t n = strlen(out); n > 1 && out[n - 1] == '/'; n--)
         out[n - 1] = 0;
     p.folder = ps_format("%s.tmp-%ld", out, (long)getpid());
-    *stats = (struct ps_prepare_stats){.shape.behaviours = options->rules.behaviours};
+    *stats = (struct ps_prepare_stats){.shape.behaviours = options->rules.behaviours, .first = INT64_MAX, .last = INT64_MIN};
     for (uint32_t b = 0; b < options->rules.behaviours; b++) {
         memcpy(stats->shape.behaviour[b], options->behaviour[b], sizeof options->behaviour[b]);
         stats->shape.times[b] = true; /* until an input without a time says otherwise */

@@ -63,6 +63,7 @@ struct ps_prepare_options {
     uint64_t id_seed;
     const char *dictionary;            /* folder of a prepared dataset whose names keep their ids; NULL: none */
     uint64_t memory;                   /* bytes that may be used in all, as far as the names leave room */
+    int64_t since;                     /* milliseconds: earlier events are passed over; 0: none is */
     uint64_t max_bad;                  /* bad lines allowed */
     bool strict;                       /* an unknown behaviour makes a bad line; otherwise it is passed over */
     bool quiet;                        /* no progress */
@@ -76,7 +77,8 @@ struct ps_prepare_stats {
     uint64_t lines, bad;
     uint64_t events[PS_MAX_BEHAVIOURS]; /* before merging */
     uint64_t kept[2];                   /* users and items that the dictionary brought, by enum ps_entity */
-    uint64_t unknown, not_target; /* lines passed over: of unknown behaviours; of others than the target, held out */
+    int64_t first, last;                /* times of the earliest and the latest event, milliseconds; first > last: none has one */
+    uint64_t unknown, not_target, early; /* lines passed over: of unknown behaviours; of others than the target, held out; before `since` */
     struct {
         char name[32];
         uint64_t lines;

@@ -54,7 +54,7 @@ static int open_source(const struct ps_prepare_options *o, const struct source *
     int status = ps_input_open(input, s->path, &format, o->stop, err);
     if (status || s->held_out)
         return status;
-    bool by_time = o->rules.test == PS_HOLDOUT_LAST_TIME || o->rules.valid == PS_HOLDOUT_LAST_TIME;
+    bool by_time = o->since || o->rules.test == PS_HOLDOUT_LAST_TIME || o->rules.valid == PS_HOLDOUT_LAST_TIME;
     if (s->behaviour == PS_ANY_BEHAVIOUR && !ps_input_has(*input, PS_COLUMN_BEHAVIOUR))
         status = ps_fail(err, PS_EXIT_DATA,
                          "%s has no column for the behaviour; name it with --behaviour-column, or give the file as "
@@ -62,7 +62,7 @@ static int open_source(const struct ps_prepare_options *o, const struct source *
                          s->path, o->behaviour[o->rules.behaviours - 1], s->path);
     else if (by_time && !ps_input_has(*input, PS_COLUMN_TIME))
         status = ps_fail(err, PS_EXIT_DATA,
-                         "%s has no column for the time, which last-by-time needs; name it with --time-column, or "
+                         "%s has no column for the time, which last-by-time needs, and --since too; name it with --time-column, or "
                          "choose other splits with --test and --valid",
                          s->path);
     if (status)
@@ -137,6 +137,10 @@ static int take_event(struct reading *r, const struct source *s, const struct ps
         p->stats->not_target++;
         return 0;
     }
+    if (o->since && event->time < o->since && !s->held_out) {
+        p->stats->early++;
+        return 0;
+    }
     if (!ps_names_allow(event->user, event->user_length) || !ps_names_allow(event->item, event->item_length)) {
         *reason = "a user or item with control characters, or longer than 4096 bytes";
         return 1;
@@ -153,8 +157,13 @@ static int take_event(struct reading *r, const struct source *s, const struct ps
     }
     p->events[record.user]++;
     p->records++;
-    if (!s->held_out)
+    if (!s->held_out) {
         p->stats->events[behaviour]++;
+        if (p->stats->shape.times[behaviour]) {
+            p->stats->first = PS_MIN(p->stats->first, event->time);
+            p->stats->last = PS_MAX(p->stats->last, event->time);
+        }
+    }
     return 0;
 }
 

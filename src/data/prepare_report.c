@@ -117,6 +117,7 @@ void ps_prepare_print(const struct ps_prepare_options *o, const struct ps_prepar
     print_if(to, "items without training interactions", s->totals.untrained_items,
              s->features ? "" : "(ranked by chance)");
     print_features(s, to);
+    print_if(to, "events before --since", s->early, "(passed over)");
     print_if(to, "held-out lines of other behaviours", s->not_target, "(passed over)");
     for (int i = 0; i < s->unknown_behaviours; i++) {
         snprintf(label, sizeof label, "lines of behaviour '%s'", s->unknown_behaviour[i].name);
@@ -188,8 +189,11 @@ char *ps_prepare_yaml(const struct ps_prepare_options *o, const struct ps_prepar
     for (uint32_t b = 0; b < r->behaviours; b++)
         fprintf(out, "%s%.17g", b ? ", " : "", 1 - r->leave_out[b]);
     fprintf(out, "]\n  seed: %" PRIu64 "\n  id_seed: %" PRIu64 "\n", r->seed, o->id_seed);
-    fprintf(out, "statistics:\n  lines: %" PRIu64 "\n  bad: %" PRIu64 "\n  unknown_behaviour: %" PRIu64 "\n", s->lines,
-            s->bad, s->unknown);
+    fprintf(out, "statistics:\n  lines: %" PRIu64 "\n  bad: %" PRIu64 "\n  unknown_behaviour: %" PRIu64 "\n  early: %" PRIu64 "\n",
+            s->lines, s->bad, s->unknown, s->early);
+    fprintf(out, "  new: [%" PRIu64 ", %" PRIu64 "]\n", s->shape.users - s->kept[PS_USERS], s->shape.items - s->kept[PS_ITEMS]);
+    if (s->first <= s->last)
+        fprintf(out, "  times: [%" PRId64 ", %" PRId64 "]\n", ps_seconds_of(s->first), ps_seconds_of(s->last));
     put_list(out, "events", s->events, r->behaviours);
     put_list(out, "duplicates", s->split.duplicates, r->behaviours);
     put_list(out, "future", s->split.future, r->behaviours);

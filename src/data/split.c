@@ -188,9 +188,8 @@ static void list_behaviour(const struct ps_split_rules *rules, uint32_t b, const
             counts->left_out[b]++;
             continue;
         }
-        int64_t time = ps_record_time(&record[rules->last_duplicate ? at + within - 1 : at]);
         lists->item[b][lists->count[b]] = item;
-        lists->time[b][lists->count[b]++] = time / 1000 - (time % 1000 < 0);
+        lists->time[b][lists->count[b]++] = ps_seconds_of(ps_record_time(&record[rules->last_duplicate ? at + within - 1 : at]));
     }
 }
 

@@ -52,6 +52,12 @@ static inline int64_t ps_record_time(const struct ps_record *r)
     return r->when >> 4;
 }
 
+/* The columns have whole seconds. */
+static inline int64_t ps_seconds_of(int64_t milliseconds)
+{
+    return milliseconds / 1000 - (milliseconds % 1000 < 0);
+}
+
 /* Counts over all users. */
 struct ps_split_counts {
     uint64_t duplicates[PS_MAX_BEHAVIOURS]; /* events merged into another one of the same user, item and behaviour */

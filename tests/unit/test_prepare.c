@@ -410,6 +410,41 @@ static void refused(struct preparation *p, int code, const char *part)
     assert_int_equal(access(in_folder("out"), F_OK), -1);
 }
 
+/* A window of the newest events: what is before it is no event, and gives nothing an id. */
+static void test_since(void **state)
+{
+    struct preparation p;
+    char *text;
+    size_t size;
+    shop(&p);
+    prepare_now(&p);
+    assert_int_equal(p.stats.early, 0);
+    assert_int_equal(p.stats.first, 50000);
+    uint64_t events = p.stats.events[0] + p.stats.events[1] + p.stats.events[2];
+    ps_dataset_close(&p.d);
+    shop(&p);
+    p.o.since = 100000;
+    p.o.overwrite = true;
+    prepare_now(&p);
+    assert_true(p.stats.early > 0);
+    assert_int_equal(p.stats.early + p.stats.events[0] + p.stats.events[1] + p.stats.events[2], events);
+    assert_int_equal(p.stats.first, 100000);
+    assert_true(trained(&p.d, VIEW, "ann", "lamp")); /* at 100: the first moment of the window */
+    char *path = ps_format("%s/dataset.yaml", p.o.out);
+    assert_int_equal(ps_file_read(path, 1 << 20, &text, &size, &err), 0);
+    char *want = ps_format("\n  early: %d\n  new: [%d, %d]\n  times: [100, ", (int)p.stats.early, (int)p.d.users, (int)p.d.items);
+    if (!strstr(text, want))
+        fail_msg("'%s' is not in %s", want, text);
+    free(want), free(path), free(text);
+    ps_dataset_close(&p.d);
+    prepare_begin(&p);
+    prepare_input(&p, write_text("timeless", "user,item\na,b\n"), BUY);
+    p.o.overwrite = true;
+    p.o.since = 1;
+    if (ps_prepare(&p.o, &p.stats, &err) != -PS_EXIT_DATA || !strstr(err.text, "has no column for the time"))
+        fail_msg("a window of a log without times: %s", err.text);
+}
+
 static void test_bad_lines(void **state)
 {
     struct preparation p;
@@ -497,6 +532,7 @@ int main(void)
         FOLDER_TEST(test_ids_do_not_show_the_order),
         FOLDER_TEST(test_same_for_any_memory),
         FOLDER_TEST(test_second_day),
+        FOLDER_TEST(test_since),
         FOLDER_TEST(test_bad_lines),
         FOLDER_TEST(test_refusals),
         FOLDER_TEST(test_overwriting),
