@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "cli/run.h"
+#include "common/manifest.h"
 
 enum {
     KEY_CHECKPOINT = 1000, KEY_SPLIT, KEY_MEAN, KEY_SAMPLED, KEY_LISTS, KEY_BOOTSTRAP, KEY_SET, KEY_WORKERS, KEY_JSON, KEY_RANKS, KEY_DATA,
@@ -35,7 +36,7 @@ static const struct argp_option options[] = {
     {"users", 'u', "N", 0, "Rank a fixed, seeded sample of N targets (--mean users: of N users); 0: all", 0},
     {"lists", KEY_LISTS, NULL, 0, "Coverage and novelty too", 0},
     {"bootstrap", KEY_BOOTSTRAP, "N", 0, "Resamples behind the 95 % intervals; 0: no intervals", 0},
-    {"data", KEY_DATA, "DIR", 0, "Another prepared dataset with the same ids", 0},
+    {"data", KEY_DATA, "DIR", 0, "Another prepared dataset with the same ids, and perhaps new ones: docs/data.md", 0},
     {"set", KEY_SET, "KEY=VALUE", 0, "Override any other key of the run's configuration", 0},
     {"workers", KEY_WORKERS, "W", 0, "Threads that rank (default: one for each core)", 0},
     {"json", KEY_JSON, "FILE", 0, "Also write the result as JSON ('-': to the standard output, instead of the table)", 0},
@@ -111,6 +112,18 @@ static int write_json(const struct ps_report *report, const char *path, struct p
     return 0;
 }
 
+/* The dataset may have users and items that came after the checkpoint. */
+static int know(struct ps_run *run, const char *checkpoint, struct ps_error *err)
+{
+    struct ps_manifest m;
+    int status = ps_manifest_read(&m, checkpoint, err);
+    if (status)
+        return status;
+    ps_run_know(&run->config, &m, &run->dataset);
+    ps_manifest_fini(&m);
+    return 0;
+}
+
 int cmd_evaluate(int argc, char **argv)
 {
     struct arguments a = {.checkpoint = "best", .split = PS_SPLIT_TEST};
@@ -125,6 +138,8 @@ int cmd_evaluate(int argc, char **argv)
     int workers = a.workers ? a.workers : (int)PS_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
     if (!status)
         status = ps_run_plan(&run, &err);
+    if (!status && run.model.class_->forward)
+        status = know(&run, checkpoint, &err);
     if (!status)
         status = ps_run_open(&run, PS_TRANSPORT_INPROC, 1, workers, false, NULL, &err);
     if (!status) {

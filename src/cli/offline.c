@@ -36,6 +36,8 @@ int ps_offline_open(struct ps_offline *offline, const char *run, const char *che
         free(folder);
         offline->has_checkpoint = !status;
         if (!status)
+            ps_run_know(&offline->config, &offline->checkpoint.manifest, &offline->dataset);
+        if (!status)
             status = ps_checkpoint_verify(&offline->checkpoint, err);
         if (!status)
             status = ps_manifest_check_tables(&offline->checkpoint.manifest, offline->checkpoint.folder, offline->model.table,

@@ -1,23 +1,19 @@
 /* pretrained.c - see pretrained.h. */
 #include "cli/pretrained.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "common/file.h"
-#include "common/manifest.h"
+#include "cli/first.h"
 #include "server/checkpoint.h"
 #include "server/optimizer.h"
-#include "worker/nn/blas.h"
 
 enum { GMF, MLP, SOURCES };
-enum { FILE_FLOATS = 1 << 26 }; /* of a file, which is made in memory */
 
 static const char *const key[SOURCES] = {"model.pretrained_gmf", "model.pretrained_mlp"};
 
 struct sources {
+    const struct ps_run *into;
     struct ps_checkpoint checkpoint[SOURCES];
     bool open[SOURCES];
     const char *run[SOURCES];
@@ -96,9 +92,10 @@ static void fill(const struct sources *s, const struct part part[SOURCES], const
 }
 
 /* The rows of one table that belong to one file. */
-static int make_rows(const struct ps_run *run, const struct sources *s, uint32_t table, const struct ps_slot_map *map,
-                     uint32_t file, struct ps_rows *rows, struct ps_error *err)
+static int make_rows(const void *ctx, uint32_t table, const struct ps_slot_map *map, uint32_t file, struct ps_rows *rows, struct ps_error *err)
 {
+    const struct sources *s = ctx;
+    const struct ps_run *run = s->into;
     const struct ps_table_spec *spec = &run->model.table[table];
     struct part part[PS_MAX_FIELDS][SOURCES];
     int status = 0;
@@ -122,73 +119,6 @@ static int make_rows(const struct ps_run *run, const struct sources *s, uint32_t
     return status;
 }
 
-static int write_file(const struct ps_run *run, const struct sources *s, const struct ps_slot_map *map,
-                      const struct ps_marks *marks, const struct ps_folder *folder, struct ps_file_entry *entry,
-                      struct ps_error *err)
-{
-    struct ps_rows rows[PS_MAX_TABLES];
-    uint32_t tables = (uint32_t)run->model.tables;
-    const struct ps_optimizer_spec *optimizer = &run->config.optimizer;
-    int status = 0;
-    for (uint32_t t = 0; t < tables; t++) {
-        ps_rows_init(&rows[t], run->model.table[t].width + ps_table_state(&run->model.table[t], optimizer));
-        if (!status)
-            status = make_rows(run, s, t, map, marks->shard, &rows[t], err);
-    }
-    if (!status)
-        status = ps_checkpoint_write(marks, run->model.table, tables, optimizer, rows, NULL, folder, entry, err);
-    for (uint32_t t = 0; t < tables; t++)
-        ps_rows_fini(&rows[t]);
-    return status;
-}
-
-static uint32_t files_for(const struct ps_run *run)
-{
-    uint64_t floats = 0;
-    for (int t = 0; t < run->model.tables; t++) {
-        const struct ps_table_spec *spec = &run->model.table[t];
-        floats += spec->rows * (spec->width + ps_table_state(spec, &run->config.optimizer));
-    }
-    return (uint32_t)PS_MIN(floats / FILE_FLOATS + 1, (uint64_t)PS_MAX_SHARDS);
-}
-
-/* The state before the first epoch, as the end of an epoch 0. */
-static int write_all(const struct ps_run *run, const struct sources *s, const char *path, struct ps_error *err)
-{
-    const struct ps_config *config = &run->config;
-    uint32_t files = files_for(run), lanes = (uint32_t)config->train.lanes;
-    struct ps_slot_map *map = ps_malloc(sizeof *map);
-    struct ps_file_entry *file = ps_calloc(files, sizeof *file);
-    struct ps_folder folder = {-1, NULL};
-    struct ps_marks marks = {.seed = config->train.seed, .mode = (uint32_t)config->train.consistency, .lanes = lanes,
-                             .lane = ps_calloc(lanes, sizeof *marks.lane)};
-    ps_slot_map_init(map, files);
-    int status = ps_folder_open(&folder, path, err);
-    for (; !status && marks.shard < files; marks.shard++)
-        status = write_file(run, s, map, &marks, &folder, &file[marks.shard], err);
-    struct ps_manifest m = {.seed = config->train.seed,
-                            .complete = true,
-                            .mode = marks.mode,
-                            .slots = PS_SLOTS,
-                            .dataset = run->dataset.fingerprint,
-                            .lanes = lanes,
-                            .lane = ps_calloc(lanes, sizeof *m.lane),
-                            .tables = (uint32_t)run->model.tables,
-                            .table = (struct ps_table_spec *)(uintptr_t)run->model.table,
-                            .optimizer = config->optimizer,
-                            .files = files,
-                            .file = file,
-                            .config = ps_config_write(config)};
-    snprintf(m.blas, sizeof m.blas, "%s", ps_blas_kernel());
-    for (uint32_t l = 0; l < lanes; l++)
-        m.lane[l].ended = m.lane[l].finished = true;
-    if (!status)
-        status = ps_manifest_write(&m, path, err);
-    ps_folder_close(&folder);
-    free(m.lane), free(m.config), free(marks.lane), free(file), free(map);
-    return status;
-}
-
 static int open_source(struct sources *s, int source, const struct ps_run *run, struct ps_error *err)
 {
     struct ps_checkpoint *c = &s->checkpoint[source];
@@ -206,10 +136,7 @@ static int open_source(struct sources *s, int source, const struct ps_run *run, 
 
 int ps_pretrained_make(const struct ps_run *run, char **folder, struct ps_error *err)
 {
-    struct sources s = {.run = {run->config.model.pretrained_gmf, run->config.model.pretrained_mlp}};
-    *folder = NULL;
-    if (!*s.run[GMF] && !*s.run[MLP])
-        return 0;
+    struct sources s = {.into = run, .run = {run->config.model.pretrained_gmf, run->config.model.pretrained_mlp}};
     int given = *s.run[GMF] ? GMF : MLP, status = 0;
     if (!run->model.class_->options || !strstr(run->model.class_->options, "pretrained_gmf"))
         return ps_fail(err, PS_EXIT_USAGE, "%s is for models made of GMF and MLP (neumf, mc_neumf), but model.name is %s", key[given],
@@ -218,17 +145,10 @@ int ps_pretrained_make(const struct ps_run *run, char **folder, struct ps_error 
         return ps_fail(err, PS_EXIT_USAGE, "%s is given without %s; name a run for both", key[given], key[1 - given]);
     for (int source = 0; !status && source < SOURCES; source++)
         status = open_source(&s, source, run, err);
-    char *path = ps_format("%s/epoch-0000", run->checkpoints);
-    if (!status && mkdir(path, 0777) && errno != EEXIST)
-        status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot make %s", path);
     if (!status)
-        status = write_all(run, &s, path, err);
+        status = ps_first_write(run, &(struct ps_first_source){make_rows, &s}, folder, err);
     for (int source = 0; source < SOURCES; source++)
         if (s.open[source])
             ps_checkpoint_close(&s.checkpoint[source]);
-    if (status)
-        free(path);
-    else
-        *folder = path;
     return status;
 }

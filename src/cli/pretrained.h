@@ -6,8 +6,7 @@
 
 #include "cli/run.h"
 
-/* Where model.pretrained_gmf and model.pretrained_mlp name runs: writes RUN/checkpoints/epoch-0000 out of their best checkpoints, and
- * *folder is its path, which the caller frees; NULL otherwise. Embeddings and hidden layers are taken over; with a =
+/* The first checkpoint (first.h) out of the best ones of the runs that model.pretrained_gmf and model.pretrained_mlp name. Embeddings and hidden layers are taken over; with a =
  * model.pretrained_share the last layer is [a h_GMF; (1-a) h_MLP] and its bias a b_GMF + (1-a) b_MLP. The optimiser begins anew.
  * Memory is bounded, whatever the number of rows. Errors: PS_EXIT_USAGE where the model is no NeuMF or the runs do not fit it;
  * those of reading and writing checkpoints. */

@@ -72,6 +72,10 @@ static void print_protocol(const struct ps_result *result, FILE *to)
     char *mean = ps_result_setting(result, "eval.mean"), *sampled = ps_format("%d sampled", config->eval.sampled);
     fprintf(to, "{\"candidates\":\"%s\",\"mask\":\"%s\",\"ties\":\"%s\",\"mean\":\"%s\",\"targets\":%llu,\"sampled_of\":%llu",
             all ? "all items" : sampled, mask, ties, mean, (unsigned long long)targets, (unsigned long long)sampled_of);
+    if (config->eval.known_users)
+        fprintf(to, ",\"known_users\":%llu", (unsigned long long)config->eval.known_users);
+    if (config->eval.known_items)
+        fprintf(to, ",\"known_items\":%llu", (unsigned long long)config->eval.known_items);
     if (!all || sampled_of)
         fprintf(to, ",\"seed\":%llu", (unsigned long long)config->eval.seed);
     fputc('}', to);

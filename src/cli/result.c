@@ -292,5 +292,10 @@ void ps_result_describe(const struct ps_result *result, FILE *to)
     if (targets < result->held_out)
         fprintf(to, " (a fixed sample of %llu)", (unsigned long long)result->held_out);
     fprintf(to, ", ranked among %s (mask=%s); %s ties; means over %s\n", candidates, mask, ties, mean);
+    if (result->config.eval.known_users)
+        fprintf(to, "users from number %llu on are new to the model: they have the popular items\n",
+                (unsigned long long)result->config.eval.known_users);
+    if (result->config.eval.known_items)
+        fprintf(to, "items from number %llu on are new to the model: they rank last\n", (unsigned long long)result->config.eval.known_items);
     free(mask), free(ties), free(mean);
 }

@@ -61,6 +61,9 @@ int ps_run_settle(const struct ps_run *run, struct ps_error *err);
 /* RUN/config.yaml with overrides, for a command that works on a finished run. */
 int ps_run_config(const char *run, const char *const *override, int overrides, struct ps_config *config,
                   struct ps_error *err);
+/* Which of the dataset's users and items a checkpoint knows, into eval.known_*: those that its tables had rows for. */
+struct ps_manifest;
+void ps_run_know(struct ps_config *config, const struct ps_manifest *manifest, const struct ps_dataset *dataset);
 /* The folder of a run's checkpoint by name ("best", "last", "epoch-0007"); a name with a slash is a folder already. */
 char *ps_run_checkpoint(const char *run, const char *name);
 

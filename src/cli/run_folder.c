@@ -11,6 +11,7 @@
 
 #include "cli/ask.h"
 #include "common/file.h"
+#include "common/manifest.h"
 #include "coordinator/runlog.h"
 
 /* A lock that another process holds stays with the file that it has: this one gets a new file of that name. */
@@ -103,6 +104,16 @@ int ps_run_config(const char *run, const char *const *override, int overrides, s
                                     : ps_config_load(config, path, override, overrides, err);
     free(path);
     return status;
+}
+
+void ps_run_know(struct ps_config *config, const struct ps_manifest *m, const struct ps_dataset *dataset)
+{
+    for (uint32_t t = 0; t < m->tables; t++) {
+        if (m->table[t].kind == PS_TABLE_USER && m->table[t].rows < dataset->users)
+            config->eval.known_users = m->table[t].rows;
+        if (m->table[t].kind == PS_TABLE_ITEM && m->table[t].rows < dataset->items)
+            config->eval.known_items = m->table[t].rows;
+    }
 }
 
 char *ps_run_checkpoint(const char *run, const char *name)

@@ -7,7 +7,7 @@
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
-#include "cli/pretrained.h"
+#include "cli/first.h"
 #include "cli/report.h"
 #include "cli/run.h"
 #include "cli/signals.h"
@@ -260,7 +260,7 @@ int cmd_train(int argc, char **argv)
     if (!status)
         status = ps_run_folder(&run, folder, a.takeover ? PS_CLAIM_TAKEOVER : a.resume ? PS_CLAIM_RESUME : PS_CLAIM_NEW, &err);
     if (!status && !a.resume)
-        status = ps_pretrained_make(&run, &run.first, &err);
+        status = ps_first_make(&run, &run.first, &err);
     if (!status) {
         ps_catch_signals();
         status = ps_run_open(&run, ps_run_transport(run.config.cluster.transport, embedded, boot.one_host),

@@ -34,6 +34,7 @@ enum ps_transport { PS_TRANSPORT_AUTO, PS_TRANSPORT_INPROC, PS_TRANSPORT_IPC, PS
 enum ps_security { PS_SECURITY_NONE, PS_SECURITY_CURVE };
 enum ps_compression { PS_COMPRESSION_AUTO, PS_COMPRESSION_LZ4, PS_COMPRESSION_NONE };
 enum ps_metric { PS_METRIC_HR, PS_METRIC_NDCG, PS_METRIC_MRR }; /* as the first of enum ps_measure */
+enum ps_warm_state { PS_WARM_RESET, PS_WARM_KEEP };
 
 /* train.consistency as one number: bounded staleness s is PS_BOUNDED + s. */
 enum ps_consistency { PS_ASYNC = 0, PS_SYNC = 1, PS_BOUNDED = 2 };
@@ -81,6 +82,8 @@ struct ps_config {
         int consistency; /* PS_ASYNC, PS_SYNC or PS_BOUNDED + s */
         uint64_t seed;
         int tile; /* samples that go through forward and backward together */
+        char warm_start[PS_CONFIG_PATH]; /* folder of a run; relative to the working folder */
+        enum ps_warm_state warm_state;
     } train;
     struct ps_optimizer_spec optimizer; /* as the servers take it; optimizer.name is its kind */
     struct {
@@ -104,6 +107,7 @@ struct ps_config {
         int user_groups[PS_MAX_BOUNDS]; /* strictly ascending */
         int user_groups_count;
         int bootstrap; /* resamples; 0 = no intervals */
+        uint64_t known_users, known_items; /* ids below these were known to the model; 0 = all are */
     } eval;
     struct {
         int servers; /* 0 = a sensible share of the ranks */

@@ -276,7 +276,8 @@ int ps_manifest_check_tables(const struct ps_manifest *m, const char *folder, co
         return ps_fail(err, PS_EXIT_DATA, "checkpoint %s has %u tables, the model has %d: it is another model's", folder, m->tables, tables);
     for (uint32_t t = 0; t < m->tables; t++) {
         const struct ps_table_spec *a = &m->table[t], *b = &table[t];
-        if (strcmp(a->name, b->name) || a->kind != b->kind || a->rows != b->rows || a->width != b->width)
+        bool rows = a->kind == PS_TABLE_TENSOR ? a->rows == b->rows : a->rows <= b->rows;
+        if (strcmp(a->name, b->name) || a->kind != b->kind || !rows || a->width != b->width)
             return ps_fail(err, PS_EXIT_DATA, "checkpoint %s has table '%s' of %" PRIu64 " x %u, the model wants '%s' of %" PRIu64 " x %u: "
                            "the model's options or the dataset differ", folder, a->name, a->rows, a->width, b->name, b->rows, b->width);
     }

@@ -53,7 +53,8 @@ int ps_manifest_write(const struct ps_manifest *manifest, const char *folder, st
  * checked by ps_manifest_check_files, as to existence and size; their content by those who read them. */
 int ps_manifest_read(struct ps_manifest *manifest, const char *folder, struct ps_error *err);
 int ps_manifest_check_files(const struct ps_manifest *manifest, const char *folder, struct ps_error *err);
-/* Whether its tables are those of a model. */
+/* Whether its tables are those of a model. It may be of a time when there were fewer users or items: the rows of new ones have their initial
+ * values. */
 int ps_manifest_check_tables(const struct ps_manifest *manifest, const char *folder, const struct ps_table_spec *table, int tables,
                              struct ps_error *err);
 /* The manifest of the parent, which must be the checkpoint that it was, and its folder, which the caller frees. */

@@ -121,6 +121,11 @@ static const struct ps_key keys[] = {
     {"train.seed", COUNT(train.seed), .initial = "2026", .doc = "Names every random choice of the run."},
     {"train.tile", INT(train.tile, 1, 1 << 20), .initial = "1024",
      .doc = "Samples that go through forward and backward together; sized to stay in the cache."},
+    {"train.warm_start", TEXT(train.warm_start), .initial = "\"\"",
+     .doc = "Folder of a run of the same model on earlier data with the same ids (`prepare --dictionary`): training begins with its best checkpoint, "
+            "new users and items with initial values."},
+    {"train.warm_state", CHOICE(train.warm_state, {"reset", PS_WARM_RESET}, {"keep", PS_WARM_KEEP}), .initial = "reset",
+     .doc = "What a warm start makes of the optimiser's state: it begins anew, or is taken over with the rows (not with adam_dense)."},
 
     {"optimizer.name",
      CHOICE(optimizer.kind, {"sgd", PS_OPT_SGD}, {"momentum", PS_OPT_MOMENTUM}, {"adagrad", PS_OPT_ADAGRAD},
@@ -177,6 +182,10 @@ static const struct ps_key keys[] = {
      .doc = "Users are grouped by how many items they have in training under the target behaviour; a group begins at each of these."},
     {"eval.bootstrap", INT(eval.bootstrap, 0, 1000000), .initial = "1000",
      .doc = "Resamples of users behind the 95 % intervals of a report; 0 gives none."},
+    {"eval.known_users", COUNT(eval.known_users), .initial = "0",
+     .doc = "Users from this id on are new to the model, and have the popular items; 0: none is. Commands that read a checkpoint set it."},
+    {"eval.known_items", COUNT(eval.known_items), .initial = "0",
+     .doc = "Items from this id on are new to the model: they rank behind all others, and are in no list; 0: none is. Set like the one before."},
 
     {"cluster.servers", INT(cluster.servers, 0, PS_MAX_SHARDS), .initial = "0",
      .doc = "Servers among the ranks; 0 is a sensible share of them."},

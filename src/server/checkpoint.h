@@ -76,7 +76,7 @@ void ps_checkpoint_fetch(const struct ps_checkpoint *checkpoint, uint32_t table,
 int ps_checkpoint_table(const struct ps_checkpoint *checkpoint, const char *name);
 
 /* Takes the rows and marks of a checkpoint into the tables of a shard: the slots that it owns, in memory that does not
- * grow with the checkpoint. Specifications, seed, lanes and mode must be those of the checkpoint. */
+ * grow with the checkpoint. Specifications, seed, lanes and mode must be those of the checkpoint; tables of users and items may have more rows. */
 int ps_checkpoint_load(const char *folder, const bool owns[PS_SLOTS], const struct ps_table_spec *spec, uint32_t tables,
                        const struct ps_optimizer_spec *optimizer, struct ps_rows *rows, struct ps_marks *marks,
                        struct ps_error *err);

@@ -1,4 +1,5 @@
 /* checkpoint_load.c - a checkpoint back into the tables of a shard, and the digest of its state; see checkpoint.h. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/checkpoint_format.h"
@@ -21,6 +22,22 @@ static int load_segment(const struct ps_checkpoint *c, const struct ps_segment *
     return 0;
 }
 
+/* Whether the tables are those of the checkpoint, or what they have grown to since. */
+static bool has_tables(const struct ps_manifest *m, const struct ps_table_spec *spec, uint32_t tables, const struct ps_optimizer_spec *optimizer)
+{
+    if (m->tables != tables)
+        return false;
+    struct ps_table_spec *then = ps_calloc(tables, sizeof *then);
+    for (uint32_t t = 0; t < tables; t++) {
+        then[t] = spec[t];
+        if (spec[t].kind != PS_TABLE_TENSOR)
+            then[t].rows = PS_MIN(then[t].rows, m->table[t].rows);
+    }
+    bool same = ps_specs_digest(then, tables, optimizer) == ps_specs_digest(m->table, tables, &m->optimizer);
+    free(then);
+    return same;
+}
+
 int ps_checkpoint_load(const char *folder, const bool owns[PS_SLOTS], const struct ps_table_spec *spec, uint32_t tables,
                        const struct ps_optimizer_spec *optimizer, struct ps_rows *rows, struct ps_marks *marks,
                        struct ps_error *err)
@@ -29,8 +46,7 @@ int ps_checkpoint_load(const char *folder, const bool owns[PS_SLOTS], const stru
     int status = ps_checkpoint_open(&c, folder, err);
     if (status)
         return status;
-    if (c.manifest.tables != tables ||
-        ps_specs_digest(spec, tables, optimizer) != ps_specs_digest(c.manifest.table, tables, &c.manifest.optimizer))
+    if (!has_tables(&c.manifest, spec, tables, optimizer))
         status =
             ps_fail(err, PS_EXIT_DATA, "checkpoint %s is of another model, dataset or optimiser than this run", folder);
     else if (c.marks.seed != marks->seed || c.marks.lanes != marks->lanes || c.marks.mode != marks->mode)

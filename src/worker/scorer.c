@@ -5,6 +5,7 @@
 #include "worker/encode.h"
 #include "worker/history.h"
 #include "worker/indicators.h"
+#include "worker/models/popularity.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -63,7 +64,7 @@ void ps_scorer_fini(struct ps_scorer *s)
     row_set_fini(&s->items);
     ps_encoder_free(s->encoder);
     free(s->encoded), free(s->encoded_row);
-    free(s->order), free(s->distinct), free(s->fetched), free(s->score);
+    free(s->order), free(s->distinct), free(s->fetched), free(s->score), free(s->popular);
 }
 
 static void encoder_init(struct ps_scorer *s)
@@ -91,6 +92,9 @@ int ps_scorer_init(struct ps_scorer *s, struct ps_model *model, const struct ps_
     s->order = ps_calloc(most, sizeof *s->order);
     s->distinct = ps_calloc(most, sizeof *s->distinct);
     s->score = ps_malloc_aligned((size_t)PS_BLOCK_USERS * PS_BLOCK_ITEMS * sizeof *s->score);
+    uint32_t distinct;
+    if (model->class_->forward && !model->class_->encode && model->config->eval.known_users) /* a case is always a new one */
+        s->popular = ps_popularity_ranks(model->dataset, &distinct);
     int status = fetch_params(s, err);
     if (status < 0)
         ps_scorer_fini(s);
@@ -161,6 +165,18 @@ int ps_scorer_fetch(struct ps_scorer *s, struct ps_row_set *set, size_t n, struc
     return 0;
 }
 
+/* What a model cannot know: an item that is new to it ranks behind all others, and a user that is has the popular ones. */
+static void put_unknown(const struct ps_scorer *s, const struct ps_score_input *input)
+{
+    uint64_t users = s->model->config->eval.known_users, items = s->model->config->eval.known_items;
+    for (int u = 0; u < input->users && s->popular; u++)
+        for (int i = 0; i < input->items && input->user_id[u] >= users; i++)
+            s->score[(size_t)u * (size_t)input->items + (size_t)i] = (float)s->popular[input->item_id[i]];
+    for (int i = 0; i < input->items && items; i++)
+        for (int u = 0; u < input->users && input->item_id[i] >= items; u++)
+            s->score[(size_t)u * (size_t)input->items + (size_t)i] = -INFINITY;
+}
+
 static void run(struct ps_scorer *s, size_t first_user, int users, size_t first_item, int items)
 {
     const real *const *user_rows[PS_MAX_TABLES] = {NULL}, *const * item_rows[PS_MAX_TABLES] = {NULL};
@@ -184,6 +200,8 @@ static void run(struct ps_scorer *s, size_t first_user, int users, size_t first_
     if (s->model->class_->forward && config->model.indicators_count)
         ps_indicators_add(config->model.indicators, s->model->dataset, s->tape, input.user_id, users, input.item_id, items,
                           s->score);
+    if (s->model->class_->forward)
+        put_unknown(s, &input);
 }
 
 void ps_scorer_run(struct ps_scorer *s, size_t first, int users)

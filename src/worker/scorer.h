@@ -34,6 +34,7 @@ struct ps_scorer {
     float *encoded; /* of the group's cases, where the model is one of sessions; and pointers to its rows */
     const real **encoded_row;
     float *score; /* PS_BLOCK_USERS x PS_BLOCK_ITEMS, or as many otherwise */
+    uint32_t *popular; /* ranks of the items, for users that the model does not know; NULL where it knows all */
 };
 
 /* Fetches the parameters; `users` is how many will be scored in all, `items` how many at once: at least PS_BLOCK_ITEMS. Nothing is

@@ -42,7 +42,7 @@ static void add(struct ps_best *best, struct ps_top new)
 void ps_best_add(struct ps_best *best, uint64_t first, const float *score, int count)
 {
     for (int i = 0; i < count; i++)
-        if (!isnan(score[i]) && (best->count < best->k || score[i] >= best->top[0].score))
+        if (score[i] > -INFINITY && (best->count < best->k || score[i] >= best->top[0].score))
             add(best, (struct ps_top){(uint32_t)first + (uint32_t)i, score[i]});
 }
 
