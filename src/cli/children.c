@@ -6,13 +6,40 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/file.h"
 
+enum { GRACE = 30 }; /* seconds between the two signals of a limit */
+
 static sigset_t awaited, usual;
+
+int ps_children_lock(const char *folder, int *lock, struct ps_error *err)
+{
+    char *file = ps_format("%s/lock", folder);
+    double deadline = ps_now() + 5;
+    int status = 0;
+    *lock = open(file, O_RDWR | O_CREAT, 0666);
+    if (*lock < 0)
+        status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write %s", file);
+    while (!status && flock(*lock, LOCK_EX | LOCK_NB)) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot lock %s", file);
+        else if (ps_now() > deadline)
+            status = ps_fail(err, PS_EXIT_LOCKED, "another process works in %s; wait for its end", folder);
+        else
+            usleep(20000);
+    }
+    if (status && *lock >= 0) {
+        close(*lock);
+        *lock = -1;
+    }
+    free(file);
+    return status;
+}
 
 void ps_children_prepare(void)
 {
@@ -27,16 +54,17 @@ void ps_children_prepare(void)
 /* In the child. */
 static void become(struct ps_child *child, pid_t parent)
 {
-    char *argv[PS_CHILD_ARGS + 1] = {"penstock"};
+    const char *program = child->program ? child->program : "/proc/self/exe";
+    char *argv[PS_CHILD_ARGS + 1] = {(char *)(uintptr_t)(child->program ? child->program : "penstock")};
     for (int i = 0; child->argument[i]; i++)
         argv[i + 1] = (char *)child->argument[i];
     setpgid(0, 0); /* a terminal's signal is the parent's to hand on */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    int in = open("/dev/null", O_RDONLY | O_CLOEXEC), out = open(child->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int in = open(child->input ? child->input : "/dev/null", O_RDONLY | O_CLOEXEC), out = open(child->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (in >= 0 && out >= 0 && dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(out, 2) >= 0 && getppid() == parent) {
         sigprocmask(SIG_SETMASK, &usual, NULL);
-        execv("/proc/self/exe", argv);
-        fprintf(stderr, "penstock: cannot start itself: %s\n", strerror(errno));
+        execv(program, argv);
+        fprintf(stderr, "penstock: cannot start %s: %s\n", child->program ? child->program : "itself", strerror(errno));
     }
     _exit(PS_EXIT_FAIL);
 }
@@ -45,6 +73,7 @@ static void start(struct ps_child *child)
 {
     pid_t parent = getpid();
     child->seconds = ps_now();
+    child->late = 0;
     child->pid = fork();
     if (child->pid < 0)
         ps_die(PS_EXIT_FAIL, "cannot start a process: %s", strerror(errno));
@@ -71,7 +100,10 @@ static void take_failure(struct ps_child *child)
         snprintf(child->failure, sizeof child->failure, "%.400s", line);
         free(text);
     }
-    if (child->code > 128)
+    if (child->late)
+        snprintf(child->failure + strlen(child->failure), sizeof child->failure - strlen(child->failure), "%s(it took longer than %g s)",
+                 *child->failure ? " " : "", child->limit);
+    else if (child->code > 128)
         snprintf(child->failure + strlen(child->failure), sizeof child->failure - strlen(child->failure), "%s(ended by signal %d, %s)",
                  *child->failure ? " " : "", child->code - 128, strsignal(child->code - 128));
     else if (!*child->failure)
@@ -104,13 +136,37 @@ static void tell(const struct ps_child *child, int count, int number)
             kill(-child[i].pid, number);
 }
 
+/* Tells those that have had their time to end. Returns the seconds until that is due for another one; a negative number: for none. */
+static double end_late(struct ps_child *child, int count)
+{
+    double next = -1, now = ps_now();
+    for (int i = 0; i < count; i++) {
+        if (child[i].pid <= 0 || child[i].limit <= 0 || child[i].late > 1)
+            continue;
+        double left = child[i].seconds + child[i].limit + (child[i].late ? GRACE : 0) - now;
+        if (left <= 0) {
+            kill(-child[i].pid, child[i].late++ ? SIGKILL : SIGTERM);
+            left = GRACE;
+        }
+        next = next < 0 ? left : PS_MIN(next, left);
+    }
+    return next;
+}
+
+/* The next signal; 0: none came within the seconds, where they are not negative. */
+static int wait_signal(double seconds)
+{
+    struct timespec time = {.tv_sec = (time_t)PS_MAX(seconds, 0), .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    int number = seconds < 0 ? sigwaitinfo(&awaited, NULL) : sigtimedwait(&awaited, NULL, &time);
+    return PS_MAX(number, 0);
+}
+
 int ps_children_run(struct ps_child *child, int count, int jobs, void (*ended)(void *ctx, struct ps_child *child), void *ctx, struct ps_error *err)
 {
-    const struct timespec at_once = {0};
     int begun = 0, live = 0, signals = 0;
     for (;;) {
         int number;
-        while ((number = sigtimedwait(&awaited, NULL, &at_once)) > 0) {
+        while ((number = wait_signal(0)) > 0) {
             if (number != SIGCHLD)
                 tell(child, begun, signals++ ? SIGKILL : SIGTERM);
         }
@@ -121,7 +177,7 @@ int ps_children_run(struct ps_child *child, int count, int jobs, void (*ended)(v
         }
         if (!live)
             break;
-        number = sigwaitinfo(&awaited, NULL);
+        number = wait_signal(end_late(child, begun));
         if (number > 0 && number != SIGCHLD)
             tell(child, begun, signals++ ? SIGKILL : SIGTERM);
     }

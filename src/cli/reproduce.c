@@ -1,10 +1,7 @@
 /* reproduce.c - penstock reproduce: a table of experiments from its file to its numbers beside the paper's. */
 #include <argp.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "cli/arguments.h"
@@ -66,8 +63,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 /* ---- the folder ---- */
 
-/* Takes OUT. The lock passes on to the children, so that it is free when the last of them is gone: one that was killed with its parent may take a
- * moment. */
 static int take_folder(const char *out, int *lock, struct ps_error *err)
 {
     static const char *const inner[] = {"data", "runs"};
@@ -77,19 +72,7 @@ static int take_folder(const char *out, int *lock, struct ps_error *err)
         status = ps_folder_make(folder, err);
         free(folder);
     }
-    char *file = ps_format("%s/lock", out);
-    if (!status && (*lock = open(file, O_RDWR | O_CREAT, 0666)) < 0)
-        status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write %s", file);
-    free(file);
-    double deadline = ps_now() + 5;
-    while (!status && flock(*lock, LOCK_EX | LOCK_NB)) {
-        if (errno != EWOULDBLOCK)
-            return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot lock %s/lock", out);
-        if (ps_now() > deadline)
-            return ps_fail(err, PS_EXIT_USAGE, "another penstock reproduce works in %s; wait for its end, or choose another folder with --out", out);
-        usleep(20000);
-    }
-    return status;
+    return status ? status : ps_children_lock(out, lock, err);
 }
 
 /* ---- datasets ---- */

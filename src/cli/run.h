@@ -67,6 +67,9 @@ void ps_run_know(struct ps_config *config, const struct ps_manifest *manifest, c
 /* The folder of a run's checkpoint by name ("best", "last", "epoch-0007"); a name with a slash is a folder already. */
 char *ps_run_checkpoint(const char *run, const char *name);
 
+/* Whether a run can be gone on with by --resume: it has a configuration and a checkpoint. */
+bool ps_run_has_checkpoint(const char *run);
+
 /* "runs/NAME-20261121-052248", by the local time; the caller frees it. */
 char *ps_run_default_folder(const char *name);
 

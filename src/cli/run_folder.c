@@ -137,6 +137,14 @@ char *ps_run_checkpoint(const char *run, const char *name)
     return path;
 }
 
+bool ps_run_has_checkpoint(const char *run)
+{
+    char *checkpoint = ps_format("%s/checkpoints/last/" PS_MANIFEST_NAME, run), *config = ps_format("%s/config.yaml", run);
+    bool has = !access(checkpoint, R_OK) && !access(config, R_OK);
+    free(checkpoint), free(config);
+    return has;
+}
+
 char *ps_run_default_folder(const char *name)
 {
     char now[32];

@@ -4,10 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "cli/measured.h"
+#include "cli/run.h"
 #include "common/file.h"
-#include "common/yaml.h"
 
 enum { LOG_BYTES = 1 << 26 };
 
@@ -40,31 +40,25 @@ void ps_trial_free(struct ps_trial *t)
     free(t->folder), free(t->log), free(t->conf);
 }
 
-/* RUN/metrics.json as a tree (JSON is YAML), or an error. */
-static int open_metrics(const struct ps_trial *t, struct ps_yaml **root, struct ps_error *err)
+/* RUN/metrics.json and its test, or an error. */
+static int open_metrics(const struct ps_trial *t, struct ps_measured *measured, struct ps_error *err)
 {
     char *path = ps_format("%s/metrics.json", t->folder);
-    int status = ps_yaml_load(path, PS_EXIT_DATA, root, err);
+    int status = ps_measured_open(measured, path, "test", err);
     free(path);
     return status;
 }
 
-static const char *text_at(const struct ps_yaml *map, const char *key)
-{
-    const struct ps_yaml *node = map && map->kind == PS_YAML_MAP ? ps_yaml_get(map, key) : NULL;
-    return node && node->kind == PS_YAML_SCALAR ? node->text : "";
-}
-
 bool ps_trial_complete(const struct ps_trial *t)
 {
-    struct ps_yaml *root;
+    struct ps_measured measured;
     struct ps_error none;
-    if (open_metrics(t, &root, &none))
+    if (open_metrics(t, &measured, &none))
         return false;
-    const struct ps_yaml *training = ps_yaml_get(root, "training");
-    long epochs = strtol(text_at(training, "epochs"), NULL, 10);
-    bool complete = epochs >= t->config.train.epochs || !epochs || !strcmp(text_at(training, "stopped_early"), "true");
-    ps_yaml_free(root);
+    const struct ps_yaml *training = ps_yaml_get(measured.root, "training");
+    long epochs = strtol(ps_measured_text(training, "epochs"), NULL, 10);
+    bool complete = epochs >= t->config.train.epochs || !epochs || !strcmp(ps_measured_text(training, "stopped_early"), "true");
+    ps_measured_close(&measured);
     return complete;
 }
 
@@ -78,10 +72,8 @@ static int write_config(const struct ps_trial *t, struct ps_error *err)
 
 int ps_trial_child(struct ps_trial *t, struct ps_child *child, struct ps_error *err)
 {
-    char *checkpoint = ps_format("%s/checkpoints/last/manifest.yaml", t->folder), *config = ps_format("%s/config.yaml", t->folder);
-    bool begun = !access(checkpoint, R_OK) && !access(config, R_OK);
+    bool begun = ps_run_has_checkpoint(t->folder);
     int status = begun ? 0 : ps_folder_remove(t->folder, err);
-    free(checkpoint), free(config);
     if (!status)
         status = write_config(t, err);
     *child = (struct ps_child){.output = t->log, .of = t};
@@ -149,44 +141,31 @@ int ps_trial_curve(const struct ps_trial *t, int epochs, struct ps_curve *curve,
     return 0;
 }
 
-/* The result of the test split. Borrowed from root. */
-static const struct ps_yaml *test_of(const struct ps_yaml *root)
-{
-    const struct ps_yaml *results = ps_yaml_get(root, "results");
-    for (int i = 0; results && i < results->count; i++)
-        if (!strcmp(text_at(&results->child[i], "split"), "test"))
-            return &results->child[i];
-    return NULL;
-}
-
 int ps_trial_metrics(const struct ps_trial *t, const char *group, const char *const *metric, int count, double *value, struct ps_error *err)
 {
-    struct ps_yaml *root;
-    int status = open_metrics(t, &root, err);
+    struct ps_measured measured;
+    int status = open_metrics(t, &measured, err);
     if (status)
         return status;
-    const struct ps_yaml *test = test_of(root), *models = test ? ps_yaml_get(test, "models") : NULL;
-    const struct ps_yaml *model = models ? ps_yaml_get(models, t->config.model.name) : NULL, *of = model ? ps_yaml_get(model, group) : NULL;
-    for (int i = 0; i < count; i++) {
-        const char *text = text_at(of, metric[i]);
-        value[i] = *text ? strtod(text, NULL) : NAN;
-    }
-    if (!of)
+    bool any = !isnan(ps_measured_value(&measured, t->config.model.name, group, "targets"));
+    for (int i = 0; i < count; i++)
+        value[i] = ps_measured_value(&measured, t->config.model.name, group, metric[i]);
+    if (!any)
         status = ps_fail(err, PS_EXIT_DATA, "%s/metrics.json has no test of '%s'; a final dataset needs test pairs (--test)", t->folder, group);
-    ps_yaml_free(root);
+    ps_measured_close(&measured);
     return status;
 }
 
 int ps_trial_protocol(const struct ps_trial *t, char text[256], struct ps_error *err)
 {
-    struct ps_yaml *root;
-    int status = open_metrics(t, &root, err);
+    struct ps_measured m;
+    int status = open_metrics(t, &m, err);
     if (status)
         return status;
-    const struct ps_yaml *test = test_of(root), *p = test ? ps_yaml_get(test, "protocol") : NULL;
-    snprintf(text, 256, "%s test targets, each ranked among %s; mask=%s, ties=%s, means over %s", text_at(p, "targets"), text_at(p, "candidates"),
-             text_at(p, "mask"), text_at(p, "ties"), text_at(p, "mean"));
-    ps_yaml_free(root);
+    snprintf(text, 256, "%s test targets, each ranked among %s; mask=%s, ties=%s, means over %s", ps_measured_protocol(&m, "targets"),
+             ps_measured_protocol(&m, "candidates"), ps_measured_protocol(&m, "mask"), ps_measured_protocol(&m, "ties"),
+             ps_measured_protocol(&m, "mean"));
+    ps_measured_close(&m);
     return 0;
 }
 

@@ -18,13 +18,16 @@
 /* Exit codes of bin/penstock; documented in docs/cluster.md. */
 enum ps_exit {
     PS_OK = 0,
-    PS_EXIT_FAIL = 1,       /* anything without a code of its own */
-    PS_EXIT_USAGE = 2,      /* command line or configuration */
-    PS_EXIT_DATA = 3,       /* input, dataset or checkpoint is bad */
-    PS_EXIT_NET = 4,        /* a peer is gone, a port is taken, a deadline has passed */
-    PS_EXIT_STORAGE = 5,    /* disk full, permission, I/O error */
-    PS_EXIT_SUPERSEDED = 6, /* a newer coordinator owns the run */
-    PS_EXIT_INTERRUPTED = 7 /* ended by a signal after saving its state */
+    PS_EXIT_FAIL = 1,        /* anything without a code of its own */
+    PS_EXIT_USAGE = 2,       /* command line or configuration */
+    PS_EXIT_DATA = 3,        /* input, dataset or checkpoint is bad */
+    PS_EXIT_NET = 4,         /* a peer is gone, a port is taken, a deadline has passed */
+    PS_EXIT_STORAGE = 5,     /* disk full, permission, I/O error */
+    PS_EXIT_SUPERSEDED = 6,  /* a newer coordinator owns the run */
+    PS_EXIT_INTERRUPTED = 7, /* ended by a signal after saving its state */
+    PS_EXIT_LOCKED = 8,      /* another process does the same work */
+    PS_EXIT_REFUSED = 9,     /* a night's gate has kept production as it was */
+    PS_EXIT_NOTHING = 10     /* there is nothing new to begin a night with */
 };
 
 /* One failure: the code that the process would exit with, and one clear sentence (what, where, what to do). */

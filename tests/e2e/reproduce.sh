@@ -99,8 +99,8 @@ diff one other || fail 'the search in parts is another one'
 # Two at once in a folder would disturb each other.
 exec {held}< straight/lock
 flock "$held"
-reproduce 2 straight
-expect err.txt 'another penstock reproduce works in straight'
+reproduce 8 straight
+expect err.txt 'another process works in straight; wait for its end'
 exec {held}<&-
 
 reproduce 0 straight --quick --format tsv
