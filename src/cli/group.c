@@ -67,10 +67,9 @@ static void add_member(FILE *to, const struct ps_group *g, const struct ps_launc
 void ps_group_prepare(struct ps_group *g, const struct ps_launch *a, bool again)
 {
     size_t size = 0;
-    /* With a coordinator that was killed mpirun ends at once: there is nobody else in its job to be given time. In recovery mode the others
-     * of a job live on, and mpirun's exit code is 0 whatever they end with. */
-    const char *mode = g->role == PS_ROLE_COORDINATOR ? "OMPI_MCA_odls_base_sigkill_timeout=0" : g->role == PS_ROLE_WORKER ?
-                       "OMPI_MCA_orte_enable_recovery=1" : "";
+    /* With a coordinator or server that was killed mpirun ends at once, and not after two seconds: there is nobody else in its job to be
+     * given time. In recovery mode the others of a job live on, and mpirun's exit code is 0 whatever they end with. */
+    const char *mode = g->role == PS_ROLE_WORKER ? "OMPI_MCA_orte_enable_recovery=1" : "OMPI_MCA_odls_base_sigkill_timeout=0";
     free(g->command);
     g->command = NULL;
     FILE *to = open_memstream(&g->command, &size);

@@ -25,9 +25,10 @@
 
 enum { KEY_SET = 1000, KEY_RUN, KEY_SERVERS, KEY_WORKERS, KEY_HOSTS, KEY_AGENT, KEY_RESUME, KEY_FROM, MAX_RESTARTS = 5 };
 
-/* What was killed is started again after so many seconds, twice as many each time, and at most MAX_RESTARTS times in a row; a life longer
- * than LONG_LIFE begins a new row. A server may have ended because the run has, a moment before its coordinator. */
-static const double COORDINATOR_AFTER = 0.25, SERVER_AFTER = 1, NEW_LIFE = 5, LONG_LIFE = 60;
+/* What was killed is started again at most MAX_RESTARTS times in a row; a life longer than LONG_LIFE begins a new row. The coordinator after
+ * so many seconds, twice as many each time. A server may have ended because the run has, a moment before its coordinator; but it has to be
+ * back within servers.wait, so however often it dies it is not kept waiting for longer, nor for a coordinator that has just begun. */
+static const double COORDINATOR_AFTER = 0.25, SERVER_AFTER = 1, LONG_LIFE = 60; /* seconds */
 
 static const struct argp_option options[] = {
     {"servers", KEY_SERVERS, "S", 0, "Number of servers on this machine (default 1)", 0},
@@ -111,12 +112,10 @@ static void ask_to_end(const struct ps_group *coordinator, const struct ps_launc
     free(path);
 }
 
-/* When a group that has ended is to be started again; false: it has been too often. */
-static bool due_again(struct ps_group *g, double after)
+/* Counts one more end of a group; false: there have been too many for it to be started again. */
+static bool may_start_again(struct ps_group *g)
 {
-    double now = ps_now();
-    g->restarts = now - g->begun > LONG_LIFE ? 1 : g->restarts + 1;
-    g->start_at = now + after * (1 << (g->restarts - 1));
+    g->restarts = ps_now() - g->begun > LONG_LIFE ? 1 : g->restarts + 1;
     return g->restarts <= MAX_RESTARTS;
 }
 
@@ -142,10 +141,10 @@ static void replace(struct ps_group *g, const char *agent)
         return;
     if (has_ended(g, &code)) {
         ps_group_end(g, 0); /* what its mpirun has left */
-        if (code && !due_again(g, SERVER_AFTER))
+        bool again = code && may_start_again(g);
+        if (code && !again)
             ps_warn("a server on %s ended with code %d, for the %dth time in a row; no other one is started there", host, code, g->restarts);
-        if (!code || g->restarts > MAX_RESTARTS)
-            g->start_at = INFINITY;
+        g->start_at = again ? ps_now() + SERVER_AFTER : INFINITY;
     }
     if (g->pid > 0 || ps_now() < g->start_at)
         return;
@@ -167,8 +166,9 @@ static bool coordinator_ended(struct supervisor *s, int *code)
     struct ps_group *g = s->coordinator;
     if (!has_ended(g, code))
         return false;
-    if (*code < 128 || s->told || !due_again(g, COORDINATOR_AFTER))
+    if (*code < 128 || s->told || !may_start_again(g))
         return true;
+    g->start_at = ps_now() + COORDINATOR_AFTER * (1 << (g->restarts - 1));
     ps_warn("the coordinator ended with code %d; it is started again (%d of %d)", *code, g->restarts, MAX_RESTARTS);
     return false;
 }
@@ -178,12 +178,6 @@ static void start_again(struct supervisor *s)
     ps_group_end(s->coordinator, 0); /* what its mpirun has left */
     ps_group_prepare(s->coordinator, s->launch, true);
     ps_group_start(s->coordinator, s->launch->agent);
-}
-
-/* A coordinator that has just been started again may only have to say that the run has ended. */
-static bool may_replace(const struct supervisor *s)
-{
-    return s->coordinator->pid && (!s->coordinator->restarts || ps_now() - s->coordinator->begun > NEW_LIFE);
 }
 
 /* The members go on with a coordinator that somebody else has started. */
@@ -215,7 +209,7 @@ static int watch(struct supervisor *s)
             ask_to_end(s->coordinator, s->launch);
             s->told = true;
         }
-        for (int i = 0; i < s->groups && !s->told && may_replace(s); i++)
+        for (int i = 0; i < s->groups && !s->told; i++)
             replace(&s->group[i], s->launch->agent);
         ps_net_wait(NULL, 0, 0.05, NULL);
     }
