@@ -1,6 +1,7 @@
 /* detect.c - who is dead: by silence, by a connection that is gone, by standing still (docs/protocol.md, "Leases").
  *
- * - A connection that ends (the process crashed; the kernel closes its sockets at once) and no beat for CUT_OFF after it.
+ * - A connection that ends (the process crashed; the kernel closes its sockets at once) and no beat for CUT_OFF after it: that of its beats, before
+ *   the first one that of its HELLO.
  * - A host or a link that is lost. A member from which no beat has come for NUDGE is sent a message; its kernel acknowledges that at once,
  *   however busy the host is, or the connection ends after 1.5 s (common/net.c): this is told from a process that gets no turn.
  * - No beat for cluster.member_timeout, over a connection that lives: the process is stopped. Beats come from a thread of their own, so a
@@ -20,6 +21,15 @@ static const double SLEPT = 0.5;     /* seconds without listening that are forgi
 static const double GAPS = 4;        /* times the longest gap of late that a silence may last */
 static const double GAPS_MOST = 5;   /* times cluster.member_timeout that it may last for this reason */
 static const double GAP_FADES = 0.99; /* with each beat: to a half in 17 s */
+
+void ps_detect_hello(struct ps_member *m, int connection)
+{
+    m->last_beat = ps_now();
+    if (m->beats)
+        return; /* over a connection of their own */
+    m->connection = connection;
+    m->cut_off = 0;
+}
 
 void ps_detect_beat(struct ps_member *m, const struct ps_progress *progress, uint64_t routing_id, int connection)
 {

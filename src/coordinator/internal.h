@@ -37,7 +37,7 @@ struct ps_member {
     double turned;      /* when its loop was last seen to have gone round */
     uint64_t beat_route; /* the routing id of its beats */
     bool nudged;        /* silent: it was sent a message */
-    int connection;     /* of its beats; -1: not known, or gone */
+    int connection;     /* of its beats, before the first one of its HELLO; -1: not known, or gone */
     double cut_off;     /* when that connection ended; 0: it has not, or another one is there */
     bool stuck;         /* taken for dead because it stood still, and still does */
     bool takes_part;    /* a server without slots that is asked too: it is new, or leaves */
@@ -293,6 +293,8 @@ void ps_replicas_forget(struct ps_shard_entry *entry);
 int ps_replicas_suspend(struct ps_coordinator *c, struct ps_error *err);
 
 /* detect.c */
+/* A HELLO has come. */
+void ps_detect_hello(struct ps_member *member, int connection);
 /* A beat has come: before m->progress becomes the beat's. */
 void ps_detect_beat(struct ps_member *member, const struct ps_progress *progress, uint64_t routing_id, int connection);
 /* Takes in which connections have ended: before the messages that have come. */

@@ -76,7 +76,7 @@ static void welcome(struct ps_coordinator *c, struct ps_member *member)
     member->welcomed = true;
 }
 
-static void hello(struct ps_coordinator *c, uint64_t routing_id, const struct ps_control *message)
+static void hello(struct ps_coordinator *c, uint64_t routing_id, const struct ps_control *message, int connection)
 {
     struct ps_member *m = ps_member_find(c, message->from);
     if (!m && message->map && !c->options.takeover) {
@@ -95,7 +95,6 @@ static void hello(struct ps_coordinator *c, uint64_t routing_id, const struct ps
                                 .shard = PS_NO_SHARD,
                                 .joined = ps_now(),
                                 .turned = ps_now(),
-                                .connection = -1,
                                 .alive = true};
         char host[PS_JSON_TEXT];
         snprintf(m->host, sizeof m->host, "%s", ps_json_text(message->host, host));
@@ -107,7 +106,7 @@ static void hello(struct ps_coordinator *c, uint64_t routing_id, const struct ps
                       m->host, m->pid);
     }
     m->home = message->first ? message->first : m->incarnation;
-    m->last_beat = ps_now();
+    ps_detect_hello(m, connection);
     m->task_since = -INFINITY; /* a question that it was asked before may be lost */
     ps_stock_take(c, m, message);
     if (c->map.version)
@@ -205,7 +204,7 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
     if (control.run == c->run && control.term > c->term)
         c->state_checked = 0; /* it has heard of another coordinator: so must we, before anything else */
     else if (control.kind == PS_HELLO)
-        hello(c, routing_id, &control);
+        hello(c, routing_id, &control, ps_message_connection(message));
     else if (control.kind == PS_ASK)
         ps_operator_handle(c, routing_id, &control);
     else if (control.run == c->run && control.kind == PS_BEAT)
