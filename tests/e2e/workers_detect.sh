@@ -59,9 +59,9 @@ ended $job 0 run.txt
 nothing_lost run
 same_digest run "$want"
 
-# Thirty busy processes beside the run's: beats come late, and nobody is taken for dead.
+# Thirty busy processes beside the run's: beats come late, and nobody is taken for dead; nor, over tcp, for the host not to answer.
 rm -r run
-start --set train.epochs=100000
+start --set train.epochs=100000 --set cluster.transport=tcp
 busy=()
 for _ in {1..30}; do
     sh -c 'while :; do :; done' &
