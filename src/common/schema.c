@@ -143,6 +143,10 @@ static const struct ps_key keys[] = {
      .doc = "Adam's guard against division by 0."},
     {"optimizer.weight_decay", FLOAT(optimizer.weight_decay), AT_LEAST_0, .initial = "0",
      .doc = "Added to a row's gradient, times the row, whenever the row is updated."},
+    {"optimizer.decay", FLOAT(optimizer.decay), .low = 0, .low_open = true, .high = 1, .initial = "1",
+     .doc = "The learning rate is multiplied by this whenever so many epochs are over:"},
+    {"optimizer.decay_every", INT(optimizer.decay_every, 1, 1000000), .initial = "1",
+     .doc = "Epochs from one decay of the learning rate to the next."},
 
     {"early_stop.metric", .type = PS_KEY_METRIC, AT(early_stop.metric),
      .second = offsetof(struct ps_config, early_stop.k), .initial = "ndcg@10",

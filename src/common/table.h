@@ -62,6 +62,8 @@ struct ps_optimizer_spec {
     enum ps_optimizer_kind kind;
     float lr, momentum, initial_accumulator, beta1, beta2, epsilon;
     float weight_decay; /* coupled: g += weight_decay * theta for every row that is updated */
+    float decay;          /* the learning rate is multiplied by this */
+    uint32_t decay_every; /* behind every so many training epochs; 0: never */
 };
 
 #endif

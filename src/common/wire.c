@@ -180,6 +180,8 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
     optimizer.beta2 = c->optimizer.beta2;
     optimizer.epsilon = c->optimizer.epsilon;
     optimizer.weight_decay = c->optimizer.weight_decay;
+    optimizer.decay = c->optimizer.decay;
+    optimizer.decay_every = c->optimizer.decay_every;
     if (c->optimizer.kind)
         m.optimizer = &optimizer;
 
@@ -407,7 +409,7 @@ int ps_control_unpack(const struct ps_message *message, struct ps_control *contr
         c.optimizer = (struct ps_optimizer_spec){
             (enum ps_optimizer_kind)m->optimizer->kind, m->optimizer->lr, m->optimizer->momentum,
             m->optimizer->initial_accumulator, m->optimizer->beta1, m->optimizer->beta2, m->optimizer->epsilon,
-            m->optimizer->weight_decay};
+            m->optimizer->weight_decay, m->optimizer->decay, m->optimizer->decay_every};
     penstock__control__free_unpacked(m, NULL);
     if (status)
         ps_control_fini(&c);

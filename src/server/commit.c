@@ -26,7 +26,8 @@ static void update(const struct ps_shard *s, uint32_t t, float *const *row, cons
 {
     uint32_t width = s->spec[t].width;
     if (s->spec[t].update == PS_UPDATE_OPTIMIZER) {
-        ps_optimizer_apply(&s->optimizer, s->steps, width, row, push, n);
+        struct ps_optimizer_spec now = ps_optimizer_at(&s->optimizer, s->epoch);
+        ps_optimizer_apply(&now, s->steps, width, row, push, n);
         return;
     }
     for (uint32_t i = 0; i < n; i++, push += width)

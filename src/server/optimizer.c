@@ -20,6 +20,8 @@ int ps_optimizer_check(const struct ps_optimizer_spec *s, struct ps_error *err)
                            (double)number[i]);
     if (s->beta1 >= 1 || s->beta2 >= 1 || s->momentum >= 1)
         return ps_fail(err, PS_EXIT_USAGE, "optimizer: beta1, beta2 and momentum must be below 1");
+    if (s->decay_every && !(s->decay > 0 && s->decay <= 1))
+        return ps_fail(err, PS_EXIT_USAGE, "optimizer: decay must be above 0 and at most 1");
     return 0;
 }
 
@@ -68,6 +70,14 @@ static double power(double x, uint64_t n)
         if (n & 1)
             result *= x;
     return result;
+}
+
+struct ps_optimizer_spec ps_optimizer_at(const struct ps_optimizer_spec *s, uint32_t epoch)
+{
+    struct ps_optimizer_spec now = *s;
+    if (s->decay_every && epoch)
+        now.lr = (float)(s->lr * power(s->decay, (epoch - 1) / s->decay_every));
+    return now;
 }
 
 PS_VECTOR

@@ -27,6 +27,9 @@ uint32_t ps_table_state(const struct ps_table_spec *table, const struct ps_optim
 /* Whether a step moves every row of a table, not only those with a gradient. */
 bool ps_optimizer_is_dense(const struct ps_optimizer_spec *spec);
 
+/* The rule as it is in a training epoch (from 1): lr decay^n, n = (epoch - 1) / decay_every in whole numbers. */
+struct ps_optimizer_spec ps_optimizer_at(const struct ps_optimizer_spec *spec, uint32_t epoch);
+
 /* Applies grad[i * width ..] to row[i] (value and state) for i < n. `step` counts the optimiser's steps from 1:
  * adam_dense corrects its bias by it. */
 void ps_optimizer_apply(const struct ps_optimizer_spec *spec, uint64_t step, uint32_t width, float *const *row,

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/cluster_helpers.sh"
 limit=120
 make_data 1500 600 60000
-configure train.consistency=sync train.epochs=60 early_stop.patience=0 early_stop.every=30 eval.floors=false net.deadline=6 \
+configure train.consistency=sync train.epochs=60 optimizer.decay=0.97 early_stop.patience=0 early_stop.every=30 eval.floors=false net.deadline=6 \
     checkpoint.every=10 servers.wait=0
 
 ends() { # run: well, with every micro-batch applied once

@@ -4,11 +4,15 @@
 # time limit: 300
 . "$(dirname "$0")/helpers.sh"
 make_data
-configure train.consistency=sync early_stop.every=2 eval.floors=false
+configure train.consistency=sync early_stop.every=2 optimizer.decay=0.5 eval.floors=false
 
+penstock 0 train run.yaml --run constant --set optimizer.decay=1 --servers 1 --workers 1
 penstock 0 train run.yaml --run embedded --servers 1 --workers 1
+digest constant
+constant=$digest
 digest embedded
 want=$digest
+[ "$want" != "$constant" ] || fail 'optimizer.decay has no effect'
 same() {
     same_digest "$1" "$want"
 }

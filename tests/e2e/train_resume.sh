@@ -4,7 +4,7 @@
 # under sanitizers: yes
 . "$(dirname "$0")/helpers.sh"
 make_data
-configure train.consistency=sync train.epochs=4 early_stop.patience=0 eval.floors=false
+configure train.consistency=sync train.epochs=4 early_stop.patience=0 optimizer.decay=0.5 optimizer.decay_every=3 eval.floors=false
 same() { # runs
     digest "$1"
     local want=$digest

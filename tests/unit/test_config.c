@@ -271,7 +271,7 @@ static void test_round_trip(void **state)
              "train: {epochs: 1, batch: 99, negatives: 0, sampling: union, lanes: 1024, consistency: sync, "
              "negatives_from: level, popularity_exponent: 1, unobserved_share: 0.8, candidates: sampled, samples: 9, seed: 1, tile: 17, warm_start: r, warm_state: keep}\n"
              "optimizer: {name: sgd, lr: 0.1, momentum: 0.3, initial_accumulator: 0.1, beta1: 0, "
-             "beta2: 0.98, epsilon: 3.3e-7, weight_decay: 16777217}\n"
+             "beta2: 0.98, epsilon: 3.3e-7, weight_decay: 16777217, decay: 0.3, decay_every: 2}\n"
              "early_stop: {metric: hr@7, patience: 0, every: 3}\n"
              "eval: {k: [3], mean: users, candidates: sampled, sampled: 9, mask: any, ties: conservative, users: 12, seed: 4, floors: false, "
              "lists: true, user_groups: [2, 6], bootstrap: 0, known_users: 8, known_items: 6}\n"

@@ -156,6 +156,21 @@ static void zero_gradients_give_no_nan(void **state)
     }
 }
 
+/* lr, then a tenth of it from epoch 4 on, then a hundredth from epoch 7 on. */
+static void rates_decay_by_epochs(void **state)
+{
+    struct ps_optimizer_spec s = {.kind = PS_OPT_SGD, .lr = 1, .decay = 0.1f, .decay_every = 3};
+    static const double expected[] = {1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.001};
+    for (uint32_t e = 0; e < PS_COUNT(expected); e++) {
+        struct ps_optimizer_spec now = ps_optimizer_at(&s, e + 1);
+        assert_true(fabs((double)now.lr - expected[e]) < 1e-6 * expected[e]);
+        now.lr = s.lr;
+        assert_memory_equal(&now, &s, sizeof s);
+    }
+    s.decay_every = 0;
+    assert_true(ps_optimizer_at(&s, 100).lr == 1);
+}
+
 static void impossible_settings_are_refused(void **state)
 {
     struct ps_error err;
@@ -167,6 +182,8 @@ static void impossible_settings_are_refused(void **state)
     assert_int_equal(ps_optimizer_check(&s, &err), -PS_EXIT_USAGE);
     s = (struct ps_optimizer_spec){.kind = PS_OPT_ADAM, .lr = 1, .beta1 = 1};
     assert_int_equal(ps_optimizer_check(&s, &err), -PS_EXIT_USAGE);
+    s = (struct ps_optimizer_spec){.kind = PS_OPT_SGD, .lr = 1, .decay = 1.5f, .decay_every = 1};
+    assert_int_equal(ps_optimizer_check(&s, &err), -PS_EXIT_USAGE);
 }
 
 int main(void)
@@ -175,6 +192,7 @@ int main(void)
         cmocka_unit_test(rules_follow_the_textbook),
         cmocka_unit_test(vector_code_rounds_like_plain_code),
         cmocka_unit_test(zero_gradients_give_no_nan),
+        cmocka_unit_test(rates_decay_by_epochs),
         cmocka_unit_test(impossible_settings_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,8 +50,9 @@ static void control_header_comes_back(void **state)
     struct ps_slot_map map;
     ps_slot_map_init(&map, 3);
     struct ps_control in = {.kind = PS_WELCOME, .term = 2, .text = "a: 1\n", .lane = lane, .lane_count = 2, .table = &table,
-                            .table_count = 1, .optimizer = {.kind = PS_OPT_ADAGRAD, .lr = 0.05f}, .shards = map.entry,
-                            .shard_count = 3, .mode = 1, .seed = 99};
+                            .table_count = 1, .shards = map.entry, .shard_count = 3,
+                            .optimizer = {.kind = PS_OPT_ADAGRAD, .lr = 0.05f, .decay = 0.1f, .decay_every = 3},
+                            .mode = 1, .seed = 99};
     struct ps_control out;
     struct ps_error err;
     struct ps_message message;
@@ -68,7 +69,7 @@ static void control_header_comes_back(void **state)
     assert_int_equal(out.table[0].update, PS_UPDATE_ADD);
     assert_string_equal(out.table[0].field[1].name, "bias");
     assert_int_equal(out.table[0].field[1].first, 64);
-    assert_true(out.optimizer.lr == 0.05f);
+    assert_true(out.optimizer.lr == 0.05f && out.optimizer.decay == 0.1f && out.optimizer.decay_every == 3);
     assert_memory_equal(out.shards[2].slots, map.entry[2].slots, sizeof map.entry[2].slots);
     ps_control_fini(&out);
     ps_message_fini(&message);
