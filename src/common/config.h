@@ -24,7 +24,9 @@ enum ps_negatives {
 };
 enum ps_task_weighting { PS_TASKS_GIVEN, PS_TASKS_UNCERTAINTY };
 enum ps_train_candidates { PS_TRAIN_ALL, PS_TRAIN_SAMPLED };
-enum ps_objective { PS_LOSS_DEFAULT, PS_LOSS_BCE, PS_LOSS_BPR, PS_LOSS_SQUARED, PS_LOSS_WHOLE };
+enum ps_objective { PS_LOSS_DEFAULT, PS_LOSS_BCE, PS_LOSS_BPR, PS_LOSS_SQUARED, PS_LOSS_WHOLE, PS_LOSS_BOTH_TERMS };
+enum ps_score { PS_SCORE_DOT, PS_SCORE_MLP };
+enum ps_knowledge { PS_KNOWLEDGE_NONE, PS_KNOWLEDGE_ALTERNATING, PS_KNOWLEDGE_JOINT, PS_KNOWLEDGE_PRETRAIN };
 enum ps_branch_updates { PS_BRANCHES_OWN, PS_BRANCHES_ALL };
 enum ps_mask { PS_MASK_NONE, PS_MASK_TARGET, PS_MASK_ANY, PS_MASK_AUTO };
 enum ps_candidates { PS_CANDIDATES_ALL, PS_CANDIDATES_SAMPLED };
@@ -54,6 +56,10 @@ struct ps_config {
         int loss_weights_count; /* 0 = equal weights; checked against the dataset's behaviours there */
         enum ps_objective loss;
         enum ps_branch_updates branch_updates;
+        enum ps_score score;
+        enum ps_knowledge knowledge; /* when models that take knowledge learn the items' triples, */
+        double knowledge_weight, knowledge_margin;
+        int knowledge_epochs; /* and of pretrain, for how long */
         int history;       /* items of a user's history under each behaviour, at most */
         char pretrained_gmf[PS_CONFIG_PATH], pretrained_mlp[PS_CONFIG_PATH]; /* folders of runs; relative to the working folder */
         double pretrained_share;

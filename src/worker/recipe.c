@@ -35,6 +35,9 @@ static int check(const char *name, const struct ps_recipe *recipe, bool whole, c
     if (recipe->loss == PS_LOSS_WHOLE && recipe->sampling == PS_SAMPLING_UNION)
         return ps_fail(err, PS_EXIT_USAGE, "model.loss is whole, which takes each interaction by itself; set train.sampling to "
                        "per_behaviour");
+    if (recipe->loss == PS_LOSS_BOTH_TERMS && !sessions)
+        return ps_fail(err, PS_EXIT_USAGE, "model.loss is both_terms, which is a loss of next items in sessions; %s learns from "
+                       "interactions: choose another loss", name);
     uint64_t longest = recipe->sweeps ? ps_sweep_longest(dataset) : 0;
     if (longest > (uint64_t)config->train.batch)
         return ps_fail(err, PS_EXIT_USAGE, "train.batch is %d, but a user or item of %s has %llu interactions, which %s needs in one "

@@ -28,6 +28,7 @@ struct ps_recipe_defaults {
     enum ps_negatives negatives_from; /* PS_NEGATIVES_DEFAULT: uniform */
     enum ps_objective loss;                /* PS_LOSS_DEFAULT: binary cross-entropy */
     bool feedback;                    /* of sessions: it learns from what was only shown, too */
+    bool knowledge;                   /* it learns the items' features as triples (triples.h) */
     bool history;                     /* it looks up the items of a user's history */
     bool sweeps;                           /* it solves rows, a sweep over users or items an epoch (sweep.h) */
     bool whole;                            /* the model can be trained by PS_LOSS_WHOLE (models/whole.h) */

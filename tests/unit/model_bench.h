@@ -13,6 +13,16 @@
     for (int m = 0; ps_models[m]; m++)                                                                                 \
         if ((ps_models[m]->recipe.stream != PS_STREAM_INTERACTIONS) == (of_sessions))
 
+/* A choice among `many` by an option that a model may not read: then only the first one. */
+static inline int model_bench_choices(const struct ps_model_class *class_, const char *option, int many)
+{
+    size_t length = strlen(option);
+    for (const char *at = class_->options; (at = strstr(at, option)); at += length)
+        if ((at == class_->options || at[-1] == ' ') && (!at[length] || at[length] == ' '))
+            return many;
+    return 1;
+}
+
 /* Values and gradients of table t: rows x width, or rows x cols of the tensor and its padding. All owned. */
 struct model_bench {
     struct ps_model model;

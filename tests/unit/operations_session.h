@@ -94,18 +94,21 @@ OPERATION(op_attend_no_query) { ONE(nn_attend(tape, (struct nn_attention){NN_TAN
 static const uint32_t sampled[] = {3, 0, 8, 5, 3, 6, 1}, target[] = {2, 0, 6, 2, 4, 5};
 static const real corrections[] = {-1, -2, (real)-0.5, -3, -1, 0, -2}, shares[] = {(real)0.5, 1, (real)0.25, 2, 1, (real)0.75};
 
-static struct nn_tensor *softmax_of(struct nn_tape *tape, struct nn_tensor *const *in, bool some, enum nn_softmax_form form)
+static struct nn_tensor *softmax_of(struct nn_tape *tape, struct nn_tensor *const *in, bool some, enum nn_softmax_form form,
+                                    const struct nn_tensor *hidden)
 {
-    struct nn_candidates candidates = {nn_lookup_from(tape, in[1], some ? sampled : NULL, 1), 9, NULL};
+    struct nn_candidates candidates = {nn_lookup_from(tape, in[1], some ? sampled : NULL, 1), 9, NULL, hidden};
     if (some)
         candidates.count = PS_COUNT(sampled), candidates.log_q = corrections;
     return nn_softmax_loss(tape, in[0], candidates, target, shares, form);
 }
 /* clang-format off */
-OPERATION(op_softmax_all) { ONE(softmax_of(tape, in, false, NN_CROSS_ENTROPY)); }
-OPERATION(op_softmax_sampled) { ONE(softmax_of(tape, in, true, NN_CROSS_ENTROPY)); }
-OPERATION(op_softmax_both) { ONE(softmax_of(tape, in, false, NN_BOTH_TERMS)); }
-OPERATION(op_softmax_both_sampled) { ONE(softmax_of(tape, in, true, NN_BOTH_TERMS)); }
+OPERATION(op_softmax_all) { ONE(softmax_of(tape, in, false, NN_CROSS_ENTROPY, NULL)); }
+OPERATION(op_softmax_sampled) { ONE(softmax_of(tape, in, true, NN_CROSS_ENTROPY, NULL)); }
+OPERATION(op_softmax_both) { ONE(softmax_of(tape, in, false, NN_BOTH_TERMS, NULL)); }
+OPERATION(op_softmax_both_sampled) { ONE(softmax_of(tape, in, true, NN_BOTH_TERMS, NULL)); }
+OPERATION(op_softmax_additive) { ONE(softmax_of(tape, in, false, NN_CROSS_ENTROPY, in[2])); }
+OPERATION(op_softmax_additive_both) { ONE(softmax_of(tape, in, true, NN_BOTH_TERMS, in[2])); }
 OPERATION(op_rank_bpr) { ONE(nn_ranking_loss(tape, NN_RANK_BPR, in[0], 0, target, shares)); }
 OPERATION(op_rank_top1) { ONE(nn_ranking_loss(tape, NN_RANK_TOP1, in[0], 0, target, shares)); }
 OPERATION(op_rank_top1_max) { ONE(nn_ranking_loss(tape, NN_RANK_TOP1_MAX, in[0], 0, target, shares)); }
@@ -205,6 +208,8 @@ static const struct operation session_operations[] = {
     {"softmax loss, sampled", {{6, 5}, {9, 7}}, op_softmax_sampled, -1, 1},
     {"softmax loss, both terms", {{6, 5}, {9, 7}}, op_softmax_both, -1, 1},
     {"softmax loss, both terms, sampled", {{6, 5}, {9, 7}}, op_softmax_both_sampled, -1, 1},
+    {"softmax loss, additive", {{6, 5}, {9, 7}, {5, 1}}, op_softmax_additive, -1, 1},
+    {"softmax loss, additive, both terms, sampled", {{6, 19}, {9, 21}, {19, 1}}, op_softmax_additive_both, -1, 1},
     {"ranking, bpr", {{6, 19}}, op_rank_bpr, -2, 2},
     {"ranking, top1", {{6, 19}}, op_rank_top1, -2, 2},
     {"ranking, top1-max", {{6, 19}}, op_rank_top1_max, -2, 2},

@@ -104,16 +104,6 @@ static void check_scores(struct model_bench *b, const char *what)
         }
 }
 
-/* A choice among `many` by an option that a model may not read: then only the first one. */
-static int choices(const struct ps_model_class *class_, const char *option, int many)
-{
-    size_t length = strlen(option);
-    for (const char *at = class_->options; (at = strstr(at, option)); at += length)
-        if ((at == class_->options || at[-1] == ' ') && (!at[length] || at[length] == ' '))
-            return many;
-    return 1;
-}
-
 static void check_form(void (*check)(struct model_bench *, const char *), const struct ps_model_class *class_,
                        struct ps_config *config, uint32_t behaviours)
 {
@@ -139,9 +129,9 @@ static void for_all_forms(void (*check)(struct model_bench *, const char *))
             struct ps_config config = toy_config(8);
             config.model.l2 = 0.02;
             config.model.branch_updates = PS_BRANCHES_ALL; /* what is gated is no derivative: test_branches_learn_their_own */
-            for (int cascade = 0; cascade < choices(class_, "cascade", 4); cascade++)
-                for (int unit = 0; unit < choices(class_, "unit", 3); unit++)
-                    for (int layers = 0; layers < choices(class_, "layers", 2); layers++) {
+            for (int cascade = 0; cascade < model_bench_choices(class_, "cascade", 4); cascade++)
+                for (int unit = 0; unit < model_bench_choices(class_, "unit", 3); unit++)
+                    for (int layers = 0; layers < model_bench_choices(class_, "layers", 2); layers++) {
                         config.model.cascade = (enum ps_cascade)cascade;
                         config.model.unit = (enum ps_unit)unit;
                         config.model.layers = 2 * layers;

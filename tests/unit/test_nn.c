@@ -91,7 +91,7 @@ static void test_candidates_far_out(void **state)
     const uint32_t last = 1;
     float q_grad = 0, grad[3] = {0}, o_grad[3] = {0};
     struct nn_tensor *q = nn_leaf(tape, 1, 1, &one, &q_grad), *items = nn_leaf(tape, 3, 1, item, grad);
-    struct nn_candidates all = {nn_lookup_from(tape, items, NULL, 0), 3, NULL};
+    struct nn_candidates all = {nn_lookup_from(tape, items, NULL, 0), 3, NULL, NULL};
     struct nn_tensor *loss = nn_softmax_loss(tape, q, all, &last, &one, NN_CROSS_ENTROPY);
     struct nn_tensor *both = nn_softmax_loss(tape, q, all, &last, &one, NN_BOTH_TERMS);
     struct nn_tensor *rank = nn_ranking_loss(tape, NN_RANK_BPR_MAX, nn_leaf(tape, 1, 3, item, o_grad), 0, &last, &one);

@@ -27,7 +27,7 @@ static void test_softmax_chunks(void **state)
         value[70] = moved;
         for (uint32_t b = 0; b < SAMPLES; b++)
             target[b] = b * 7 % ITEMS;
-        struct nn_tensor *loss = nn_softmax_loss(tape, q, (struct nn_candidates){from, ITEMS, NULL}, target, weight->value,
+        struct nn_tensor *loss = nn_softmax_loss(tape, q, (struct nn_candidates){from, ITEMS, NULL, NULL}, target, weight->value,
                                                  (enum nn_softmax_form)form);
         nn_backward(tape, loss);
         struct nn_tensor *o = nn_scores(tape, q, plain);
@@ -76,7 +76,7 @@ static void test_softmax_sampled(void **state)
     struct nn_tape *tape = nn_tape_new();
     struct nn_tensor *q = drawn(tape, 2, 2, 1), *e = drawn(tape, 5, 3, 2);
     struct nn_tensor *with_one = nn_concat(tape, q, nn_leaf(tape, 2, 1, ones, NULL));
-    struct nn_candidates candidates = {nn_lookup_from(tape, e, index, 0), 3, log_q};
+    struct nn_candidates candidates = {nn_lookup_from(tape, e, index, 0), 3, log_q, NULL};
     double want = 0;
     for (int b = 0; b < 2; b++) {
         double o[3], sum = 0;

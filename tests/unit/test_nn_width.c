@@ -15,14 +15,16 @@
 
 /* Widths that are whole vectors, and a rest. */
 enum { WIDE = 85, SAMPLES_WIDE = 6, ITEMS_WIDE = 333 };
-static struct nn_tensor *wide_softmax(struct nn_tape *tape, struct nn_tensor *const *in, enum nn_softmax_form form)
+static struct nn_tensor *wide_softmax(struct nn_tape *tape, struct nn_tensor *const *in, enum nn_softmax_form form,
+                                      const struct nn_tensor *hidden)
 {
-    struct nn_candidates all = {nn_lookup_from(tape, in[1], NULL, 0), ITEMS_WIDE, NULL};
+    struct nn_candidates all = {nn_lookup_from(tape, in[1], NULL, 0), ITEMS_WIDE, NULL, hidden};
     return nn_softmax_loss(tape, in[0], all, target, shares, form);
 }
 /* clang-format off */
-OPERATION(op_wide_all) { ONE(wide_softmax(tape, in, NN_CROSS_ENTROPY)); }
-OPERATION(op_wide_both) { ONE(wide_softmax(tape, in, NN_BOTH_TERMS)); }
+OPERATION(op_wide_all) { ONE(wide_softmax(tape, in, NN_CROSS_ENTROPY, NULL)); }
+OPERATION(op_wide_both) { ONE(wide_softmax(tape, in, NN_BOTH_TERMS, NULL)); }
+OPERATION(op_wide_additive) { ONE(wide_softmax(tape, in, NN_CROSS_ENTROPY, in[2])); }
 OPERATION(op_wide_uniform) { ONE(nn_segment_softmax(tape, in[0], nn_segments_uniform(tape, 2, WIDE))); }
 OPERATION(op_wide_sum) { ONE(nn_segment_sum(tape, in[0], in[1], steps_of)); }
 /* clang-format on */
@@ -33,6 +35,7 @@ static const struct operation wide[] = {
     {"wide gru, hard gates", {{11, 3 * WIDE}, {WIDE, 3 * WIDE}, {1, 3 * WIDE}, {5, WIDE}}, op_gru_before_hard, -1, 1},
     {"wide softmax loss", {{SAMPLES_WIDE, WIDE}, {ITEMS_WIDE, WIDE}}, op_wide_all, -1, 1},
     {"wide softmax loss, both terms", {{SAMPLES_WIDE, WIDE}, {ITEMS_WIDE, WIDE}}, op_wide_both, -1, 1},
+    {"wide softmax loss, additive", {{SAMPLES_WIDE, WIDE}, {ITEMS_WIDE, WIDE}, {WIDE, 1}}, op_wide_additive, -1, 1},
     {"wide ranking, bpr", {{SAMPLES_WIDE, WIDE}}, op_rank_bpr, -3, 3},
     {"wide ranking, top1", {{SAMPLES_WIDE, WIDE}}, op_rank_top1, -3, 3},
     {"wide ranking, top1-max", {{SAMPLES_WIDE, WIDE}}, op_rank_top1_max, -3, 3},

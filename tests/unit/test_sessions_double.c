@@ -136,23 +136,45 @@ static void check_scores(struct model_bench *b, const char *what)
     }
 }
 
-/* Sampled candidates, and what several tasks can be weighted by, in the forms that come after the first. */
-static void for_all_forms(void (*check)(struct model_bench *, const char *), double l2)
+/* Values of keys that only some models read. */
+static const struct form {
+    enum ps_unit unit;
+    enum ps_score score;
+    enum ps_objective loss;
+    enum ps_task_weighting tasks;
+    bool loss_differs; /* from what the scores' softmax gives */
+} forms[] = {{PS_UNIT_DEFAULT, PS_SCORE_DOT, PS_LOSS_DEFAULT, PS_TASKS_GIVEN, false},
+             {PS_UNIT_PAPER, PS_SCORE_MLP, PS_LOSS_DEFAULT, PS_TASKS_UNCERTAINTY, false},
+             {PS_UNIT_CODE, PS_SCORE_MLP, PS_LOSS_BOTH_TERMS, PS_TASKS_GIVEN, true}};
+
+/* Forms in which a model differs. */
+static size_t forms_of(const struct ps_model_class *class_)
+{
+    return (size_t)PS_MAX(model_bench_choices(class_, "score", PS_COUNT(forms)), model_bench_choices(class_, "task_weighting", 2));
+}
+
+static void for_all_forms(void (*check)(struct model_bench *, const char *), double l2, bool any_loss)
 {
     struct ps_dataset dataset = toy_session_dataset();
     FOR_MODELS(m, true)
-    for (int form = 0; ps_models[m]->forward && form < (ps_models[m]->judge ? 3 : 2); form++) {
+    for (size_t k = 0; ps_models[m]->forward && k < 2 * forms_of(ps_models[m]); k++) {
+        const struct form *form = &forms[k / 2];
         struct ps_config config = toy_config(4);
         char what[160];
+        if (form->loss_differs && !any_loss)
+            continue;
         config.model.l2 = l2;
         config.model.dropout = l2 > 0 ? 0.3 : 0;
         config.model.expert_width = 3;
         config.model.experts = 2;
         config.model.levels = 2;
-        config.model.task_weighting = form == 2 ? PS_TASKS_UNCERTAINTY : PS_TASKS_GIVEN;
-        config.train.candidates = form == 1 ? PS_TRAIN_SAMPLED : PS_TRAIN_ALL;
+        config.model.task_weighting = form->tasks;
+        config.model.unit = form->unit;
+        config.model.score = form->score;
+        config.model.loss = form->loss;
+        config.train.candidates = k % 2 ? PS_TRAIN_SAMPLED : PS_TRAIN_ALL;
         config.train.samples = 5;
-        snprintf(what, sizeof what, "%s, form %d", ps_models[m]->name, form);
+        snprintf(what, sizeof what, "%s, form %zu, candidates %d", ps_models[m]->name, k / 2, config.train.candidates);
         struct model_bench bench;
         assert_int_equal(model_bench_init(&bench, ps_models[m]->name, &config, &dataset), 0);
         model_bench_draw(&bench, 1);
@@ -163,12 +185,12 @@ static void for_all_forms(void (*check)(struct model_bench *, const char *), dou
 
 static void test_gradients(void **state)
 {
-    for_all_forms(check_gradients, 0.02);
+    for_all_forms(check_gradients, 0.02, true);
 }
 
 static void test_scores(void **state)
 {
-    for_all_forms(check_scores, 0);
+    for_all_forms(check_scores, 0, false);
 }
 
 /* The loss and all gradients of a model of several tasks. */

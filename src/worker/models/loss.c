@@ -8,6 +8,7 @@ static struct nn_tensor *head_loss(enum ps_objective objective, struct nn_tape *
     case PS_LOSS_BPR: return nn_bpr(tape, z, tile->behind, tile->weight[r]);
     case PS_LOSS_SQUARED: return nn_squared(tape, z, tile->label[r], tile->weight[r]);
     case PS_LOSS_WHOLE: /* has positives alone here: models/whole.c */
+    case PS_LOSS_BOTH_TERMS: /* is of sessions: models/session.c */
     case PS_LOSS_DEFAULT:
     case PS_LOSS_BCE: break;
     }

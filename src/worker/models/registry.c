@@ -1,18 +1,41 @@
-/* registry.c - all models: a new one is its file and its two lines here. */
+/* registry.c - all models: a new one is its file and its line here. */
 #include "worker/model.h"
 
-extern const struct ps_model_class ps_model_nmtr_gmf, ps_model_nmtr_mlp, ps_model_nmtr_neumf;
-extern const struct ps_model_class ps_model_bpr, ps_model_gmf, ps_model_mlp, ps_model_neumf;
-extern const struct ps_model_class ps_model_mc_bpr, ps_model_mc_gmf, ps_model_mc_mlp, ps_model_mc_neumf;
-extern const struct ps_model_class ps_model_cmf, ps_model_wmf, ps_model_wmf_als, ps_model_mfpr, ps_model_mmlp, ps_model_mf_mmlp;
-extern const struct ps_model_class ps_model_srgnn;
-extern const struct ps_model_class ps_model_gru_single, ps_model_gru_shared, ps_model_gru_mmoe, ps_model_gru_ple;
-extern const struct ps_model_class ps_model_popularity, ps_model_carted_first;
+#define MODELS(each)                                                                                                   \
+    each(nmtr_gmf)                                                                                                     \
+    each(nmtr_mlp)                                                                                                     \
+    each(nmtr_neumf)                                                                                                   \
+    each(bpr)                                                                                                          \
+    each(gmf)                                                                                                          \
+    each(mlp)                                                                                                          \
+    each(neumf)                                                                                                        \
+    each(mc_bpr)                                                                                                       \
+    each(mc_gmf)                                                                                                       \
+    each(mc_mlp)                                                                                                       \
+    each(mc_neumf)                                                                                                     \
+    each(cmf)                                                                                                          \
+    each(wmf)                                                                                                          \
+    each(wmf_als)                                                                                                      \
+    each(mfpr)                                                                                                         \
+    each(mmlp)                                                                                                         \
+    each(mf_mmlp)                                                                                                      \
+    each(srgnn)                                                                                                        \
+    each(mkmsr)                                                                                                        \
+    each(km_sr)                                                                                                        \
+    each(m_sr)                                                                                                         \
+    each(m_gru_sr)                                                                                                     \
+    each(m_ggnn_sr)                                                                                                    \
+    each(m_ggnn2_sr)                                                                                                   \
+    each(gru_single)                                                                                                   \
+    each(gru_shared)                                                                                                   \
+    each(gru_mmoe)                                                                                                     \
+    each(gru_ple)                                                                                                      \
+    each(popularity)                                                                                                   \
+    each(carted_first)
 
-const struct ps_model_class *const ps_models[] = {
-    &ps_model_nmtr_gmf, &ps_model_nmtr_mlp,     &ps_model_nmtr_neumf, &ps_model_bpr,     &ps_model_gmf,
-    &ps_model_mlp,      &ps_model_neumf,        &ps_model_mc_bpr,     &ps_model_mc_gmf,  &ps_model_mc_mlp,
-    &ps_model_mc_neumf, &ps_model_cmf,          &ps_model_wmf,        &ps_model_wmf_als, &ps_model_mfpr,
-    &ps_model_mmlp,     &ps_model_mf_mmlp,      &ps_model_srgnn,      &ps_model_gru_single, &ps_model_gru_shared, &ps_model_gru_mmoe, &ps_model_gru_ple, &ps_model_popularity, &ps_model_carted_first,
-    NULL,
-};
+#define DECLARE(name) extern const struct ps_model_class ps_model_##name;
+#define LIST(name) &ps_model_##name,
+
+MODELS(DECLARE)
+
+const struct ps_model_class *const ps_models[] = {MODELS(LIST) NULL};

@@ -40,21 +40,33 @@ static const struct nn_tensor *ones(struct nn_tape *tape, int rows)
     return nn_leaf(tape, rows, 1, value, NULL);
 }
 
-struct nn_tensor *ps_session_loss(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *q)
+struct nn_candidates ps_session_candidates(const struct ps_tile *tile)
+{
+    const struct ps_session_view *s = tile->sessions;
+    return (struct nn_candidates){{&tile->rows[PS_SESSION_ITEMS], s->candidate_row, 0}, s->candidates, s->log_q, NULL};
+}
+
+struct nn_tensor *ps_session_softmax(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *q,
+                                     struct nn_candidates candidates)
 {
     const struct ps_session_view *s = tile->sessions;
     const struct nn_rows *items = &tile->rows[PS_SESSION_ITEMS];
-    int width = q->cols;
-    if (items->width > width) /* the last column is the bias */
-        q = nn_concat(tape, q, ones(tape, q->rows));
-    struct nn_candidates candidates = {{items, s->candidate_row, 0}, s->candidates, s->log_q};
-    struct nn_tensor *loss = nn_softmax_loss(tape, q, candidates, s->choice, s->weight, NN_CROSS_ENTROPY);
+    int width = model->config->model.embedding;
+    enum nn_softmax_form form = model->recipe.loss == PS_LOSS_BOTH_TERMS ? NN_BOTH_TERMS : NN_CROSS_ENTROPY;
+    struct nn_tensor *loss = nn_softmax_loss(tape, q, candidates, s->choice, s->weight, form);
     real l2 = (real)model->config->model.l2 * tile->sample_weight;
     if (l2 > 0) {
         loss = nn_add(tape, loss, nn_l2_rows(tape, (struct nn_lookup){items, s->item_row, 0}, nn_segments_rows(s->steps), width, l2));
         loss = nn_add(tape, loss, nn_l2_rows(tape, (struct nn_lookup){items, s->target_row, 0}, s->targets, width, l2));
     }
     return loss;
+}
+
+struct nn_tensor *ps_session_loss(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *q)
+{
+    if (tile->rows[PS_SESSION_ITEMS].width > q->cols) /* the last column is the bias */
+        q = nn_concat(tape, q, ones(tape, q->rows));
+    return ps_session_softmax(model, tape, tile, q, ps_session_candidates(tile));
 }
 
 struct nn_tensor *ps_session_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)

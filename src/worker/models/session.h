@@ -5,6 +5,7 @@
 #define PS_MODELS_SESSION_H
 
 #include "worker/model.h"
+#include "worker/nn/candidates.h"
 
 enum { PS_SESSION_ITEMS = 0 }; /* the table of items, which is declared first */
 
@@ -16,11 +17,17 @@ struct nn_tensor *ps_session_steps(struct nn_tape *tape, const struct ps_tile *t
 /* The rows of x (one a step) after which a target is to be foretold, targets x cols. */
 struct nn_tensor *ps_session_states(struct nn_tape *tape, const struct ps_tile *tile, const struct nn_tensor *x);
 
-/* model->forward: the mean of -log softmax of the targets' scores, by model.score's inner product, over the candidates; with L2
+/* model->forward: the mean of -log softmax of the targets' scores, by inner products, over the candidates (or both terms of
+ * the cross-entropy, by model.loss); with L2
  * (model.l2) over the looked-up rows of steps and targets. */
 struct nn_tensor *ps_session_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile);
 /* The same for a tensor that encode has made. */
 struct nn_tensor *ps_session_loss(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *q);
+/* The same where the model scores candidates in its own way. */
+struct nn_tensor *ps_session_softmax(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *q,
+                                     struct nn_candidates candidates);
+/* The items that the tile's targets compete with. */
+struct nn_candidates ps_session_candidates(const struct ps_tile *tile);
 /* model->score: case_row . embedding (+ bias). */
 void ps_session_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out);
 

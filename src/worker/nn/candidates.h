@@ -11,14 +11,23 @@ struct nn_candidates {
     struct nn_lookup from;
     int count;
     const real *log_q; /* count: log of how probable it was to sample the item, to be taken off its score; or NULL */
+    const struct nn_tensor *hidden; /* E x 1, of scores by additive.c; NULL: scores are inner products */
 };
 
-/* softmax.c: with o_bj = q_b . e_j - log_q_j and p_b the softmax of o_b over all candidates, q: B x E and y = target[b] the
+/* additive.c: o[b * n + j] = relu(q_b + e_j) . hidden, the score of a layer in between (MKM-SR's MLP, its products with what it is
+ * given already taken), for n rows e of E columns, `stride` apart. With d = o_bj' hidden [q_b + e_j > 0]:
+ *   q_b' += d;   e_j' += d;   hidden' += o_bj' relu(q_b + e_j). */
+void nn_additive_scores(struct nn_tape *tape, const struct nn_tensor *q, const real *e, int stride, int n, const real *hidden, real *o);
+/* One row's gradients, from o' of all samples (`apart` numbers from one to the next). e_grad may be NULL. */
+void nn_additive_backward(const struct nn_tensor *q, const real *e, const struct nn_tensor *hidden, const real *o_grad, int apart,
+                          real *e_grad);
+
+/* softmax.c: with o_bj = q_b . e_j - log_q_j (or the other score) and p_b the softmax of o_b over all candidates, q: B x E and y = target[b] the
  * number of a candidate:
  *   NN_CROSS_ENTROPY   sum_b -weight_b log p_y;                               o_k' += weight_b (p_k - [k = y])
  *   NN_BOTH_TERMS      sum_b -weight_b (log p_y + sum_{j!=y} log(1 - p_j)), as MKM-SR prints it;
  *                      o_k' += weight_b p_k (c_k - sum_j p_j c_j), c_y = -1/p_y, c_j = 1/(1 - p_j), 1 - p_j not below 1e-8
- *   q_b' += sum_k o_bk' e_k;   e_k' += sum_b o_bk' q_b.
+ *   q_b' += sum_k o_bk' e_k;   e_k' += sum_b o_bk' q_b   (or as above).
  * Scores exist a chunk of candidates at a time, forward (which keeps two numbers a sample) and again backward: memory is B times
  * a chunk, however many candidates there are. With a column of ones beside q, the last column of the rows is the items' bias.
  * Sampled softmax with the logQ correction (Bengio and Senecal 2008; GRU4Rec) is the same with the sampled rows. */

@@ -61,12 +61,15 @@ static struct matrix chunk_rows(const struct softmax *s, int first, int n, real 
     return (struct matrix){room, (int)width};
 }
 
-/* o = q e^T for a chunk, whose rows are returned. */
-static struct matrix chunk_scores(const struct softmax *s, int first, int n, real *room, real *o)
+/* The scores of a chunk, whose rows are returned: o = q e^T, or additive.c's. */
+static struct matrix chunk_scores(struct nn_tape *tape, const struct softmax *s, int first, int n, real *room, real *o)
 {
     const struct nn_tensor *q = s->q;
     struct matrix e = chunk_rows(s, first, n, room);
-    nn_gemm(false, true, q->rows, n, q->cols, q->value, q->cols, e.at, e.stride, 0, o, n);
+    if (s->of.hidden)
+        nn_additive_scores(tape, q, e.at, e.stride, n, s->of.hidden->value, o);
+    else
+        nn_gemm(false, true, q->rows, n, q->cols, q->value, q->cols, e.at, e.stride, 0, o, n);
     return e;
 }
 
@@ -183,8 +186,13 @@ static void softmax_backward(struct nn_tape *tape, struct nn_node *node)
     real *room = room_for(tape, s, width), *sums = from->index ? room_for(tape, s, width) : NULL;
     real *g = room_for(tape, s, q->rows);
     EACH_CHUNK(s, first, n) {
-        struct matrix e = chunk_scores(s, first, n, room, g);
+        struct matrix e = chunk_scores(tape, s, first, n, room, g);
         chunk_slopes(s, first, n, s->y->grad[0], g);
+        for (int j = 0; s->of.hidden && j < n; j++)
+            nn_additive_backward(q, e.at + (size_t)j * (size_t)e.stride, s->of.hidden, g + j, n,
+                                 from->rows->grad ? grad_of(s, first + j) : NULL);
+        if (s->of.hidden)
+            continue;
         if (q->grad)
             nn_gemm(false, false, q->rows, width, n, g, n, e.at, e.stride, 1, q->grad, width);
         if (from->rows->grad && !from->index)
@@ -218,7 +226,7 @@ static void softmax_forward(struct nn_tape *tape, struct softmax *s)
         s->top[b] = -INFINITY, s->sum[b] = 0;
     }
     EACH_CHUNK(s, first, n) {
-        chunk_scores(s, first, n, room, o);
+        chunk_scores(tape, s, first, n, room, o);
         chunk_sums(s, first, n, o);
     }
     double *logs = NULL;
@@ -227,7 +235,7 @@ static void softmax_forward(struct nn_tape *tape, struct softmax *s)
         s->others = memset(nn_tape_alloc(tape, bytes), 0, bytes);
         logs = memset(nn_tape_alloc(tape, bytes), 0, bytes);
         EACH_CHUNK(s, first, n) {
-            chunk_scores(s, first, n, room, o);
+            chunk_scores(tape, s, first, n, room, o);
             chunk_others(s, first, n, o, ratio, logs);
         }
     }
@@ -239,7 +247,9 @@ struct nn_tensor *nn_softmax_loss(struct nn_tape *tape, const struct nn_tensor *
 {
     PS_ASSERT(candidates.count > 0 && candidates.from.first + q->cols <= candidates.from.rows->width);
     PS_ASSERT(candidates.from.index || candidates.count <= candidates.from.rows->count);
-    struct nn_tensor *y = nn_output(tape, 1, 1, q->grad || candidates.from.rows->grad);
+    const struct nn_tensor *hidden = candidates.hidden;
+    PS_ASSERT(!hidden || (hidden->rows == q->cols && hidden->cols == 1));
+    struct nn_tensor *y = nn_output(tape, 1, 1, q->grad || candidates.from.rows->grad || (hidden && hidden->grad));
     struct softmax *s = nn_tape_alloc(tape, sizeof *s);
     int chunk = PS_MAX(CHUNK_SCORES / PS_MAX(q->rows, 1) / NN_SUMS * NN_SUMS, CHUNK_LEAST);
     *s = (struct softmax){.q = q, .y = y, .of = candidates, .target = target, .weight = weight, .form = form,

@@ -1,0 +1,20 @@
+/* m_sr.c - MKM-SR without knowledge, which is what its authors published as code. */
+#include "worker/models/mkm.h"
+
+static int m_sr_init(struct ps_model *model, struct ps_error *err)
+{
+    return ps_mkm_init(model, (struct ps_mkm_form){PS_MKM_ITEM_GRAPH, PS_MKM_OPERATION_GRU}, err);
+}
+
+const struct ps_model_class ps_model_m_sr = {
+    .name = "m_sr",
+    .title = "MKM-SR without knowledge",
+    .source = PS_MKM_SOURCE,
+    .options = PS_MKM_OPTIONS,
+    .recipe = {.stream = PS_STREAM_PREFIXES},
+    .init = m_sr_init,
+    .fini = ps_mkm_fini,
+    .forward = ps_mkm_forward,
+    .encode = ps_mkm_encode,
+    .score = ps_mkm_score,
+};
