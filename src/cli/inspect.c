@@ -6,22 +6,24 @@
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/inspect_dataset.h"
 #include "cli/run.h"
 #include "common/file.h"
-#include "data/dataset.h"
 #include "server/checkpoint.h"
 
-enum { KEY_VERIFY = 1000, KEY_DIGEST };
+enum { KEY_VERIFY = 1000, KEY_DIGEST, KEY_CASES };
 
 struct arguments {
     const char *path;
     bool verify, digest;
+    enum ps_split cases; /* 0: what the dataset holds */
 };
 
 static const struct argp_option options[] = {
     {"verify", KEY_VERIFY, NULL, 0, "Check every byte against its checksums", 0},
     {"digest", KEY_DIGEST, NULL, 0, "Print only the digest of a checkpoint: the same for the same state, however many servers "
      "wrote it", 0},
+    {"cases", KEY_CASES, "valid|test", 0, "Print the held-out cases of a dataset of sessions, one a line", 0},
     {0}};
 
 static const char doc[] = "Show what a dataset, a checkpoint or a run holds.\v"
@@ -34,6 +36,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case KEY_VERIFY: a->verify = true; return 0;
     case KEY_DIGEST: a->digest = true; return 0;
+    case KEY_CASES: a->cases = ps_argument_split(arg, state); return 0;
     case ARGP_KEY_ARG:
         ps_argument_only(&a->path, arg, "PATH", state);
         return 0;
@@ -43,32 +46,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
-}
-
-static int inspect_dataset(const struct arguments *a, struct ps_error *err)
-{
-    struct ps_dataset d;
-    int status = ps_dataset_open(a->path, &d, err);
-    if (status)
-        return status;
-    if (a->verify)
-        status = ps_dataset_verify(&d, err);
-    if (!status) {
-        printf("dataset %s  (%016llx)\n%12llu users\n%12llu items\n", a->path, (unsigned long long)d.fingerprint,
-               (unsigned long long)d.users, (unsigned long long)d.items);
-        for (uint32_t b = 0; b < d.behaviours; b++)
-            printf("%12llu %s%s\n", (unsigned long long)d.train[b].interactions, d.behaviour[b],
-                   b + 1 == d.behaviours ? " (target)" : "");
-        printf("%12llu distinct pairs of user and item\n%12llu held out for validation\n%12llu held out for test\n",
-               (unsigned long long)d.union_pairs, (unsigned long long)d.valid_count, (unsigned long long)d.test_count);
-        for (uint32_t f = 0; f < d.features; f++)
-            printf("%12llu values of the %s feature %s, in %llu pairs\n", (unsigned long long)d.feature[f].values,
-                   ps_feature_side(d.feature[f].side), d.feature[f].name, (unsigned long long)d.feature[f].pairs);
-        if (a->verify)
-            printf("every byte is as it was written\n");
-    }
-    ps_dataset_close(&d);
-    return status;
 }
 
 static int inspect_checkpoint(const struct arguments *a, const char *path, struct ps_error *err)
@@ -160,7 +137,8 @@ int cmd_inspect(int argc, char **argv)
     int status;
     if (holds(a.path, "dataset.yaml"))
         status = a.digest ? ps_fail(&err, PS_EXIT_USAGE, "--digest is for checkpoints; %s is a dataset", a.path)
-                          : inspect_dataset(&a, &err);
+                 : a.cases ? ps_inspect_cases(a.path, a.cases, &err)
+                           : ps_inspect_dataset(a.path, a.verify, &err);
     else if (holds(a.path, "config.yaml"))
         status = inspect_run(&a, &err);
     else if (holds(a.path, PS_MANIFEST_NAME))

@@ -2,6 +2,7 @@
 #include "data/prepare.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/prepare_sessions.h"
 #include "cli/signals.h"
 
 #include <argp.h>
@@ -95,6 +96,13 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static const struct {
+    int key;
+    const char *name;
+} only_interactions[] = {{KEY_KEEP_TARGETS, "keep-targets"}, {KEY_KEEP_FUTURE, "keep-future"}, {KEY_HIDE, "hide-weaker"},
+                         {KEY_SAMPLE, "sample"},             {KEY_DUPLICATES, "duplicates"},
+                         {KEY_USER_FEATURES, "user-features"}};
+
 struct arguments {
     struct ps_prepare_options o;
     struct ps_prepare_input *input; /* owned; texts are borrowed from the command line */
@@ -105,6 +113,7 @@ struct arguments {
     const char *sample[PS_MAX_BEHAVIOURS];
     int samples;
     bool valid_set, id_seed_set;
+    struct ps_session_arguments sessions;
 };
 
 static uint64_t parse_memory(struct argp_state *state, const char *text)
@@ -217,7 +226,6 @@ static void place_inputs(struct ps_prepare_input *input, struct ps_prepare_optio
                 break;
             }
         }
-    o->input = input;
 }
 
 static void finish_arguments(struct argp_state *state, struct arguments *a)
@@ -225,7 +233,8 @@ static void finish_arguments(struct argp_state *state, struct arguments *a)
     struct ps_prepare_options *o = &a->o;
     if (!o->out)
         argp_error(state, "--out names the folder to make");
-    if (!o->rules.behaviours)
+    ps_session_arguments_finish(&a->sessions, state);
+    if (!o->rules.behaviours && !o->sessions.enabled)
         argp_error(state, "--behaviours names the behaviours, from the weakest to the target, as in view,cart,buy");
     if (!o->inputs)
         argp_error(state, "no input; name the files to read");
@@ -238,14 +247,25 @@ static void finish_arguments(struct argp_state *state, struct arguments *a)
         o->rules.valid = by_rule ? o->rules.test : PS_HOLDOUT_RANDOM;
     if (!a->id_seed_set)
         o->id_seed = o->rules.seed;
-    place_inputs(a->input, o);
+    o->input = a->input;
+    if (o->sessions.enabled)
+        o->rules = (struct ps_split_rules){.behaviours = o->rules.behaviours}; /* the others are of interactions */
+    else
+        place_inputs(a->input, o);
 }
 
 static error_t parse(int key, char *value, struct argp_state *state)
 {
     struct arguments *a = state->input;
     struct ps_prepare_options *o = &a->o;
+    for (size_t i = 0; i < PS_COUNT(only_interactions); i++)
+        if (key == only_interactions[i].key)
+            a->sessions.other = only_interactions[i].name;
     switch (key) {
+    case ARGP_KEY_INIT:
+        a->sessions.o = o;
+        state->child_inputs[0] = &a->sessions;
+        return 0;
     case KEY_OUT:
         o->out = value;
         return 0;
@@ -259,9 +279,11 @@ static error_t parse(int key, char *value, struct argp_state *state)
         o->dictionary = value;
         return 0;
     case KEY_TEST:
+        a->sessions.test = value;
         o->rules.test = parse_rule(value, &o->test_path);
         return 0;
     case KEY_VALID:
+        a->sessions.valid = value;
         o->rules.valid = parse_rule(value, &o->valid_path);
         a->valid_set = true;
         return 0;
@@ -347,12 +369,14 @@ static error_t parse(int key, char *value, struct argp_state *state)
 int cmd_prepare(int argc, char **argv)
 {
     struct arguments a = {.o = {.rules = {.test = PS_HOLDOUT_LAST_TIME, .keep_targets = 1, .seed = 1},
+                                .sessions = {.last = 50, .min_length = 2, .min_item_count = 1},
                                 .memory = UINT64_C(1) << 30,
                                 .max_bad = 100,
                                 .stop = &ps_interrupted}};
     struct ps_prepare_stats stats;
     struct ps_error err = {0};
-    argp_parse(&(struct argp){options, parse, "INPUT...", doc, NULL, NULL, NULL}, argc, argv, 0, NULL, &a);
+    static const struct argp_child children[] = {{&ps_session_options, 0, NULL, 0}, {0}};
+    argp_parse(&(struct argp){options, parse, "INPUT...", doc, children, NULL, NULL}, argc, argv, 0, NULL, &a);
     ps_catch_signals();
     int status = ps_prepare(&a.o, &stats, &err);
     if (status)

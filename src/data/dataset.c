@@ -4,7 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-int ps_dataset_check_block(const struct ps_dataset *d, uint64_t block, struct ps_error *err)
+/* The same for a block of interactions as ps_dataset_check_events for one of sessions. */
+static bool check_interactions(const struct ps_dataset *d, uint64_t block)
 {
     uint32_t first = d->block_user[block], end = d->block_user[block + 1];
     uint64_t sum = 0;
@@ -19,12 +20,19 @@ int ps_dataset_check_block(const struct ps_dataset *d, uint64_t block, struct ps
             for (uint64_t i = h->offset[u]; i < h->offset[u + 1]; i++)
                 right &= h->item[i] < d->items && (i == h->offset[u] || h->item[i - 1] < h->item[i]);
     }
-    if (right && sum == d->private_->block_sum[block])
+    return right && sum == d->private_->block_sum[block];
+}
+
+int ps_dataset_check_block(const struct ps_dataset *d, uint64_t block, struct ps_error *err)
+{
+    bool sessions = d->sessions.count > 0;
+    if (sessions ? ps_dataset_check_events(d, block) : check_interactions(d, block))
         return 0;
     return ps_fail(err, PS_EXIT_DATA,
-                   "%s is damaged: block %" PRIu64 " (users %" PRIu32 " to %" PRIu32
-                   ") of its .item and .time files does not have its checksum; prepare the dataset again",
-                   d->path, block, first, end);
+                   "%s is damaged: block %" PRIu64 " (%s %" PRIu32 " to %" PRIu32
+                   ") of its %s files does not have its checksum; prepare the dataset again",
+                   d->path, block, sessions ? "sessions" : "users", d->block_user[block], d->block_user[block + 1],
+                   sessions ? "event.*" : ".item and .time");
 }
 
 int ps_dataset_verify(const struct ps_dataset *d, struct ps_error *err)
@@ -34,7 +42,7 @@ int ps_dataset_verify(const struct ps_dataset *d, struct ps_error *err)
         if (ps_hash64(f->view.data, f->view.size, 0) != f->sum)
             return ps_dataset_damaged(d, f->name, "its checksum is wrong", err);
     }
-    for (uint64_t b = 0; b < d->blocks; b++) {
+    for (uint64_t b = 0; b < d->blocks + d->private_->held_blocks; b++) {
         int status = ps_dataset_check_block(d, b, err);
         if (status)
             return status;
@@ -76,7 +84,7 @@ const char *ps_dataset_name(const struct ps_dataset *d, enum ps_entity entity, u
 
 int ps_dataset_find(const struct ps_dataset *d, enum ps_entity entity, const char *name, size_t length, uint64_t *id)
 {
-    return view_find(&d->private_->names[entity], entity == PS_USERS ? d->users : d->items, name, length, id);
+    return view_find(&d->private_->names[entity], ps_dataset_entities(d, entity), name, length, id);
 }
 
 const struct ps_feature *ps_dataset_feature(const struct ps_dataset *d, enum ps_entity side, const char *name)

@@ -12,8 +12,8 @@
  *                       dense id, and their original names
  *
  * A dataset of sessions has other columns: session.offset event.item event.operation [event.time] [event.feedback]
- * [session.visitor visitors.names] session.first session.targets cases, and event.count (B.count of all its training steps). Its
- * users are its cases, named SESSION/POSITION, so that a case is ranked as a user with one held-out item is; it has one behaviour, "event",
+ * [session.visitor visitors.names] session.first session.targets session.cases, and event.count (B.count of all its training
+ * steps). Its blocks are runs of training sessions. Its users are its cases, named SESSION/POSITION, so that a case is ranked as a user with one held-out item is; it has one behaviour, "event",
  * under which no user has any item.
  *
  * Everything is mapped read-only, so a process needs no memory of its own that grows with the dataset.
@@ -31,7 +31,7 @@ struct ps_pair {
 };
 
 enum ps_split { PS_SPLIT_VALID = 1, PS_SPLIT_TEST = 2 };
-enum ps_entity { PS_USERS = 0, PS_ITEMS = 1 };
+enum ps_entity { PS_USERS = 0, PS_ITEMS = 1, PS_VISITORS = 2, PS_ENTITIES }; /* visitors: of a dataset of sessions, where they are known */
 
 /* A held-out case: the event at `position` of the session is to be foretold from those before it. */
 struct ps_case {
@@ -97,7 +97,7 @@ struct ps_dataset {
     const uint64_t *union_offset; /* users + 1 */
     uint64_t union_pairs;
     uint64_t blocks;
-    const uint32_t *block_user; /* blocks + 1: block b holds users [block_user[b], block_user[b+1]) */
+    const uint32_t *block_user; /* blocks + 1: block b holds users (training sessions) [block_user[b], block_user[b+1]) */
     const struct ps_pair *valid, *test;
     uint64_t valid_count, test_count;
     uint32_t features;
@@ -106,13 +106,20 @@ struct ps_dataset {
     struct ps_dataset_private *private_; /* owned; mappings and names */
 };
 
-/* Opens and checks a dataset: version, sizes of all files, contents and sums of all but the .item and .time columns.
+/* Opens and checks a dataset: version, sizes of all files, contents and sums of all but the columns that are as long as the
+ * training data.
  * Block sums are checked when a block is streamed (ps_dataset_check_block) or all at once (ps_dataset_verify).
  * Errors: PS_EXIT_DATA with the file named and what to do. */
 int ps_dataset_open(const char *path, struct ps_dataset *dataset, struct ps_error *err);
 void ps_dataset_close(struct ps_dataset *dataset);
 int ps_dataset_check_block(const struct ps_dataset *dataset, uint64_t block, struct ps_error *err);
 int ps_dataset_verify(const struct ps_dataset *dataset, struct ps_error *err);
+
+/* How many users, items or visitors there are. */
+static inline uint64_t ps_dataset_entities(const struct ps_dataset *dataset, enum ps_entity entity)
+{
+    return entity == PS_USERS ? dataset->users : entity == PS_ITEMS ? dataset->items : dataset->sessions.visitors;
+}
 
 /* Names by dense id (not NUL-terminated; *length bytes, borrowed). */
 const char *ps_dataset_name(const struct ps_dataset *dataset, enum ps_entity entity, uint64_t id, size_t *length);

@@ -4,9 +4,7 @@
  * names, features, blocks. The columns of items and times are as large as the data: their sizes are checked at once, their
  * contents block by block when they are streamed. So nothing that a damaged file says is ever used as an index.
  */
-#include "common/yaml.h"
 #include "data/dataset_private.h"
-#include "data/dataset_write.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -24,7 +22,7 @@ int ps_dataset_damaged(const struct ps_dataset *d, const char *file, const char 
 
 /* ---- dataset.yaml ---- */
 
-static int description_number(const struct ps_dataset *d, const struct ps_yaml *map, const char *key, int base,
+int ps_dataset_number(const struct ps_dataset *d, const struct ps_yaml *map, const char *key, int base,
                               uint64_t limit, uint64_t *value, struct ps_error *err)
 {
     const struct ps_yaml *node = ps_yaml_get(map, key);
@@ -52,7 +50,7 @@ static int description_behaviours(struct ps_dataset *d, const struct ps_yaml *ro
             return ps_dataset_damaged(d, "dataset.yaml", "a behaviour without a name", err);
         memcpy(d->behaviour[b], name->text, strlen(name->text) + 1);
         times[b] = has && has->kind == PS_YAML_SCALAR && !strcmp(has->text, "yes");
-        int status = description_number(d, entry, "interactions", 10, INT64_MAX / 8, &d->train[b].interactions, err);
+        int status = ps_dataset_number(d, entry, "interactions", 10, INT64_MAX / 8, &d->train[b].interactions, err);
         if (status)
             return status;
     }
@@ -76,9 +74,9 @@ static int description_features(struct ps_dataset *d, const struct ps_yaml *root
         memcpy(feature->name, name->text, strlen(name->text) + 1);
         feature->side = strcmp(side->text, "user") ? PS_ITEMS : PS_USERS;
         feature->number = number && number->kind == PS_YAML_SCALAR && !strcmp(number->text, "yes");
-        int status = description_number(d, entry, "values", 10, UINT32_MAX - 1, &feature->values, err);
+        int status = ps_dataset_number(d, entry, "values", 10, UINT32_MAX - 1, &feature->values, err);
         if (!status)
-            status = description_number(d, entry, "pairs", 10, INT64_MAX / 8, &feature->pairs, err);
+            status = ps_dataset_number(d, entry, "pairs", 10, INT64_MAX / 8, &feature->pairs, err);
         if (status)
             return status;
     }
@@ -115,7 +113,7 @@ static int load_description(struct ps_dataset *d, struct ps_yaml **root, bool *t
         status = ps_fail(err, PS_EXIT_DATA, "%s does not describe a prepared dataset", path);
         goto out;
     }
-    status = description_number(d, *root, "version", 10, UINT32_MAX, &version, err);
+    status = ps_dataset_number(d, *root, "version", 10, UINT32_MAX, &version, err);
     if (!status && version != PS_DATASET_VERSION)
         status =
             ps_fail(err, PS_EXIT_DATA,
@@ -124,17 +122,17 @@ static int load_description(struct ps_dataset *d, struct ps_yaml **root, bool *t
     if (!status && !description_is_whole(text, size))
         status = ps_dataset_damaged(d, "dataset.yaml", "its checksum is wrong", err);
     if (!status)
-        status = description_number(d, *root, "users", 10, UINT32_MAX - 1, &d->users, err);
+        status = ps_dataset_number(d, *root, "users", 10, UINT32_MAX - 1, &d->users, err);
     if (!status)
-        status = description_number(d, *root, "items", 10, UINT32_MAX - 1, &d->items, err);
+        status = ps_dataset_number(d, *root, "items", 10, UINT32_MAX - 1, &d->items, err);
     if (!status)
-        status = description_number(d, *root, "union_pairs", 10, INT64_MAX / 8, &d->union_pairs, err);
+        status = ps_dataset_number(d, *root, "union_pairs", 10, INT64_MAX / 8, &d->union_pairs, err);
     if (!status)
-        status = description_number(d, *root, "blocks", 10, UINT32_MAX, &d->blocks, err);
+        status = ps_dataset_number(d, *root, "blocks", 10, UINT32_MAX, &d->blocks, err);
     if (!status)
-        status = description_number(d, *root, "valid", 10, INT64_MAX / 8, &d->valid_count, err);
+        status = ps_dataset_number(d, *root, "valid", 10, INT64_MAX / 8, &d->valid_count, err);
     if (!status)
-        status = description_number(d, *root, "test", 10, INT64_MAX / 8, &d->test_count, err);
+        status = ps_dataset_number(d, *root, "test", 10, INT64_MAX / 8, &d->test_count, err);
     if (!status)
         status = description_behaviours(d, *root, times, err);
     if (!status)
@@ -149,19 +147,19 @@ out:
 /* ---- files ---- */
 
 /* Maps FIRST.SECOND, of the size that the description tells (and `size`, unless it is 0 for any). */
-static int map_file(struct ps_dataset *d, const struct ps_yaml *files, const char *first, const char *second,
+int ps_dataset_map(struct ps_dataset *d, const struct ps_yaml *files, const char *first, const char *second,
                     uint64_t size, bool check_sum, const void **data, uint64_t *bytes, struct ps_error *err)
 {
-    PS_ASSERT(d->private_->files < PS_MAX_MAPPINGS);
+    PS_ASSERT(d->private_->files < PS_DATASET_FILES);
     struct ps_mapped *f = &d->private_->file[d->private_->files];
     uint64_t noted;
     snprintf(f->name, sizeof f->name, "%s.%s", first, second);
     const struct ps_yaml *entry = files ? ps_yaml_get(files, f->name) : NULL;
     if (!entry)
         return ps_dataset_damaged(d, f->name, "dataset.yaml does not name it", err);
-    int status = description_number(d, entry, "bytes", 10, INT64_MAX, &noted, err);
+    int status = ps_dataset_number(d, entry, "bytes", 10, INT64_MAX, &noted, err);
     if (!status)
-        status = description_number(d, entry, "xxh64", 16, UINT64_MAX, &f->sum, err);
+        status = ps_dataset_number(d, entry, "xxh64", 16, UINT64_MAX, &f->sum, err);
     if (status)
         return status;
     char *path = ps_format("%s/%s", d->path, f->name);
@@ -183,7 +181,7 @@ static int map_file(struct ps_dataset *d, const struct ps_yaml *files, const cha
     return 0;
 }
 
-static bool is_ascending(const uint64_t *offset, uint64_t count, uint64_t end)
+bool ps_dataset_ascends(const uint64_t *offset, uint64_t count, uint64_t end)
 {
     bool right = offset[0] == 0 && offset[count] == end;
     for (uint64_t i = 0; i < count; i++)
@@ -197,30 +195,30 @@ static int map_behaviour(struct ps_dataset *d, const struct ps_yaml *files, uint
     struct ps_history *h = &d->train[b];
     const void *offset = NULL, *item = NULL, *time = NULL, *count = NULL;
     const char *name = d->behaviour[b];
-    int status = map_file(d, files, name, "offset", (d->users + 1) * sizeof *h->offset, true, &offset, NULL, err);
+    int status = ps_dataset_map(d, files, name, "offset", (d->users + 1) * sizeof *h->offset, true, &offset, NULL, err);
     if (!status)
-        status = map_file(d, files, name, "item", h->interactions * sizeof *h->item, false, &item, NULL, err);
+        status = ps_dataset_map(d, files, name, "item", h->interactions * sizeof *h->item, false, &item, NULL, err);
     if (!status && times)
-        status = map_file(d, files, name, "time", h->interactions * sizeof *h->time, false, &time, NULL, err);
+        status = ps_dataset_map(d, files, name, "time", h->interactions * sizeof *h->time, false, &time, NULL, err);
     if (!status)
-        status = map_file(d, files, name, "count", d->items * sizeof *h->count, true, &count, NULL, err);
+        status = ps_dataset_map(d, files, name, "count", d->items * sizeof *h->count, true, &count, NULL, err);
     if (status)
         return status;
     h->offset = offset;
     h->item = item;
     h->time = time;
     h->count = count;
-    if (!is_ascending(h->offset, d->users, h->interactions))
+    if (!ps_dataset_ascends(h->offset, d->users, h->interactions))
         return ps_dataset_damaged(d, name, "its offsets do not ascend", err);
     return 0;
 }
 
-static int map_names(struct ps_dataset *d, const struct ps_yaml *files, const char *kind, uint64_t count, struct ps_names_view *v,
+int ps_dataset_map_names(struct ps_dataset *d, const struct ps_yaml *files, const char *kind, uint64_t count, struct ps_names_view *v,
                      struct ps_error *err)
 {
     uint64_t size = 0;
     const void *data = NULL;
-    int status = map_file(d, files, kind, "names", 0, true, &data, &size, err);
+    int status = ps_dataset_map(d, files, kind, "names", 0, true, &data, &size, err);
     if (status)
         return status;
     uint64_t head = 2 * sizeof(uint64_t) + (count + 1) * sizeof *v->start + (count + count % 2) * sizeof *v->sorted;
@@ -230,7 +228,7 @@ static int map_names(struct ps_dataset *d, const struct ps_yaml *files, const ch
     v->start = counts + 2;
     v->sorted = (const uint32_t *)(v->start + count + 1);
     v->bytes = (const char *)data + head;
-    bool right = is_ascending(v->start, count, size - head);
+    bool right = ps_dataset_ascends(v->start, count, size - head);
     for (uint64_t i = 0; i < count; i++)
         right &= v->sorted[i] < count;
     return right ? 0 : ps_dataset_damaged(d, d->private_->file[d->private_->files - 1].name, "its contents are wrong", err);
@@ -243,16 +241,16 @@ static int map_feature(struct ps_dataset *d, const struct ps_yaml *files, uint32
     const void *offset = NULL, *value = NULL;
     char name[64];
     snprintf(name, sizeof name, "%s.%s", ps_feature_side(feature->side), feature->name);
-    int status = map_file(d, files, name, "offset", (owners + 1) * sizeof *feature->offset, true, &offset, NULL, err);
+    int status = ps_dataset_map(d, files, name, "offset", (owners + 1) * sizeof *feature->offset, true, &offset, NULL, err);
     if (!status)
-        status = map_file(d, files, name, "value", feature->pairs * sizeof *feature->value, true, &value, NULL, err);
+        status = ps_dataset_map(d, files, name, "value", feature->pairs * sizeof *feature->value, true, &value, NULL, err);
     if (!status)
-        status = map_names(d, files, name, feature->values, &d->private_->values[f], err);
+        status = ps_dataset_map_names(d, files, name, feature->values, &d->private_->values[f], err);
     if (status)
         return status;
     feature->offset = offset;
     feature->value = value;
-    bool right = is_ascending(feature->offset, owners, feature->pairs);
+    bool right = ps_dataset_ascends(feature->offset, owners, feature->pairs);
     for (uint64_t i = 0; right && i < owners; i++)
         for (uint64_t k = feature->offset[i]; k < feature->offset[i + 1]; k++)
             right &= feature->value[k] < feature->values && (k == feature->offset[i] || feature->value[k - 1] < feature->value[k]);
@@ -263,7 +261,7 @@ static int map_pairs(struct ps_dataset *d, const struct ps_yaml *files, const ch
                      const struct ps_pair **pairs, struct ps_error *err)
 {
     const void *data = NULL;
-    int status = map_file(d, files, name, "pairs", count * sizeof **pairs, true, &data, NULL, err);
+    int status = ps_dataset_map(d, files, name, "pairs", count * sizeof **pairs, true, &data, NULL, err);
     if (status)
         return status;
     bool right = true;
@@ -273,36 +271,48 @@ static int map_pairs(struct ps_dataset *d, const struct ps_yaml *files, const ch
     return right ? 0 : ps_dataset_damaged(d, name, "it names users or items that are not there", err);
 }
 
+/* Blocks of training, and behind them those of held-out sessions. */
 static int map_blocks(struct ps_dataset *d, const struct ps_yaml *files, struct ps_error *err)
 {
     const void *data = NULL;
-    uint64_t ends = d->blocks + 1, head = (ends + ends % 2) * sizeof *d->block_user;
-    int status = map_file(d, files, "blocks", "sums", head + d->blocks * sizeof(uint64_t), true, &data, NULL, err);
+    uint64_t train = d->sessions.count ? d->sessions.train : d->users, all = d->sessions.count ? d->sessions.count : d->users;
+    uint64_t blocks = d->blocks + d->private_->held_blocks, ends = blocks + 1;
+    uint64_t head = (ends + ends % 2) * sizeof *d->block_user;
+    int status = ps_dataset_map(d, files, "blocks", "sums", head + blocks * sizeof(uint64_t), true, &data, NULL, err);
     if (status)
         return status;
     d->block_user = data;
     d->private_->block_sum = (const uint64_t *)((const char *)data + head);
-    bool right = d->block_user[0] == 0 && d->block_user[d->blocks] == d->users;
-    for (uint64_t b = 0; b < d->blocks; b++)
+    bool right = d->block_user[0] == 0 && d->block_user[d->blocks] == train && d->block_user[blocks] == all;
+    for (uint64_t b = 0; b < blocks; b++)
         right &= d->block_user[b] <= d->block_user[b + 1];
     return right ? 0 : ps_dataset_damaged(d, "blocks.sums", "its users do not ascend", err);
 }
 
-static int map_all(struct ps_dataset *d, const struct ps_yaml *root, const bool *times, struct ps_error *err)
+/* The columns of users' interactions. */
+static int map_interactions(struct ps_dataset *d, const struct ps_yaml *files, const bool *times, struct ps_error *err)
 {
-    const struct ps_yaml *files = ps_yaml_get(root, "files");
     const void *data = NULL;
-    int status = map_names(d, files, "users", d->users, &d->private_->names[PS_USERS], err);
-    if (!status)
-        status = map_names(d, files, "items", d->items, &d->private_->names[PS_ITEMS], err);
+    int status = 0;
     for (uint32_t b = 0; !status && b < d->behaviours; b++)
         status = map_behaviour(d, files, b, times[b], err);
     if (!status)
         status =
-            map_file(d, files, "union", "offset", (d->users + 1) * sizeof *d->union_offset, true, &data, NULL, err);
+            ps_dataset_map(d, files, "union", "offset", (d->users + 1) * sizeof *d->union_offset, true, &data, NULL, err);
     d->union_offset = data;
-    if (!status && !is_ascending(d->union_offset, d->users, d->union_pairs))
+    if (!status && !ps_dataset_ascends(d->union_offset, d->users, d->union_pairs))
         status = ps_dataset_damaged(d, "union.offset", "its offsets do not ascend", err);
+    return status;
+}
+
+static int map_all(struct ps_dataset *d, const struct ps_yaml *root, const bool *times, struct ps_error *err)
+{
+    const struct ps_yaml *files = ps_yaml_get(root, "files"), *sessions = ps_yaml_get(root, "sessions");
+    int status = ps_dataset_map_names(d, files, "users", d->users, &d->private_->names[PS_USERS], err);
+    if (!status)
+        status = ps_dataset_map_names(d, files, "items", d->items, &d->private_->names[PS_ITEMS], err);
+    if (!status)
+        status = sessions ? ps_dataset_map_sessions(d, sessions, files, err) : map_interactions(d, files, times, err);
     if (!status)
         status = map_blocks(d, files, err);
     if (!status)
@@ -311,6 +321,8 @@ static int map_all(struct ps_dataset *d, const struct ps_yaml *root, const bool 
         status = map_pairs(d, files, "test", d->test_count, &d->test, err);
     for (uint32_t f = 0; !status && f < d->features; f++)
         status = map_feature(d, files, f, err);
+    if (!status && sessions)
+        status = ps_dataset_check_held_out(d, err);
     return status;
 }
 
@@ -334,6 +346,8 @@ void ps_dataset_close(struct ps_dataset *d)
 {
     for (int i = 0; d->private_ && i < d->private_->files; i++)
         ps_mapping_close(&d->private_->file[i].view);
+    if (d->private_)
+        free(d->private_->no_history);
     free(d->private_);
     free(d->path);
     *d = (struct ps_dataset){0};

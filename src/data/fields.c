@@ -126,12 +126,23 @@ static int read_header(struct ps_fields *f, const char *text, size_t length, cha
     return at ? ps_fail(err, PS_EXIT_DATA, "%s:1: more than %d columns", f->path, PS_TABLE_COLUMNS) : 0;
 }
 
-int ps_fields_open(struct ps_fields **fields, const char *path, const char *columns, const volatile sig_atomic_t *stop,
-                   struct ps_error *err)
+int ps_fields_open_lines(struct ps_fields **fields, const char *path, const volatile sig_atomic_t *stop, struct ps_error *err)
 {
     struct ps_fields *f = ps_calloc(1, sizeof *f);
     f->path = ps_strdup(strcmp(path, "-") ? path : "standard input");
     int status = ps_lines_open(&f->lines, path, stop, err);
+    if (status)
+        ps_fields_close(f);
+    else
+        *fields = f;
+    return status;
+}
+
+int ps_fields_open(struct ps_fields **fields, const char *path, const char *columns, const volatile sig_atomic_t *stop,
+                   struct ps_error *err)
+{
+    struct ps_fields *f = NULL;
+    int status = ps_fields_open_lines(&f, path, stop, err);
     if (!status && columns) {
         status = read_header(f, columns, strlen(columns), ',', err);
     } else if (!status) {
@@ -240,27 +251,33 @@ static int split_quoted(struct ps_fields *f, const char *text, size_t length, st
     }
 }
 
-int ps_fields_next(struct ps_fields *f, const struct ps_slice **field, struct ps_error *err)
+int ps_fields_next_line(struct ps_fields *f, struct ps_slice *line, struct ps_error *err)
 {
-    const char *text = NULL;
-    size_t length = 0;
     int status;
+    line->length = 0;
     do
-        status = ps_lines_next(f->lines, &text, &length, err);
-    while (status == PS_LINE_TEXT && length == 0);
+        status = ps_lines_next(f->lines, &line->text, &line->length, err);
+    while (status == PS_LINE_TEXT && line->length == 0);
     f->line = ps_lines_number(f->lines);
     if (status < 0)
         return status;
     if (status == PS_LINE_END)
         return PS_INPUT_END;
-    if (status == PS_LINE_TOO_LONG)
-        return ps_fields_bad(f, "longer than %d bytes", PS_LINE_MAX);
+    return status == PS_LINE_TOO_LONG ? ps_fields_bad(f, "longer than %d bytes", PS_LINE_MAX) : PS_INPUT_EVENT;
+}
+
+int ps_fields_next(struct ps_fields *f, const struct ps_slice **field, struct ps_error *err)
+{
+    struct ps_slice line;
+    int result = ps_fields_next_line(f, &line, err);
+    if (result != PS_INPUT_EVENT)
+        return result;
     if (!f->separator)
-        f->separator = memchr(text, '\t', length) ? '\t' : ',';
+        f->separator = memchr(line.text, '\t', line.length) ? '\t' : ',';
     *field = f->field;
-    if (f->separator == ',' && memchr(text, '"', length))
-        return split_quoted(f, text, length, err);
-    return split_plain(f, text, length);
+    if (f->separator == ',' && memchr(line.text, '"', line.length))
+        return split_quoted(f, line.text, line.length, err);
+    return split_plain(f, line.text, line.length);
 }
 
 const char *ps_fields_reason(const struct ps_fields *f)

@@ -28,6 +28,8 @@ struct ps_fields;
  * one, or NULL. `stop` as in lines.h. Errors: PS_EXIT_DATA, naming the file. */
 int ps_fields_open(struct ps_fields **fields, const char *path, const char *columns, const volatile sig_atomic_t *stop,
                    struct ps_error *err);
+/* Opens a file of lines that are no table: no header, for ps_fields_next_line alone. */
+int ps_fields_open_lines(struct ps_fields **fields, const char *path, const volatile sig_atomic_t *stop, struct ps_error *err);
 void ps_fields_close(struct ps_fields *fields);
 /* As shown in errors. */
 const char *ps_fields_path(const struct ps_fields *fields);
@@ -43,6 +45,8 @@ const char *ps_fields_list(struct ps_fields *fields);
 /* The next line that is not blank. PS_INPUT_EVENT: *field has as many fields as there are columns, borrowed until the next call; or
  * another enum ps_input_result, or a negative status. */
 int ps_fields_next(struct ps_fields *fields, const struct ps_slice **field, struct ps_error *err);
+/* The same for the line as it is. */
+int ps_fields_next_line(struct ps_fields *fields, struct ps_slice *line, struct ps_error *err);
 /* Makes the last line a bad one; returns PS_INPUT_BAD. */
 int ps_fields_bad(struct ps_fields *fields, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* After PS_INPUT_BAD: what is wrong, in words. Borrowed until the next call. */

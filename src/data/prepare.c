@@ -117,6 +117,14 @@ done:
 
 /* ---- steps ---- */
 
+/* Names that keep their ids. The users of a dataset of sessions are its cases, which have their order from the sessions. */
+static struct ps_names *dictionary_names(struct ps_preparation *p, enum ps_entity entity)
+{
+    if (entity == PS_ITEMS || (entity == PS_USERS && !p->sessions))
+        return &p->names[entity];
+    return entity == PS_VISITORS && p->sessions ? &p->sessions->visitors : NULL;
+}
+
 /* Names of an earlier dataset, in the order of their ids. */
 static int load_dictionary(struct ps_preparation *p, struct ps_error *err)
 {
@@ -124,16 +132,16 @@ static int load_dictionary(struct ps_preparation *p, struct ps_error *err)
     int status = ps_dataset_open(p->options->dictionary, &old, err);
     if (status)
         return status;
-    for (enum ps_entity entity = PS_USERS; entity <= PS_ITEMS; entity++) {
-        uint64_t count = entity == PS_USERS ? old.users : old.items;
-        for (uint64_t id = 0; !status && id < count; id++) {
+    for (enum ps_entity entity = PS_USERS; entity < PS_ENTITIES; entity++) {
+        struct ps_names *names = dictionary_names(p, entity);
+        for (uint64_t id = 0; !status && names && id < ps_dataset_entities(&old, entity); id++) {
             size_t length;
             const char *name = ps_dataset_name(&old, entity, id, &length);
-            if (!ps_names_allow(name, length) || ps_names_add(&p->names[entity], name, length) != id)
+            if (!ps_names_allow(name, length) || ps_names_add(names, name, length) != id)
                 status = ps_fail(err, PS_EXIT_DATA, "%s is damaged (a name twice); prepare it again", old.path);
         }
-        p->kept[entity] = p->names[entity].count;
-        p->stats->kept[entity] = p->names[entity].count;
+        p->kept[entity] = names ? names->count : 0;
+        p->stats->kept[entity] = p->kept[entity];
     }
     if (!status)
         status = ps_prepare_features_keep(p, &old, err);
@@ -146,37 +154,23 @@ uint64_t ps_prepare_names_memory(const struct ps_preparation *p)
     uint64_t bytes = ps_names_memory(&p->names[PS_USERS]) + ps_names_memory(&p->names[PS_ITEMS]);
     for (uint32_t f = 0; f < p->features; f++)
         bytes += ps_names_memory(&p->feature[f].values);
+    if (p->sessions)
+        bytes += ps_names_memory(&p->sessions->test) + ps_names_memory(&p->sessions->visitors);
     return bytes;
+}
+
+uint32_t *ps_prepare_ids(const struct ps_preparation *p, enum ps_entity entity, const struct ps_names *names)
+{
+    struct ps_random random = ps_random_stream(p->options->id_seed, PS_RANDOM_IDS, entity, 0, 0);
+    return ps_names_order(names, p->kept[entity], ps_random_next(&random));
 }
 
 static int write_dataset(struct ps_preparation *p, struct ps_error *err)
 {
-    struct ps_prepare_stats *stats = p->stats;
-    struct ps_dataset_writer *writer = NULL;
-    uint32_t *id[2];
-    for (enum ps_entity entity = PS_USERS; entity <= PS_ITEMS; entity++) {
-        struct ps_random random = ps_random_stream(p->options->id_seed, PS_RANDOM_IDS, entity, 0, 0);
-        id[entity] = ps_names_order(&p->names[entity], p->kept[entity], ps_random_next(&random));
-    }
-    stats->shape.users = p->names[PS_USERS].count;
-    stats->shape.items = p->names[PS_ITEMS].count;
-    int status = ps_dataset_writer_new(&writer, p->folder, &stats->shape, err);
-    if (!status)
-        status = ps_prepare_sort(p, id, writer, err);
-    if (!status)
-        status = ps_dataset_writer_end(writer, &stats->totals, err);
-    for (enum ps_entity entity = PS_USERS; !status && entity <= PS_ITEMS; entity++)
-        status = ps_dataset_writer_names(writer, entity, &p->names[entity], id[entity], err);
-    if (!status)
-        status = ps_prepare_features_write(p, id, writer, err);
-    if (!status) {
-        char *more = ps_prepare_yaml(p->options, stats);
-        status = ps_dataset_writer_describe(writer, more, err);
-        free(more);
-    }
-    ps_dataset_writer_free(writer);
-    free(id[PS_USERS]);
-    free(id[PS_ITEMS]);
+    struct ps_dataset_files files;
+    ps_dataset_files_init(&files, p->folder);
+    int status = p->sessions ? ps_prepare_sessions(p, &files, err) : ps_prepare_users(p, &files, err);
+    ps_dataset_files_fini(&files);
     return status;
 }
 
@@ -195,6 +189,8 @@ int ps_prepare(const struct ps_prepare_options *options, struct ps_prepare_stats
     }
     ps_names_init(&p.names[PS_USERS]);
     ps_names_init(&p.names[PS_ITEMS]);
+    if (options->sessions.enabled)
+        ps_session_log_init(&p);
 
     int status = PS_MIN(check_place(out, options->overwrite, err), 0);
     if (!status && options->dictionary)
@@ -222,6 +218,8 @@ int ps_prepare(const struct ps_prepare_options *options, struct ps_prepare_stats
     ps_names_fini(&p.names[PS_USERS]);
     ps_names_fini(&p.names[PS_ITEMS]);
     ps_prepare_features_fini(&p);
+    if (p.sessions)
+        ps_session_log_fini(&p);
     free(p.events);
     free(p.folder);
     free(out);

@@ -4,7 +4,8 @@
  *           users and items are kept in memory (prepare_read.c); then side features in the same way (prepare_features.c)
  *   order   dense ids are given, when all names are known (names.c)
  *   sort    records go to buckets of users that fit into memory; each bucket is put into order by user, split, and
- *           appended to the columns (prepare_sort.c, split.c); features are put into order (prepare_feature_write.c)
+ *           appended to the columns (prepare_sort.c, prepare_users.c, split.c); features are put into order
+ *           (prepare_feature_write.c). Sessions take the place of users (prepare_sessions.c, sessions_write.c)
  *   place   everything was written into OUT.tmp-PID, which is now renamed to OUT (prepare.c)
  *
  * Nothing is left behind by a failure, a full disk, or a signal that sets `stop`.
@@ -14,6 +15,7 @@
 
 #include "data/dataset_write.h"
 #include "data/input.h"
+#include "data/sessions.h"
 
 enum { PS_ANY_BEHAVIOUR = -1, PS_UNKNOWN_SHOWN = 8, PS_BAD_SHOWN = 5 };
 
@@ -53,13 +55,15 @@ struct ps_prepare_options {
     bool overwrite;  /* a prepared dataset that is there may be replaced */
     const struct ps_prepare_input *input;
     int inputs;
-    const char *valid_path, *test_path; /* where the rule is PS_HOLDOUT_GIVEN */
+    const char *valid_path, *test_path; /* where the rule is PS_HOLDOUT_GIVEN; test_path with PS_TEST_GIVEN too */
     const struct ps_feature_file *feature_file;
     const struct ps_feature_rule *feature_rule;
     int feature_files, feature_rules;
     struct ps_input_format format;
     struct ps_split_rules rules;
-    char behaviour[PS_MAX_BEHAVIOURS][32]; /* rules.behaviours of them; letters, digits, '-' and '_' */
+    struct ps_session_rules sessions;
+    char behaviour[PS_MAX_BEHAVIOURS][32]; /* rules.behaviours of them; letters, digits, '-' and '_'. Of sessions: the
+                                            * operations that count; none: all that occur */
     uint64_t id_seed;
     const char *dictionary;            /* folder of a prepared dataset whose names keep their ids; NULL: none */
     uint64_t memory;                   /* bytes that may be used in all, as far as the names leave room */
@@ -74,9 +78,10 @@ struct ps_prepare_stats {
     struct ps_dataset_shape shape;
     struct ps_dataset_totals totals;
     struct ps_split_counts split;
+    struct ps_session_stats sessions;
     uint64_t lines, bad;
     uint64_t events[PS_MAX_BEHAVIOURS]; /* before merging */
-    uint64_t kept[2];                   /* users and items that the dictionary brought, by enum ps_entity */
+    uint64_t kept[PS_ENTITIES];         /* names that the dictionary brought */
     int64_t first, last;                /* times of the earliest and the latest event, milliseconds; first > last: none has one */
     uint64_t unknown, not_target, early; /* lines passed over: of unknown behaviours; of others than the target, held out; before `since` */
     struct {

@@ -283,7 +283,7 @@ static int write_columns(struct writing *w, struct ps_feature_writer *file, uint
 }
 
 static int write_feature(struct ps_preparation *p, struct ps_gathered *feature, const uint32_t *owner_id,
-                         struct ps_dataset_writer *writer, struct ps_error *err)
+                         struct ps_dataset_files *files, struct ps_error *err)
 {
     struct ps_feature_writer file = {.feature = {.side = feature->side, .number = feature->number}};
     uint64_t owners = p->names[feature->side].count, with = 0;
@@ -296,11 +296,11 @@ static int write_feature(struct ps_preparation *p, struct ps_gathered *feature, 
     struct writing *w = ps_malloc(sizeof *w);
     *w = (struct writing){.p = p, .feature = feature, .owner_id = owner_id, .value_id = value_id, .owners = owners};
     memcpy(file.feature.name, feature->name, sizeof file.feature.name);
-    status = ps_feature_writer_begin(&file, writer, err);
+    status = ps_feature_writer_begin(&file, files, err);
     if (!status)
         status = write_columns(w, &file, &with, err);
     if (!status)
-        status = ps_feature_writer_end(&file, writer, &feature->values, value_id, err);
+        status = ps_feature_writer_end(&file, files, &feature->values, value_id, err);
     ps_feature_writer_abandon(&file);
     struct ps_prepare_stats *stats = p->stats;
     stats->feature[stats->features].feature = file.feature;
@@ -319,12 +319,12 @@ static int compare_features(const void *left, const void *right)
     return l->side != r->side ? (l->side > r->side) - (l->side < r->side) : strcmp(l->name, r->name);
 }
 
-int ps_prepare_features_write(struct ps_preparation *p, uint32_t *const id[2], struct ps_dataset_writer *writer, struct ps_error *err)
+int ps_prepare_features_write(struct ps_preparation *p, uint32_t *const id[2], struct ps_dataset_files *files, struct ps_error *err)
 {
     int status = 0;
     qsort(p->feature, p->features, sizeof *p->feature, compare_features);
     for (uint32_t f = 0; !status && f < p->features; f++)
         if (p->feature[f].given) /* of what only the dictionary has, nobody has a value today */
-            status = write_feature(p, &p->feature[f], id[p->feature[f].side], writer, err);
+            status = write_feature(p, &p->feature[f], id[p->feature[f].side], files, err);
     return status;
 }

@@ -4,6 +4,7 @@
 #endif
 #include "data/prepare_steps.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,13 +41,35 @@ static int list_sources(const struct ps_prepare_options *o, struct source *sourc
         source[count++] = (struct source){o->valid_path, PS_ANY_BEHAVIOUR, true, PS_KIND_VALID};
     if (o->rules.test == PS_HOLDOUT_GIVEN)
         source[count++] = (struct source){o->test_path, PS_ANY_BEHAVIOUR, true, PS_KIND_TEST};
+    if (o->sessions.test == PS_TEST_GIVEN)
+        source[count++] = (struct source){o->test_path, PS_ANY_BEHAVIOUR, true, PS_KIND_TEST};
     return count;
+}
+
+/* What a file of sessions must have, which goes for the test's too. */
+static int open_sessions(const struct ps_prepare_options *o, const struct source *s, struct ps_input **input, struct ps_error *err)
+{
+    int status = ps_input_open(input, s->path, &o->format, o->stop, err);
+    if (status)
+        return status;
+    if (o->rules.behaviours && !ps_input_has(*input, PS_COLUMN_BEHAVIOUR))
+        status = ps_fail(err, PS_EXIT_DATA, "%s has no column for the operation; name it with --behaviour-column", s->path);
+    else if ((o->sessions.test == PS_TEST_FROM || (o->sessions.gap > 0 && o->sessions.gap < INFINITY)) &&
+             !ps_input_has(*input, PS_COLUMN_TIME))
+        status = ps_fail(err, PS_EXIT_DATA,
+                         "%s has no column for the time, which --test-from and --session-gap need; name it with --time-column",
+                         s->path);
+    if (status)
+        ps_input_close(*input);
+    return status;
 }
 
 static int open_source(const struct ps_prepare_options *o, const struct source *s, struct ps_input **input,
                        struct ps_error *err)
 {
     struct ps_input_format format = o->format;
+    if (o->sessions.enabled)
+        return open_sessions(o, s, input, err);
     if (s->held_out || s->behaviour != PS_ANY_BEHAVIOUR)
         format.column[PS_COLUMN_BEHAVIOUR] = NULL; /* need not be there */
     if (s->held_out)
@@ -106,13 +129,37 @@ static void count_unknown(struct ps_prepare_stats *stats, const char *name, size
     }
 }
 
-static int find_behaviour(const struct ps_prepare_options *o, const struct ps_event *event)
+int ps_prepare_find_behaviour(const char (*name)[32], uint32_t count, const struct ps_event *event)
 {
-    for (uint32_t b = 0; b < o->rules.behaviours; b++)
-        if (!memcmp(o->behaviour[b], event->behaviour, PS_MIN(event->behaviour_length, sizeof o->behaviour[b])) &&
-            event->behaviour_length < sizeof o->behaviour[b] && !o->behaviour[b][event->behaviour_length])
+    for (uint32_t b = 0; b < count; b++)
+        if (!memcmp(name[b], event->behaviour, PS_MIN(event->behaviour_length, sizeof name[b])) &&
+            event->behaviour_length < sizeof name[b] && !name[b][event->behaviour_length])
             return (int)b;
     return PS_ANY_BEHAVIOUR;
+}
+
+int ps_prepare_pass_over(struct ps_preparation *p, const struct ps_event *event, const char **reason)
+{
+    if (!p->options->strict) {
+        count_unknown(p->stats, event->behaviour, event->behaviour_length);
+        return 0;
+    }
+    *reason = "a behaviour that --behaviours does not name";
+    return 1;
+}
+
+int ps_prepare_put(struct ps_preparation *p, const struct ps_record *record, struct ps_error *err)
+{
+    if (fwrite_unlocked(record, sizeof *record, 1, p->spill) != 1)
+        return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write temporary records to %s", p->folder);
+    if (record->user >= p->events_capacity) {
+        size_t before = p->events_capacity;
+        PS_GROW(p->events, p->events_capacity, (size_t)record->user + 1);
+        memset(p->events + before, 0, (p->events_capacity - before) * sizeof *p->events);
+    }
+    p->events[record->user]++;
+    p->records++;
+    return 0;
 }
 
 /* One event into the spill. Returns 0, 1 for a bad line with its reason in *reason, or a negative status. */
@@ -124,15 +171,9 @@ static int take_event(struct reading *r, const struct source *s, const struct ps
     int target = (int)o->rules.behaviours - 1, behaviour = s->behaviour;
     struct ps_record record;
     if (behaviour == PS_ANY_BEHAVIOUR)
-        behaviour = event->behaviour ? find_behaviour(o, event) : target;
-    if (behaviour == PS_ANY_BEHAVIOUR) {
-        if (!o->strict) {
-            count_unknown(p->stats, event->behaviour, event->behaviour_length);
-            return 0;
-        }
-        *reason = "a behaviour that --behaviours does not name";
-        return 1;
-    }
+        behaviour = event->behaviour ? ps_prepare_find_behaviour(o->behaviour, o->rules.behaviours, event) : target;
+    if (behaviour == PS_ANY_BEHAVIOUR)
+        return ps_prepare_pass_over(p, event, reason);
     if (s->held_out && behaviour != target) {
         p->stats->not_target++;
         return 0;
@@ -148,15 +189,6 @@ static int take_event(struct reading *r, const struct source *s, const struct ps
     record.user = ps_names_add(&p->names[PS_USERS], event->user, event->user_length);
     record.item = ps_names_add(&p->names[PS_ITEMS], event->item, event->item_length);
     record.when = ps_record_when(event->time, s->held_out ? s->kind : (uint32_t)behaviour);
-    if (fwrite_unlocked(&record, sizeof record, 1, p->spill) != 1)
-        return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write temporary records to %s", p->folder);
-    if (record.user >= p->events_capacity) {
-        size_t before = p->events_capacity;
-        PS_GROW(p->events, p->events_capacity, (size_t)record.user + 1);
-        memset(p->events + before, 0, (p->events_capacity - before) * sizeof *p->events);
-    }
-    p->events[record.user]++;
-    p->records++;
     if (!s->held_out) {
         p->stats->events[behaviour]++;
         if (p->stats->shape.times[behaviour]) {
@@ -164,7 +196,7 @@ static int take_event(struct reading *r, const struct source *s, const struct ps
             p->stats->last = PS_MAX(p->stats->last, event->time);
         }
     }
-    return 0;
+    return ps_prepare_put(p, &record, err);
 }
 
 static void show(struct reading *r, const struct ps_input *input)
@@ -184,20 +216,24 @@ static int read_source(struct reading *r, const struct source *s, struct ps_erro
     int status = open_source(r->p->options, s, &input, err), result;
     if (status)
         return status;
-    for (uint32_t b = 0; !s->held_out && b < stats->shape.behaviours; b++)
+    for (uint32_t b = 0; (!s->held_out || r->p->sessions) && b < stats->shape.behaviours; b++)
         if (s->behaviour == PS_ANY_BEHAVIOUR || s->behaviour == (int)b)
             stats->shape.times[b] &= ps_input_has(input, PS_COLUMN_TIME);
     while (!status && (result = ps_input_next(input, &event, err)) != PS_INPUT_END) {
         const char *reason = result == PS_INPUT_BAD ? ps_fields_reason(ps_input_fields(input)) : NULL;
         status = result < 0 ? result : 0;
-        if (++stats->lines % LINES_PER_LOOK == 0)
+        if (!(result == PS_INPUT_EVENT && event.continues) && ++stats->lines % LINES_PER_LOOK == 0)
             show(r, input);
-        if (result == PS_INPUT_EVENT)
+        if (result == PS_INPUT_EVENT && r->p->sessions)
+            status = ps_session_take(r->p, s->held_out, &event, ps_fields_line(ps_input_fields(input)), &reason, err);
+        else if (result == PS_INPUT_EVENT)
             status = take_event(r, s, &event, &reason, err);
         if (status >= 0 && reason)
             status = ps_prepare_bad(r->p, &r->bar, ps_input_fields(input), reason, err);
     }
     r->bytes_before += ps_fields_consumed(ps_input_fields(input));
+    if (r->p->sessions)
+        r->p->sessions->lists += ps_fields_line(ps_input_fields(input));
     ps_input_close(input);
     return status;
 }
@@ -239,7 +275,7 @@ int ps_prepare_read(struct ps_preparation *p, struct ps_error *err)
     free(source);
     if (status)
         return status;
-    for (uint32_t b = 0; b < o->rules.behaviours; b++)
+    for (uint32_t b = 0; !p->sessions && b < o->rules.behaviours; b++)
         if (!p->stats->events[b])
             return ps_fail(err, PS_EXIT_DATA, "the input has no line of the behaviour '%s'%s%s%s", o->behaviour[b],
                            p->stats->unknown ? "; it has '" : "",

@@ -27,7 +27,7 @@ struct ps_preparation {
     struct ps_prepare_stats *stats;           /* borrowed */
     char *folder;                             /* owned; OUT.tmp-PID */
     struct ps_names names[2];                 /* by enum ps_entity */
-    uint32_t kept[2];                         /* names of the dictionary come first */
+    uint32_t kept[PS_ENTITIES];                         /* names of the dictionary come first */
     FILE *spill;                              /* owned; records with provisional numbers, in the order of the input */
     uint64_t records;
     uint32_t *events; /* owned; records by provisional user */
@@ -35,6 +35,38 @@ struct ps_preparation {
     char first_bad[256];
     struct ps_gathered feature[PS_MAX_FEATURES];
     uint32_t features;
+    struct ps_session_log *sessions; /* owned; NULL where users' interactions are prepared */
+};
+
+enum { PS_SESSIONS_TRAIN = 0, PS_SESSIONS_TEST = 1 };
+
+/* What is known of sessions before their records are sorted. Their provisional numbers are those of p->names[PS_USERS], and behind
+ * them those of `test`, since a file of test sessions has names of its own. */
+struct ps_session_log {
+    struct ps_names test, visitors;
+    uint32_t train; /* sessions that are no file's test sessions: their names are all known when the test's are read */
+    struct ps_session_facts {
+        int64_t start;    /* seconds */
+        uint32_t steps, held; /* of them, those from the time on from which all are held out */
+        uint32_t visitor; /* provisional number */
+    } *session;           /* owned; by provisional number */
+    size_t capacity;
+    uint64_t lists; /* lines of the files of training before this one */
+    bool anonymous; /* not every event says who */
+    int64_t earliest, latest; /* seconds */
+};
+
+/* Where sorted records go. All pointers are borrowed. */
+enum { PS_NO_KEY = UINT32_MAX };
+struct ps_sink {
+    uint64_t keys;
+    const uint32_t *number;       /* by key: its provisional number */
+    const uint32_t *key, *second; /* by provisional number: where its records go, and where they go too (or NULL); PS_NO_KEY: nowhere */
+    const uint32_t *item;         /* dense id by provisional number */
+    uint64_t memory;              /* bytes that the sink uses itself */
+    void *context;
+    /* All records of a key, in the order of the input, with dense item ids; keys come in their order. */
+    int (*take)(void *context, uint64_t key, struct ps_record *record, uint64_t count, struct ps_error *err);
 };
 
 /* A file without a name in the folder: it is gone when it is closed, or when the process dies. NULL after ps_fail. */
@@ -55,12 +87,33 @@ int ps_prepare_features_keep(struct ps_preparation *p, const struct ps_dataset *
 /* A header that does not fit is found before anything is read. */
 int ps_prepare_features_check(struct ps_preparation *p, struct ps_error *err);
 int ps_prepare_features_read(struct ps_preparation *p, struct ps_error *err);
-int ps_prepare_features_write(struct ps_preparation *p, uint32_t *const id[2], struct ps_dataset_writer *writer,
+int ps_prepare_features_write(struct ps_preparation *p, uint32_t *const id[2], struct ps_dataset_files *files,
                               struct ps_error *err);
 void ps_prepare_features_fini(struct ps_preparation *p);
 
+/* The number of the event's behaviour among `count` names, or PS_ANY_BEHAVIOUR. */
+int ps_prepare_find_behaviour(const char (*name)[32], uint32_t count, const struct ps_event *event);
+/* An event of a behaviour that --behaviours does not name: counted (0), or a bad line (1). */
+int ps_prepare_pass_over(struct ps_preparation *p, const struct ps_event *event, const char **reason);
+
 int ps_prepare_read(struct ps_preparation *p, struct ps_error *err);
-int ps_prepare_sort(struct ps_preparation *p, uint32_t *const id[2], struct ps_dataset_writer *writer,
+/* One record more for the spill. */
+int ps_prepare_put(struct ps_preparation *p, const struct ps_record *record, struct ps_error *err);
+/* Hands the spilled records over, key by key, and ends the spill. */
+int ps_prepare_sort(struct ps_preparation *p, const struct ps_sink *sink, struct ps_error *err);
+
+/* Dense ids of names by provisional number, in the order of id_seed; the caller frees the array. */
+uint32_t *ps_prepare_ids(const struct ps_preparation *p, enum ps_entity entity, const struct ps_names *names);
+
+/* Users' records become a dataset of interactions, sessions' records one of sessions: all of its files. */
+int ps_prepare_users(struct ps_preparation *p, struct ps_dataset_files *files, struct ps_error *err);
+int ps_prepare_sessions(struct ps_preparation *p, struct ps_dataset_files *files, struct ps_error *err);
+
+/* An event of a session, read from a file of training or of test sessions; as take_event in prepare_read.c. `line` counts the lines
+ * of the file, which name the sessions of lists. */
+int ps_session_take(struct ps_preparation *p, bool test, const struct ps_event *event, uint64_t line, const char **reason,
                     struct ps_error *err);
+void ps_session_log_init(struct ps_preparation *p);
+void ps_session_log_fini(struct ps_preparation *p);
 
 #endif

@@ -91,6 +91,25 @@ static void test_retailrocket(void **state)
     ps_dataset_close(&p.d);
 }
 
+/* Lists of items: SR-GNN's table has these counts. */
+static void test_diginetica(void **state)
+{
+    struct preparation p;
+    prepare_begin(&p);
+    prepare_input(&p, real_data("diginetica-sess/train.sessions.txt.xz"), PS_ANY_BEHAVIOUR);
+    p.o.rules = (struct ps_split_rules){0};
+    p.o.format.rows = PS_ROWS_LISTS;
+    p.o.sessions = (struct ps_session_rules){.enabled = true, .min_length = 2, .min_item_count = 1, .test = PS_TEST_GIVEN};
+    p.o.test_path = real_data("diginetica-sess/test.sessions.txt.xz");
+    prepare_now(&p);
+    assert_int_equal(p.d.sessions.train, 186670);
+    assert_int_equal(p.d.sessions.count, 186670 + 15963);
+    assert_int_equal(p.d.sessions.targets[p.d.sessions.train], 719470);
+    assert_int_equal(p.d.test_count, 60858);
+    assert_int_equal(p.d.items, 43097);
+    ps_dataset_close(&p.d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +117,7 @@ int main(void)
         FOLDER_TEST(test_beibei_validation),
         FOLDER_TEST(test_beibei_given_validation),
         FOLDER_TEST(test_retailrocket),
+        FOLDER_TEST(test_diginetica),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
