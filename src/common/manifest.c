@@ -97,7 +97,7 @@ int ps_manifest_write(const struct ps_manifest *m, const char *folder, struct ps
 
 static void read_optimizer(struct ps_reading *r, const struct ps_yaml *map, struct ps_optimizer_spec *o)
 {
-    o->kind = (enum ps_optimizer_kind)ps_read_whole(r, map, "kind", PS_OPT_ADAM_DENSE);
+    o->kind = (enum ps_optimizer_kind)ps_read_whole(r, map, "kind", PS_OPT_ADAGRAD_MOMENTUM);
     o->lr = (float)ps_read_real(r, map, "lr");
     o->momentum = (float)ps_read_real(r, map, "momentum");
     o->initial_accumulator = (float)ps_read_real(r, map, "initial_accumulator");

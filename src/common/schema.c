@@ -144,7 +144,8 @@ static const struct ps_key keys[] = {
 
     {"optimizer.name",
      CHOICE(optimizer.kind, {"sgd", PS_OPT_SGD}, {"momentum", PS_OPT_MOMENTUM}, {"adagrad", PS_OPT_ADAGRAD},
-            {"adagrad_row", PS_OPT_ADAGRAD_ROW}, {"adam", PS_OPT_ADAM}, {"adam_dense", PS_OPT_ADAM_DENSE}),
+            {"adagrad_row", PS_OPT_ADAGRAD_ROW}, {"adagrad_momentum", PS_OPT_ADAGRAD_MOMENTUM},
+            {"adam", PS_OPT_ADAM}, {"adam_dense", PS_OPT_ADAM_DENSE}),
      .initial = "adagrad", .doc = "Optimiser of all rows; it lives on the servers."},
     {"optimizer.lr", FLOAT(optimizer.lr), ABOVE_0, .initial = "0.05", .doc = "Learning rate."},
     {"optimizer.momentum", FLOAT(optimizer.momentum), FRACTION, .initial = "0.9",
@@ -155,7 +156,7 @@ static const struct ps_key keys[] = {
     {"optimizer.beta2", FLOAT(optimizer.beta2), FRACTION, .initial = "0.999",
      .doc = "Adam's decay of the mean square."},
     {"optimizer.epsilon", FLOAT(optimizer.epsilon), ABOVE_0, .initial = "1e-8",
-     .doc = "Adam's guard against division by 0."},
+     .doc = "Adam's guard against division by 0; adagrad_momentum adds it to the sums of squares (GRU4Rec: 1e-6)."},
     {"optimizer.weight_decay", FLOAT(optimizer.weight_decay), AT_LEAST_0, .initial = "0",
      .doc = "Added to a row's gradient, times the row, whenever the row is updated."},
     {"optimizer.decay", FLOAT(optimizer.decay), .low = 0, .low_open = true, .high = 1, .initial = "1",

@@ -55,7 +55,8 @@ enum ps_optimizer_kind {
     PS_OPT_ADAGRAD = 3,     /* per coordinate, TF1: a += g^2; theta -= lr g / sqrt(a); a starts at initial_accumulator */
     PS_OPT_ADAGRAD_ROW = 4, /* one accumulator a row: a += mean(g^2) */
     PS_OPT_ADAM = 5,        /* lazy: only rows with a gradient move; bias correction by the row's own step count */
-    PS_OPT_ADAM_DENSE = 6   /* every row moves at every step, as in torch.optim.Adam */
+    PS_OPT_ADAM_DENSE = 6,  /* every row moves at every step, as in torch.optim.Adam */
+    PS_OPT_ADAGRAD_MOMENTUM = 7 /* per coordinate, GRU4Rec: a += g^2; m = mu m - lr g / sqrt(a + epsilon); theta += m */
 };
 
 struct ps_optimizer_spec {

@@ -10,7 +10,7 @@
 
 int ps_optimizer_check(const struct ps_optimizer_spec *s, struct ps_error *err)
 {
-    if (s->kind < PS_OPT_SGD || s->kind > PS_OPT_ADAM_DENSE)
+    if (s->kind < PS_OPT_SGD || s->kind > PS_OPT_ADAGRAD_MOMENTUM)
         return ps_fail(err, PS_EXIT_USAGE, "unknown optimiser number %d", s->kind);
     const float number[] = {s->lr,    s->momentum, s->initial_accumulator, s->beta1,
                             s->beta2, s->epsilon,  s->weight_decay};
@@ -39,6 +39,7 @@ uint32_t ps_optimizer_state(const struct ps_optimizer_spec *s, uint32_t width)
     case PS_OPT_ADAM:
         return 2 * width + 1;
     case PS_OPT_ADAM_DENSE:
+    case PS_OPT_ADAGRAD_MOMENTUM:
         return 2 * width;
     }
     PS_BUG("optimiser %d", s->kind);
@@ -51,10 +52,10 @@ uint32_t ps_table_state(const struct ps_table_spec *table, const struct ps_optim
 
 void ps_optimizer_init_state(const struct ps_optimizer_spec *s, uint32_t width, float *state)
 {
-    bool accumulates = s->kind == PS_OPT_ADAGRAD || s->kind == PS_OPT_ADAGRAD_ROW;
-    uint32_t n = ps_optimizer_state(s, width);
+    bool accumulates = s->kind == PS_OPT_ADAGRAD || s->kind == PS_OPT_ADAGRAD_ROW || s->kind == PS_OPT_ADAGRAD_MOMENTUM;
+    uint32_t n = ps_optimizer_state(s, width), sums = accumulates ? PS_MIN(n, width) : 0;
     for (uint32_t i = 0; i < n; i++)
-        state[i] = accumulates ? s->initial_accumulator : 0;
+        state[i] = i < sums ? s->initial_accumulator : 0;
 }
 
 bool ps_optimizer_is_dense(const struct ps_optimizer_spec *s)
@@ -120,6 +121,23 @@ static void adagrad(const struct ps_optimizer_spec *s, uint32_t width, float *co
             /* a = 0 only where g^2 is 0 too: such a coordinate stays, instead of becoming 0 / 0 */
             float root = sqrtf(a[j]);
             value[j] -= lr * g / (root > 0 ? root : INFINITY);
+        }
+    }
+}
+
+PS_VECTOR
+static void adagrad_momentum(const struct ps_optimizer_spec *s, uint32_t width, float *const *row, const float *grad,
+                             uint32_t n)
+{
+    const float lr = s->lr, decay = s->weight_decay, mu = s->momentum, epsilon = s->epsilon;
+    for (uint32_t i = 0; i < n; i++, grad += width) {
+        float *restrict value = row[i], *restrict a = row[i] + width, *restrict m = row[i] + 2 * (size_t)width;
+        for (uint32_t j = 0; j < width; j++) {
+            float g = grad[j] + decay * value[j];
+            a[j] += g * g;
+            float root = sqrtf(a[j] + epsilon);
+            m[j] = mu * m[j] - lr * g / (root > 0 ? root : INFINITY);
+            value[j] += m[j];
         }
     }
 }
@@ -208,6 +226,9 @@ void ps_optimizer_apply(const struct ps_optimizer_spec *s, uint64_t step, uint32
         return;
     case PS_OPT_ADAGRAD_ROW:
         adagrad_row(s, width, row, grad, n);
+        return;
+    case PS_OPT_ADAGRAD_MOMENTUM:
+        adagrad_momentum(s, width, row, grad, n);
         return;
     case PS_OPT_ADAM:
     case PS_OPT_ADAM_DENSE:

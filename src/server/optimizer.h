@@ -5,6 +5,7 @@
  * - momentum: m[width]. m = mu m + g; theta -= lr m
  * - adagrad: a[width]. a += g^2; theta -= lr g / sqrt(a) (Duchi et al. 2011, as in TensorFlow 1)
  * - adagrad_row: a[1]. a += mean(g^2); theta -= lr g / sqrt(a)
+ * - adagrad_momentum: a[width] m[width]. a += g^2; m = mu m - lr g / sqrt(a + epsilon); theta += m (GRU4Rec's: Hidasi et al.)
  * - adam: m[width] v[width] t. t += 1, then as in Kingma and Ba 2015, algorithm 1
  * - adam_dense: m[width] v[width]. The same for every row at every step; t = steps of the table
  *

@@ -38,6 +38,11 @@ static void textbook_step(const struct ps_optimizer_spec *s, struct textbook *b,
         case PS_OPT_ADAGRAD_ROW:
             b->value[j] -= b->a > 0 ? s->lr * g[j] / sqrt(b->a) : 0;
             break;
+        case PS_OPT_ADAGRAD_MOMENTUM:
+            b->v[j] += g[j] * g[j];
+            b->m[j] = s->momentum * b->m[j] - s->lr * g[j] / sqrt(b->v[j] + s->epsilon);
+            b->value[j] += b->m[j];
+            break;
         case PS_OPT_ADAM:
         case PS_OPT_ADAM_DENSE:
             b->m[j] = s->beta1 * b->m[j] + (1 - (double)s->beta1) * g[j];
@@ -58,6 +63,8 @@ static const struct ps_optimizer_spec specs[] = {
     {.kind = PS_OPT_ADAGRAD, .lr = 0.1f, .initial_accumulator = 0.1f, .weight_decay = 0.02f},
     {.kind = PS_OPT_ADAGRAD_ROW, .lr = 0.1f, .initial_accumulator = 0.1f},
     {.kind = PS_OPT_ADAGRAD_ROW, .lr = 0.1f, .weight_decay = 0.02f},
+    {.kind = PS_OPT_ADAGRAD_MOMENTUM, .lr = 0.1f, .momentum = 0.3f, .epsilon = 1e-6f},
+    {.kind = PS_OPT_ADAGRAD_MOMENTUM, .lr = 0.1f, .momentum = 0.9f, .initial_accumulator = 0.1f, .weight_decay = 0.02f},
     {.kind = PS_OPT_ADAM, .lr = 0.01f, .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f},
     {.kind = PS_OPT_ADAM_DENSE, .lr = 0.01f, .beta1 = 0.9f, .beta2 = 0.99f, .epsilon = 1e-8f, .weight_decay = 0.1f},
 };
@@ -76,7 +83,7 @@ static void rules_follow_the_textbook(void **state)
                 ps_optimizer_init_state(s, width, row[r] + width);
                 for (uint32_t j = 0; j < width; j++) {
                     book[r].value[j] = row[r][j] = (float)ps_random_normal(&random);
-                    book[r].v[j] = s->kind == PS_OPT_ADAGRAD ? s->initial_accumulator : 0;
+                    book[r].v[j] = s->kind == PS_OPT_ADAGRAD || s->kind == PS_OPT_ADAGRAD_MOMENTUM ? s->initial_accumulator : 0;
                 }
             }
             for (int t = 1; t <= STEPS; t++) {
@@ -176,7 +183,7 @@ static void impossible_settings_are_refused(void **state)
     struct ps_error err;
     for (size_t i = 0; i < PS_COUNT(specs); i++)
         assert_int_equal(ps_optimizer_check(&specs[i], &err), 0);
-    struct ps_optimizer_spec s = {.kind = PS_OPT_ADAM_DENSE + 1};
+    struct ps_optimizer_spec s = {.kind = PS_OPT_ADAGRAD_MOMENTUM + 1};
     assert_int_equal(ps_optimizer_check(&s, &err), -PS_EXIT_USAGE);
     s = (struct ps_optimizer_spec){.kind = PS_OPT_SGD, .lr = NAN};
     assert_int_equal(ps_optimizer_check(&s, &err), -PS_EXIT_USAGE);

@@ -137,6 +137,7 @@ static double updated(const struct ps_optimizer_spec *s, double x, double g, dou
     case PS_OPT_SGD:
     case PS_OPT_MOMENTUM: return x - (double)s->lr * g;
     case PS_OPT_ADAGRAD: return x - (double)s->lr * g / sqrt((double)s->initial_accumulator + g * g);
+    case PS_OPT_ADAGRAD_MOMENTUM: return x - (double)s->lr * g / sqrt((double)s->initial_accumulator + g * g + (double)s->epsilon);
     case PS_OPT_ADAGRAD_ROW: return x - (double)s->lr * g / sqrt((double)s->initial_accumulator + mean_square);
     case PS_OPT_ADAM:
     case PS_OPT_ADAM_DENSE: return x - (double)s->lr * g / (fabs(g) + (double)s->epsilon); /* the corrected means are g and g^2 */
@@ -198,7 +199,7 @@ static void check_model(const char *name)
             largest = fmax(largest, fabs(slope[k]));
         }
         assert_true(largest > 1e-3);
-        for (int kind = PS_OPT_SGD; kind <= PS_OPT_ADAM_DENSE; kind++)
+        for (int kind = PS_OPT_SGD; kind <= PS_OPT_ADAGRAD_MOMENTUM; kind++)
             check_update((enum ps_optimizer_kind)kind, &b.model.table[t], b.value[t], b.grad[t], slope);
         free(slope);
     }
