@@ -10,8 +10,9 @@ enum { PS_SLOTS = 1024 }; /* recorded in every checkpoint; bounds the number of 
 #define PS_NO_SHARD UINT32_MAX /* a server without slots */
 
 /* Where the ids of a table are routed: all user tables of a model alike, and all item tables, so that the distinct users
- * and items of a micro-batch are sorted by shard once; histories as items; every feature and every tensor by itself. */
-enum { PS_ROUTE_USER = PS_TABLE_USER, PS_ROUTE_ITEM = PS_TABLE_ITEM };
+ * and items of a micro-batch are sorted by shard once; histories as items; lane state by a route of its own; every feature and every
+ * tensor by itself. */
+enum { PS_ROUTE_USER = PS_TABLE_USER, PS_ROUTE_ITEM = PS_TABLE_ITEM, PS_ROUTE_LANE = 0 };
 
 /* The slot of an id: mixed, so that neighbouring ids and a tensor's few chunks spread evenly. Part of the file format. */
 static inline uint32_t ps_slot_hash(uint32_t route, uint64_t id)
@@ -27,6 +28,8 @@ static inline uint32_t ps_slot_of(const struct ps_table_spec *table, uint32_t in
         route = PS_TABLE_TENSOR + index;
     if (table->kind == PS_TABLE_HISTORY)
         route = PS_ROUTE_ITEM;
+    if (table->kind == PS_TABLE_LANE)
+        route = PS_ROUTE_LANE;
     return ps_slot_hash(route, id);
 }
 

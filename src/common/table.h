@@ -17,12 +17,14 @@ enum ps_table_kind {
     PS_TABLE_ITEM = 2, /* id = dense item id */
     PS_TABLE_TENSOR = 3,
     PS_TABLE_HISTORY = 4, /* id = dense item id: rows of the items in users' histories, not of a sample's item */
-    PS_TABLE_FEATURE = 5, /* and on: one for each side feature of a model; id = the value's dense id */
+    PS_TABLE_LANE = 5,    /* state that a lane carries from one micro-batch to its next; id = lane * train.batch + track (worker/parallel.h) */
+    PS_TABLE_FEATURE = 6, /* and on: one for each side feature of a model; id = the value's dense id */
     PS_TABLE_KINDS = PS_TABLE_FEATURE + PS_MAX_FEATURES
 };
 
-/* What a push does to a row: it is a gradient, which the run's optimiser applies, or it is added as it is. */
-enum ps_update { PS_UPDATE_OPTIMIZER = 0, PS_UPDATE_ADD = 1 };
+/* What a push does to a row: it is a gradient, which the run's optimiser applies; or it is added as it is; or it takes the row's
+ * place, of which the row keeps the value before for a micro-batch that is repeated (docs/protocol.md, "Lane state"). */
+enum ps_update { PS_UPDATE_OPTIMIZER = 0, PS_UPDATE_ADD = 1, PS_UPDATE_ASSIGN = 2 };
 
 enum ps_init {
     PS_INIT_ZERO = 0,

@@ -278,7 +278,7 @@ static struct ps_lane_entry *take_lanes(Penstock__Lane *const *lane, size_t coun
 static bool take_table(const Penstock__Table *from, struct ps_table_spec *to)
 {
     if (!take_name(to->name, sizeof to->name, from->name) || from->n_field > PS_MAX_FIELDS || !from->width ||
-        from->width > (1u << 20) || from->kind < PS_TABLE_USER || from->kind >= PS_TABLE_KINDS || from->update > PS_UPDATE_ADD)
+        from->width > (1u << 20) || from->kind < PS_TABLE_USER || from->kind >= PS_TABLE_KINDS || from->update > PS_UPDATE_ASSIGN)
         return false;
     to->kind = (enum ps_table_kind)from->kind;
     to->rows = from->rows;

@@ -43,16 +43,19 @@ void ps_shard_refuse(struct ps_shard *s, const struct ps_data *data, enum ps_ref
     answer(s, data, PS_REFUSE, code, state);
 }
 
-/* Whether the state that a pull asks for is here. `previous`: it is the one before the last commit. */
+/* Whether the state that a pull asks for is here. `previous`: it is the one before the last commit; not in sync, where only rows
+ * that are assigned have one: before the lane's last push. */
 static bool state_here(const struct ps_shard *s, const struct ps_data *data, bool *previous)
 {
     *previous = false;
-    if ((data->flags & PS_FLAG_READ) || s->mode == PS_ASYNC)
+    if (data->flags & PS_FLAG_READ)
         return true;
-    if (s->mode == PS_SYNC) {
-        *previous = data->position + 1 == s->v;
+    uint64_t last = s->mode == PS_SYNC ? s->v : s->lane[data->lane].hwm;
+    *previous = data->position + 1 == last;
+    if (s->mode == PS_SYNC)
         return data->position <= s->v;
-    }
+    if (s->mode == PS_ASYNC)
+        return true;
     uint64_t low = ps_shard_low(s), staleness = s->mode - PS_BOUNDED;
     return low >= data->position || data->position - low <= staleness;
 }

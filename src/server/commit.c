@@ -18,6 +18,8 @@ static void make_rows(struct ps_shard *s, uint32_t t, const uint64_t *key, uint3
         ps_row_initial(&s->spec[t], t, s->seed, key[fresh[i]], row[fresh[i]]);
         if (s->spec[t].update == PS_UPDATE_OPTIMIZER)
             ps_optimizer_init_state(&s->optimizer, width, row[fresh[i]] + width);
+        else if (s->spec[t].update == PS_UPDATE_ASSIGN)
+            memcpy(row[fresh[i]] + width, row[fresh[i]], width * sizeof **row);
     }
 }
 
@@ -28,6 +30,13 @@ static void update(const struct ps_shard *s, uint32_t t, float *const *row, cons
     if (s->spec[t].update == PS_UPDATE_OPTIMIZER) {
         struct ps_optimizer_spec now = ps_optimizer_at(&s->optimizer, s->epoch);
         ps_optimizer_apply(&now, s->steps, width, row, push, n);
+        return;
+    }
+    if (s->spec[t].update == PS_UPDATE_ASSIGN) {
+        for (uint32_t i = 0; i < n; i++, push += width) {
+            memcpy(row[i] + width, row[i], width * sizeof *push);
+            memcpy(row[i], push, width * sizeof *push);
+        }
         return;
     }
     for (uint32_t i = 0; i < n; i++, push += width)
@@ -91,7 +100,7 @@ static void commit_table(struct ps_shard *s, uint32_t t)
     uint32_t width = s->spec[t].width;
     float *row[PS_ROWS_BATCH], *grad = s->scratch;
     uint64_t key[PS_ROWS_BATCH];
-    if (ps_optimizer_is_dense(&s->optimizer))
+    if (ps_optimizer_is_dense(&s->optimizer) && s->spec[t].update == PS_UPDATE_OPTIMIZER)
         fold_absent(s, t);
     for (uint32_t i = 0; i < sum->count; i += PS_ROWS_BATCH) {
         uint32_t count = PS_MIN(sum->count - i, (uint32_t)PS_ROWS_BATCH);
@@ -195,6 +204,8 @@ void ps_commit_read(struct ps_shard *s, uint32_t t, const uint64_t *key, uint32_
             ps_rows_find(&s->kept[t], key, count, width, before);
         for (uint32_t k = 0; k < count; k++, out += width) {
             const float *value = before[k] ? before[k] : row[k];
+            if (previous && row[k] && s->spec[t].update == PS_UPDATE_ASSIGN)
+                value = row[k] + width;
             if (value)
                 memcpy(out, value, width * sizeof *out);
             else
@@ -209,7 +220,7 @@ void ps_commit_begin(struct ps_shard *s)
         return;
     float *row[1];
     for (uint32_t t = 0; t < s->tables; t++)
-        for (uint64_t id = 0; id < s->spec[t].rows; id++)
+        for (uint64_t id = 0; id < s->spec[t].rows && s->spec[t].update == PS_UPDATE_OPTIMIZER; id++)
             if (s->owns[ps_slot_of(&s->spec[t], t, id)])
                 make_rows(s, t, &id, 1, row);
 }

@@ -182,7 +182,8 @@ bool ps_commit_between(const struct ps_shard *shard);
 
 /* commit.c: a push of an accepted position; drops the request now or when its step is committed. */
 void ps_commit_take(struct ps_shard *shard, struct ps_request *push);
-/* commit.c: values of rows in state v, or in state v - 1 (`previous`), into out[n * width]. */
+/* commit.c: values of rows in state v, or in state v - 1 (`previous`), into out[n * width]. Not in sync `previous` says only that rows
+ * that are assigned are wanted as they were before the last push. */
 void ps_commit_read(struct ps_shard *shard, uint32_t table, const uint64_t *key, uint32_t n, bool previous, float *out);
 /* commit.c: makes all rows of the shard's slots, where the optimiser moves rows that nobody has touched. */
 void ps_commit_begin(struct ps_shard *shard);

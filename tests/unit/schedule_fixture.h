@@ -22,6 +22,8 @@ struct plan {
     int faults;              /* crashes or false suspicions */
     double loss, duplicates; /* chance of each message */
     bool cut, no_retained, no_fence;
+    bool carries;             /* table 0 is lane state: a row is its lane's alone, and is assigned */
+    bool no_before, no_order; /* that rule is left out: what an assigned row was before is kept; no pull before the last push is in */
     bool replicas;
     int losses; /* of primaries */
     enum rule without;
@@ -35,7 +37,7 @@ struct proc {
     bool live, zombie, done;
     uint32_t lane;
     uint64_t lease, position; /* being pulled, or of the END */
-    bool got[SHARDS_MAX], acked[SHARDS_MAX], pushing, first;
+    bool got[SHARDS_MAX], acked[SHARDS_MAX], pushing, first, unasked; /* unasked: the rows of `position` */
     uint64_t pushed; /* position of the push under way */
     values pulled;
     float grad[2][FIXTURE_TABLES][ROWS_MAX][WIDTH_MAX]; /* by position % 2: kept until acknowledged */
@@ -51,6 +53,7 @@ struct flight {
 
 struct sim {
     const struct plan *plan;
+    struct ps_table_spec table[FIXTURE_TABLES];
     struct ps_random random;
     struct ps_shard shard[SHARDS_MAX];
     uint32_t shards, era, epoch;
@@ -93,17 +96,24 @@ static double chance(struct sim *m)
 
 /* ---- what lanes compute: pure functions of the step's name ---- */
 
+static bool assigned(const struct sim *m, uint32_t t)
+{
+    return m->plan->carries && t == 0;
+}
+
 static bool touches(const struct sim *m, uint32_t lane, uint64_t position, uint32_t t, uint64_t key)
 {
+    if (assigned(m, t) && key % LANES != lane)
+        return false;
     struct ps_random r =
         ps_random_stream(m->plan->seed, PS_RANDOM_TEST, m->epoch * 100 + lane, position, t * 100 + key);
-    return ps_random_unit(&r) < (t == 2 ? 0.5 : 0.15);
+    return ps_random_unit(&r) < (t == 2 || assigned(m, t) ? 0.5 : 0.15);
 }
 
 static float gradient(const struct sim *m, uint32_t lane, uint64_t position, uint32_t t, uint64_t key, uint32_t j,
                       float value)
 {
-    if (m->plan->mode != PS_SYNC)
+    if (m->plan->mode != PS_SYNC && !assigned(m, t))
         return 1; /* counts how often it was applied */
     struct ps_random r = ps_random_stream(m->plan->seed, PS_RANDOM_TEST, m->epoch * 100 + lane, position,
                                           10000 + t * 1000 + key * 10 + j);
@@ -133,7 +143,9 @@ static void reference_epoch(struct sim *m)
                 for (uint32_t j = 0; has[t][key] && j < fixture_table[t].width; j++) {
                     float g = sum[t][key][j], *a = &m->accumulator[t][key][j];
                     *a += g * g;
-                    if (m->plan->optimizer == PS_OPT_SGD)
+                    if (assigned(m, t))
+                        m->state[step + 1][t][key][j] = g;
+                    else if (m->plan->optimizer == PS_OPT_SGD)
                         m->state[step + 1][t][key][j] -= 0.1f * g;
                     else
                         m->state[step + 1][t][key][j] -= 0.1f * g / sqrtf(*a);
@@ -218,6 +230,9 @@ static void begin_pull(struct sim *m, int number)
 {
     struct proc *p = &m->proc[number];
     memset(p->got, 0, sizeof p->got);
+    p->unasked = m->plan->carries && m->plan->mode != PS_SYNC && p->pushing && !m->plan->no_order;
+    if (p->unasked)
+        return;
     for (uint32_t s = 0; s < m->shards; s++) {
         if (p->position >= m->plan->length[p->lane])
             p->got[s] = true;
@@ -255,6 +270,8 @@ static void step_lane(struct sim *m, int number)
         p->pushing = false;
         if (p->pushed >= m->plan->length[p->lane])
             p->done = true;
+        else if (p->unasked)
+            begin_pull(m, number);
     }
     if (p->pushing || p->done || !all(m, p->got))
         return;
@@ -288,7 +305,7 @@ static bool take_rows(struct sim *m, struct proc *p, const struct flight *f)
                 m->map.shard_of[ps_slot_of(&fixture_table[t], t, k)] != f->shard)
                 continue;
             memcpy(p->pulled[t][k], value + n++ * width, width * sizeof *value);
-            if (plan->mode == PS_SYNC && memcmp(p->pulled[t][k], m->state[p->position][t][k], width * sizeof *value))
+            if ((plan->mode == PS_SYNC || assigned(m, t)) && memcmp(p->pulled[t][k], m->state[p->position][t][k], width * sizeof *value))
                 return violate(m, "I5: a value that the undisturbed run never sees");
         }
     }
@@ -348,7 +365,7 @@ static void retry(struct sim *m, int number)
         return;
     if (p->pushing && !p->acked[s])
         request(m, number, s, p->pushed, true);
-    else if (p->position < m->plan->length[p->lane] && !p->got[s])
+    else if (p->position < m->plan->length[p->lane] && !p->got[s] && !p->unasked)
         request(m, number, s, p->position, false);
 }
 

@@ -414,6 +414,39 @@ static void pushes_are_added_to_sums(void **state)
     }
 }
 
+/* What is pushed to a table of lane state takes the row's place. A pull that is repeated when its push is in sees the row as it was
+ * before, in async out of the row itself; a read sees what is there. No dense optimiser moves the row. */
+static void pushes_are_assigned_to_lane_state(void **state)
+{
+    const struct ps_optimizer_spec adam = {
+        .kind = PS_OPT_ADAM_DENSE, .lr = 0.1f, .beta1 = 0.9f, .beta2 = 0.99f, .epsilon = 1e-8f, .weight_decay = 0.1f};
+    for (int k = 0; k < 3; k++) { /* plain and dense async, sync */
+        struct rig *r = rig_new(k < 2 ? PS_ASYNC : PS_SYNC, 2, k == 1 ? &adam : &fixture_adagrad);
+        uint64_t key = 0;
+        float before[5], now[5];
+        while (!r->shard.owns[ps_slot_of(&fixture_table[0], 0, key)])
+            key++;
+        r->shard.spec[0].update = PS_UPDATE_ASSIGN;
+        ps_rows_fini(&r->shard.rows[0]);
+        ps_rows_init(&r->shard.rows[0], 5 + ps_table_state(&r->shard.spec[0], &r->shard.optimizer));
+        for (uint64_t p = 0; p < 3; p++) {
+            read_value(r, 0, key, before);
+            assert_int_equal(ask(r, named(PS_PUSH, 0, p), 0, &key, 1, 0.25f + (float)p, 0), PS_ACK);
+            struct ps_data empty = named(PS_PUSH, 1, p);
+            empty.flags = PS_FLAG_EMPTY;
+            assert_int_equal(ask(r, empty, 0, NULL, 0, 0, 0), PS_ACK);
+            read_value(r, 0, key, now);
+            for (int j = 0; j < 5; j++)
+                assert_true(now[j] == 0.25f + (float)p);
+            assert_int_equal(ask(r, named(PS_PULL, 0, p), 0, &key, 1, 0, 0), PS_ROWS);
+            assert_memory_equal(ps_frame_data(&r->rows.frame[2]), before, sizeof before);
+            assert_int_equal(ask(r, named(PS_PULL, 0, p + 1), 0, &key, 1, 0, 0), PS_ROWS);
+            assert_memory_equal(ps_frame_data(&r->rows.frame[2]), now, sizeof now);
+        }
+        rig_free(r);
+    }
+}
+
 /* Dense Adam moves rows without a gradient, replays see the state before, and weight decay needs all rows. */
 static void a_dense_optimiser_moves_every_row(void **state)
 {
@@ -582,7 +615,7 @@ int main(void)
         cmocka_unit_test(a_cut_holds_what_is_beyond_it),
         cmocka_unit_test(a_cut_that_nobody_finishes_is_dropped),
         cmocka_unit_test(values_travel_in_their_codecs),
-        cmocka_unit_test(pushes_are_added_to_sums),
+        cmocka_unit_test(pushes_are_added_to_sums), cmocka_unit_test(pushes_are_assigned_to_lane_state),
         cmocka_unit_test(a_dense_optimiser_moves_every_row),
         cmocka_unit_test(nothing_is_served_before_it_is_loaded),
         cmocka_unit_test(rows_are_put_into_the_workers_memory_once),
