@@ -7,7 +7,7 @@ make_data
 configure train.consistency=sync eval.floors=false
 
 penstock 0 models
-models=$(awk '$1 != "popularity" && $1 != "carted_first" { print $1 }' out.txt)
+models=$(awk '$1 !~ /^(popularity|carted_first|own_history)$/ { print $1 }' out.txt)
 [ "$(wc -w <<< "$models")" -ge 16 ] || fail "only these models: $models"
 for model in $models; do
     penstock 0 train run.yaml --run "$model" --set "model.name=$model" --servers 1 --workers 1
@@ -23,7 +23,7 @@ for model in $models; do
     penstock 0 recommend "$model-many" --topk 3 --out lists.tsv
     [ "$(wc -l < lists.tsv)" -gt 1000 ] || fail "$model recommends little"
 done
-for rule in popularity carted_first; do # nothing is learned, but all is ranked
+for rule in popularity carted_first own_history; do # nothing is learned, but all is ranked
     penstock 0 train run.yaml --run "$rule" --set "model.name=$rule" --servers 1 --workers 1
     expect out.txt "^  $rule "
 done

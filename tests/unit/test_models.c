@@ -159,6 +159,35 @@ static void test_carted_first(void **state)
     model_bench_fini(&b);
 }
 
+/* Touched but not bought, the latest first; with equal times by the stronger behaviour; without times as carted_first. */
+static void test_own_history(void **state)
+{
+    static const int64_t views[12] = {70, 10, 20, 50}, carts[6] = {80, 50}; /* user 0 viewed 0 1 2 5 and carted 1 5 */
+    struct ps_dataset dataset = toy_dataset(3);
+    struct ps_config config = toy_config(8);
+    struct model_bench b;
+    const uint32_t user[] = {3, 0}, item[] = {5, 0, 2, 1, 6, 4};
+    real score[12], *mine = score + 6;
+    dataset.train[0].time = views;
+    dataset.train[1].time = carts;
+    assert_int_equal(model_bench_init(&b, "own_history", &config, &dataset), 0);
+    model_bench_score(&b, user, 2, item, 6, score);
+    assert_true(mine[1] > mine[0] && mine[0] > mine[2]);   /* 0 was touched at 70, 5 at 50, 2 at 20 */
+    assert_true(mine[2] > mine[3]);                        /* 1 was carted last of all, but bought */
+    assert_true(mine[3] == mine[4] && mine[4] == mine[5]); /* bought by one user each */
+    assert_true(score[4] == score[3] && score[4] > score[0] && score[0] == score[1]); /* user 3 has no history */
+    model_bench_fini(&b);
+
+    static const int64_t same[12] = {0};
+    for (int times = 0; times < 2; times++) {
+        dataset.train[0].time = dataset.train[1].time = times ? same : NULL;
+        assert_int_equal(model_bench_init(&b, "own_history", &config, &dataset), 0);
+        model_bench_score(&b, user, 2, item, 6, score);
+        assert_true(mine[0] > mine[1] && mine[1] == mine[2] && mine[2] > mine[3]);
+        model_bench_fini(&b);
+    }
+}
+
 /* Equal counts are equal scores and other counts others, up to the largest counts that data can have. */
 static void test_rule_scores_are_exact(void **state)
 {
@@ -171,9 +200,10 @@ static void test_rule_scores_are_exact(void **state)
     for (int b = 0; b < 8; b++)
         dataset.train[b] = (struct ps_history){.offset = offset, .count = count};
     struct ps_config config = toy_config(8);
-    for (int m = 0; m < 2; m++) {
+    static const char *const rule[] = {"popularity", "carted_first", "own_history"};
+    for (int m = 0; m < 3; m++) {
         struct model_bench b;
-        assert_int_equal(model_bench_init(&b, m ? "carted_first" : "popularity", &config, &dataset), 0);
+        assert_int_equal(model_bench_init(&b, rule[m], &config, &dataset), 0);
         const uint32_t user[] = {0};
         for (uint32_t i = 0; i + 2 <= ITEMS; i += 2) {
             const uint32_t item[] = {i, i + 1};
@@ -220,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_popularity),
         cmocka_unit_test(test_carted_first),
+        cmocka_unit_test(test_own_history),
         cmocka_unit_test(test_rule_scores_are_exact),
         cmocka_unit_test(test_scores_are_logits),
     };

@@ -31,7 +31,8 @@
     each(gru_mmoe)                                                                                                     \
     each(gru_ple)                                                                                                      \
     each(popularity)                                                                                                   \
-    each(carted_first)
+    each(carted_first)                                                                                                 \
+    each(own_history)
 
 #define DECLARE(name) extern const struct ps_model_class ps_model_##name;
 #define LIST(name) &ps_model_##name,
