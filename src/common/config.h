@@ -28,6 +28,7 @@ enum ps_objective { PS_LOSS_DEFAULT, PS_LOSS_BCE, PS_LOSS_BPR, PS_LOSS_SQUARED, 
 enum ps_score { PS_SCORE_DOT, PS_SCORE_MLP };
 enum ps_knowledge { PS_KNOWLEDGE_NONE, PS_KNOWLEDGE_ALTERNATING, PS_KNOWLEDGE_JOINT, PS_KNOWLEDGE_PRETRAIN };
 enum ps_branch_updates { PS_BRANCHES_OWN, PS_BRANCHES_ALL };
+enum ps_indicator { PS_INDICATOR_TOUCHED, PS_INDICATOR_POPULARITY, PS_INDICATOR_RECENCY, PS_INDICATOR_TERMS };
 enum ps_mask { PS_MASK_NONE, PS_MASK_TARGET, PS_MASK_ANY, PS_MASK_AUTO };
 enum ps_candidates { PS_CANDIDATES_ALL, PS_CANDIDATES_SAMPLED };
 enum ps_mean { PS_MEAN_TARGETS, PS_MEAN_USERS };
@@ -63,8 +64,11 @@ struct ps_config {
         int history;       /* items of a user's history under each behaviour, at most */
         char pretrained_gmf[PS_CONFIG_PATH], pretrained_mlp[PS_CONFIG_PATH]; /* folders of runs; relative to the working folder */
         double pretrained_share;
-        double indicators[PS_MAX_LOSS_WEIGHTS - 1]; /* of each weaker behaviour */
-        int indicators_count;
+        struct {
+            double weight[PS_MAX_LOSS_WEIGHTS - 1]; /* of each weaker behaviour */
+            int count;
+        } indicators[PS_INDICATOR_TERMS];
+        double indicators_least; /* users that an item counts as having, at least */
         double confidence; /* WMF's alpha */
         int cg_steps;      /* conjugate gradient steps for a row */
         double unobserved_weight; /* of the whole-data loss */

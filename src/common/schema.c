@@ -23,6 +23,9 @@
 #define CHOICE(field, ...) .type = PS_KEY_CHOICE, AT(field), .choices = CHOICES(__VA_ARGS__)
 #define LIST(kind, field, many, limit)                                                                                 \
     .type = kind, AT(field), .second = offsetof(struct ps_config, many), .size = limit
+#define INDICATORS(term)                                                                                               \
+    LIST(PS_KEY_REALS, model.indicators[term].weight, model.indicators[term].count, PS_MAX_LOSS_WEIGHTS - 1),          \
+        .low = -1000, .high = 1000, .initial = "[]"
 #define AT_LEAST_0 .low = 0, .high = INFINITY
 #define ABOVE_0 .low = 0, .low_open = true, .high = INFINITY
 #define FRACTION .low = 0, .high = 1, .high_open = true
@@ -79,10 +82,15 @@ static const struct ps_key keys[] = {
     {"model.pretrained_mlp", TEXT(model.pretrained_mlp), .initial = "\"\"", .doc = "Folder of a trained mlp run."},
     {"model.pretrained_share", REAL(model.pretrained_share), .low = 0, .high = 1, .initial = "0.5",
      .doc = "Share of gmf in the last layer of a neumf that begins so."},
-    {"model.indicators", LIST(PS_KEY_REALS, model.indicators, model.indicators_count, PS_MAX_LOSS_WEIGHTS - 1), .low = -1000, .high = 1000,
-     .initial = "[]",
+    {"model.indicators", INDICATORS(PS_INDICATOR_TOUCHED),
      .doc = "Added to the score of an item that the user has under a weaker behaviour, one number each, weakest first; `penstock "
             "indicators` learns them. Empty: nothing."},
+    {"model.indicators_popularity", INDICATORS(PS_INDICATOR_POPULARITY),
+     .doc = "Likewise, times the logarithm of how many users have the item under that behaviour."},
+    {"model.indicators_recency", INDICATORS(PS_INDICATOR_RECENCY),
+     .doc = "Likewise, times log(1 + hours) from then to the user's latest event."},
+    {"model.indicators_least", REAL(model.indicators_least), .low = 1, .high = INFINITY, .initial = "20",
+     .doc = "indicators_popularity: fewer users than these count as these, since small counts may leak what was held out."},
     {"model.branch_updates",
      CHOICE(model.branch_updates, {"own", PS_BRANCHES_OWN}, {"all", PS_BRANCHES_ALL}), .initial = "own",
      .doc = "Samples that a weaker behaviour's branch learns from: pairs that have that behaviour, or all."},

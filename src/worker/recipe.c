@@ -1,6 +1,7 @@
 /* recipe.c - see recipe.h. */
 #include "worker/recipe.h"
 
+#include "worker/indicators.h"
 #include "worker/sweep.h"
 
 static int check(const char *name, const struct ps_recipe *recipe, bool whole, const struct ps_config *config,
@@ -19,10 +20,9 @@ static int check(const char *name, const struct ps_recipe *recipe, bool whole, c
     if (!sessions && given && given != (int)dataset->behaviours)
         return ps_fail(err, PS_EXIT_USAGE, "model.loss_weights has %d values, but the dataset %s has %u behaviours; give "
                        "one weight each, weakest first", given, dataset->path, dataset->behaviours);
-    given = config->model.indicators_count;
-    if (given && given != (int)dataset->behaviours - 1)
-        return ps_fail(err, PS_EXIT_USAGE, "model.indicators has %d values, but the dataset %s has %u behaviours beside the target; "
-                       "give one number each, weakest first", given, dataset->path, dataset->behaviours - 1);
+    int status = ps_indicators_check(config, dataset, err);
+    if (status < 0)
+        return status;
     if (recipe->heads != (int)dataset->behaviours && recipe->sampling == PS_SAMPLING_UNION)
         return ps_fail(err, PS_EXIT_USAGE, "train.sampling is union, which needs a score for each behaviour, but %s has "
                        "only one; set train.sampling to per_behaviour", name);

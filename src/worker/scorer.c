@@ -197,9 +197,8 @@ static void run(struct ps_scorer *s, size_t first_user, int users, size_t first_
     nn_tape_reset(s->tape);
     s->model->class_->score(s->model, s->tape, &input, s->score);
     const struct ps_config *config = s->model->config;
-    if (s->model->class_->forward && config->model.indicators_count)
-        ps_indicators_add(config->model.indicators, s->model->dataset, s->tape, input.user_id, users, input.item_id, items,
-                          s->score);
+    if (s->model->class_->forward && ps_indicators_given(config))
+        ps_indicators_add(config, s->model->dataset, s->tape, input.user_id, users, input.item_id, items, s->score);
     if (s->model->class_->forward)
         put_unknown(s, &input);
 }
