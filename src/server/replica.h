@@ -15,6 +15,7 @@
 #ifndef PS_SERVER_REPLICA_H
 #define PS_SERVER_REPLICA_H
 
+#include "server/feed.h"
 #include "server/shard.h"
 
 /* `code` of a REPL. Its names (run, from, to, era, map) are the primary's, `lease` is the log, `request` the entry's number. */
@@ -30,8 +31,8 @@ enum ps_entry {
 
 /* ---- the primary ---- */
 
-/* Sends to the backup; takes the message over, whose frame 0 is empty and waits for `data`. False: not now, it is kept. */
-typedef bool ps_replica_send(void *ctx, struct ps_data *data, struct ps_message *message);
+/* To the backup. */
+typedef ps_feed_send ps_replica_send;
 
 /* Begins log number `log` for server `backup`; it is gone on with where it is there already, and another one is ended. `loaded`: the backup has
  * the same checkpoint loaded, and nothing has happened since. */
