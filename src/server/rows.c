@@ -216,6 +216,53 @@ uint32_t ps_rows_change(struct ps_rows *r, const uint64_t *key, uint32_t n, floa
     return made;
 }
 
+/* The place of row number i. */
+static uint32_t place_of(const struct ps_rows *r, uint32_t i)
+{
+    uint32_t place = home_of(r, hash_of(*key_at(r, i)));
+    while (!r->tag[place] || r->number[place] != i)
+        place = next_place(r, place);
+    return place;
+}
+
+/* Frees a place: those behind it that are away from home move up. */
+static void free_place(struct ps_rows *r, uint32_t hole)
+{
+    for (uint32_t p = next_place(r, hole); r->tag[p]; p = next_place(r, p)) {
+        uint32_t home = home_of(r, hash_of(*key_at(r, r->number[p])));
+        uint32_t from_home = p >= home ? p - home : p + r->places - home, from_hole = p >= hole ? p - hole : p + r->places - hole;
+        if (from_home < from_hole)
+            continue;
+        r->tag[hole] = r->tag[p];
+        r->number[hole] = r->number[p];
+        hole = p;
+    }
+    r->tag[hole] = 0;
+}
+
+/* The last row gets the number of the one that goes. */
+static void drop(struct ps_rows *r, uint32_t i)
+{
+    uint32_t last = r->count - 1;
+    free_place(r, place_of(r, i));
+    if (i != last) {
+        r->number[place_of(r, last)] = i;
+        *key_at(r, i) = *key_at(r, last);
+        *ps_rows_stamp(r, i) = *ps_rows_stamp(r, last);
+        memcpy(ps_rows_at(r, i), ps_rows_at(r, last), r->width * sizeof(float));
+    }
+    r->count = last;
+}
+
+void ps_rows_keep(struct ps_rows *r, ps_rows_keeps *keeps, void *ctx)
+{
+    for (uint32_t i = r->count; i-- > 0;)
+        if (!keeps(ctx, *key_at(r, i)))
+            drop(r, i);
+    while (r->chunks && (r->chunks - 1) << r->shift >= r->count)
+        free(r->chunk[--r->chunks]);
+}
+
 void ps_rows_restamp(struct ps_rows *r)
 {
     for (uint32_t i = 0; i < r->count; i++)

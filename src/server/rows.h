@@ -1,6 +1,6 @@
 /* rows.h - rows by key: a float vector (value, then optimiser state) for every key that was ever written.
  *
- * Rows lie in chunks of a fixed number of rows that never move, so a pointer to a row stays good until ps_rows_clear.
+ * Rows lie in chunks of a fixed number of rows that never move, so a pointer to a row stays good until ps_rows_clear or ps_rows_keep.
  * An open-addressing index leads from key to row: one byte of hash and four of row number a place, at most 85 % full
  * and grown by a sixth, so that a row costs 9 bytes of key and stamp and 6 to 6.9 of index beside its floats. Keys are looked
  * up in batches, so that the misses in cache of many keys overlap.
@@ -49,6 +49,9 @@ uint32_t ps_rows_make(struct ps_rows *rows, const uint64_t *key, uint32_t n, flo
 
 /* The same for rows that the caller is about to change: they are stamped, and the guard is told. */
 uint32_t ps_rows_change(struct ps_rows *rows, const uint64_t *key, uint32_t n, float **row, uint32_t *fresh);
+/* Drops the rows whose keys are not kept; others may get their numbers. Memory of chunks that are empty then is given back. */
+typedef bool ps_rows_keeps(void *ctx, uint64_t key);
+void ps_rows_keep(struct ps_rows *rows, ps_rows_keeps *keeps, void *ctx);
 /* Sets all stamps to 0, as if no row had changed since any time that the clock knows. */
 void ps_rows_restamp(struct ps_rows *rows);
 

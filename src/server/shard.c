@@ -195,27 +195,23 @@ void ps_shard_adopt(struct ps_shard *s, uint32_t era, uint32_t epoch, uint32_t m
     s->loaded = true;
 }
 
+struct owner {
+    const struct ps_shard *shard;
+    uint32_t table;
+};
+
+static bool is_owned(void *ctx, uint64_t key)
+{
+    const struct owner *o = ctx;
+    return o->shard->owns[ps_slot_of(&o->shard->spec[o->table], o->table, key)];
+}
+
 /* Drops the rows of slots that the shard does not own. */
 static void keep_own(struct ps_shard *s)
 {
-    float *row[1];
-    uint32_t fresh[1];
     ps_shard_cut_cancel(s);
-    for (uint32_t t = 0; t < s->tables; t++) {
-        struct ps_rows kept;
-        ps_rows_init(&kept, s->rows[t].width);
-        kept.clock = s->rows[t].clock;
-        for (uint32_t i = 0; i < s->rows[t].count; i++) {
-            uint64_t key = ps_rows_key(&s->rows[t], i);
-            if (!s->owns[ps_slot_of(&s->spec[t], t, key)])
-                continue;
-            ps_rows_make(&kept, &key, 1, row, fresh);
-            memcpy(row[0], ps_rows_at(&s->rows[t], i), kept.width * sizeof *row[0]);
-            *ps_rows_stamp(&kept, kept.count - 1) = *ps_rows_stamp(&s->rows[t], i);
-        }
-        ps_rows_fini(&s->rows[t]);
-        s->rows[t] = kept;
-    }
+    for (uint32_t t = 0; t < s->tables; t++)
+        ps_rows_keep(&s->rows[t], is_owned, &(struct owner){s, t});
 }
 
 void ps_shard_move(struct ps_shard *s, const struct ps_slot_map *map, uint32_t number)

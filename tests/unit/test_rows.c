@@ -24,6 +24,50 @@ static void fill(struct ps_rows *rows, uint32_t count)
     }
 }
 
+static bool keeps_thirds(void *ctx, uint64_t key)
+{
+    return key % 3 == *(const uint64_t *)ctx;
+}
+
+/* Rows are dropped by their keys until none is left: the others keep their values and stamps, and can be found. */
+static void rows_are_dropped_by_key(void **state)
+{
+    struct ps_rows rows;
+    float *row[PS_ROWS_BATCH];
+    uint32_t fresh[PS_ROWS_BATCH], count = 30000, kept = 0;
+    uint64_t which = 1, key, full;
+    ps_rows_init(&rows, 5);
+    fill(&rows, count / 2);
+    rows.clock = 2;
+    fill(&rows, count);
+    full = ps_rows_bytes(&rows);
+    ps_rows_keep(&rows, keeps_thirds, &which);
+    for (uint32_t i = 0; i < count; i++) {
+        key = key_of(i);
+        ps_rows_find(&rows, &key, 1, rows.width, row);
+        assert_int_equal(row[0] != NULL, key % 3 == which);
+        kept += row[0] != NULL;
+        assert_true(!row[0] || (row[0][0] == (float)i && row[0][4] == (float)(i + 4)));
+    }
+    assert_int_equal(rows.count, kept);
+    for (uint32_t i = 0; i < kept; i++)
+        assert_int_equal(*ps_rows_stamp(&rows, i), ps_rows_at(&rows, i)[0] < (float)(count / 2) ? 1 : 2);
+    assert_true(ps_rows_bytes(&rows) < full / 2 + full / 10);
+    for (uint32_t i = 0; i < count; i++) { /* what was dropped can be made again */
+        key = key_of(i);
+        assert_int_equal(ps_rows_make(&rows, &key, 1, row, fresh), key % 3 != which);
+    }
+    which = 3;
+    ps_rows_keep(&rows, keeps_thirds, &which);
+    assert_int_equal(rows.count, 0);
+    key = key_of(0);
+    ps_rows_find(&rows, &key, 1, rows.width, row);
+    assert_null(row[0]);
+    fill(&rows, 100);
+    assert_int_equal(rows.count, 100);
+    ps_rows_fini(&rows);
+}
+
 static void rows_are_found_again(void **state)
 {
     const uint32_t widths[] = {1, 3, 64, 5000};
@@ -148,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_found_again),
+        cmocka_unit_test(rows_are_dropped_by_key),
         cmocka_unit_test(only_new_rows_are_fresh),
         cmocka_unit_test(memory_is_bounded),
         cmocka_unit_test(initial_values_are_functions_of_seed_table_and_id),
