@@ -55,7 +55,7 @@ static int print_sessions(const struct ps_dataset *d, struct ps_error *err)
     uint64_t steps = events - operation[PS_SHOWN];
     for (uint64_t i = 0; i < d->items; i++)
         cold += !d->train[0].count[i];
-    printf("%12llu items, %llu of them cold: in no training session\n", (unsigned long long)d->items, (unsigned long long)cold);
+    printf("%12llu items, %llu of them cold: in no step of training\n", (unsigned long long)d->items, (unsigned long long)cold);
     if (s->visitors)
         print_count(s->visitors, "users");
     printf("%12llu sessions in training, %.2f steps each, the longest of all has %llu\n", (unsigned long long)s->train,

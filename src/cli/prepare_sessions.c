@@ -33,7 +33,7 @@ static const struct argp_option options[] = {
     {"feedback", KEY_FEEDBACK, "A,B,...", 0, "Columns of 0 and 1 to keep with every event, as in like,follow", 5},
     {"last", KEY_LAST, "N", 0, "Keep the last N steps of a session; 0: all (default: 50)", 5},
     {"min-length", KEY_MIN_LENGTH, "N", 0, "Drop sessions of fewer than N steps (default: 2)", 5},
-    {"min-item-count", KEY_MIN_COUNT, "N", 0, "Drop the events of items that have fewer than N of them (default: 1)", 5},
+    {"min-item-count", KEY_MIN_COUNT, "N", 0, "Drop the events of items that have fewer than N steps (default: 1)", 5},
     {"last-item", KEY_LAST_ITEM, NULL, 0, "Test on every session's last step, validate on the one before", 5},
     {"test-from", KEY_TEST_FROM, "TIME|PART", 0, "Test on all events from a time on, or in the last part of the time", 5},
     {0},

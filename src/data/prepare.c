@@ -203,6 +203,8 @@ int ps_prepare(const struct ps_prepare_options *options, struct ps_prepare_stats
         status = ps_prepare_features_check(&p, err);
     if (!status)
         status = ps_prepare_read(&p, err);
+    if (!status && p.sessions)
+        status = ps_sessions_refine(&p, err);
     if (!status)
         status = ps_prepare_features_read(&p, err);
     if (!status)
@@ -213,14 +215,12 @@ int ps_prepare(const struct ps_prepare_options *options, struct ps_prepare_stats
         status = place(p.folder, out, options->overwrite, err);
     if (status)
         ps_folder_remove(p.folder, NULL); /* the failure is what counts */
-    if (p.spill)
-        fclose(p.spill);
+    ps_spill_close(&p.spill);
     ps_names_fini(&p.names[PS_USERS]);
     ps_names_fini(&p.names[PS_ITEMS]);
     ps_prepare_features_fini(&p);
     if (p.sessions)
         ps_session_log_fini(&p);
-    free(p.events);
     free(p.folder);
     free(out);
     stats->seconds = ps_now() - began;

@@ -1,7 +1,4 @@
 /* prepare_read.c - the first pass: lines become records with provisional numbers; see prepare.h. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* fwrite_unlocked */
-#endif
 #include "data/prepare_steps.h"
 
 #include <math.h>
@@ -54,10 +51,11 @@ static int open_sessions(const struct ps_prepare_options *o, const struct source
         return status;
     if (o->rules.behaviours && !ps_input_has(*input, PS_COLUMN_BEHAVIOUR))
         status = ps_fail(err, PS_EXIT_DATA, "%s has no column for the operation; name it with --behaviour-column", s->path);
-    else if ((o->sessions.test == PS_TEST_FROM || (o->sessions.gap > 0 && o->sessions.gap < INFINITY)) &&
+    else if ((o->since || o->sessions.test == PS_TEST_FROM || (o->sessions.gap > 0 && o->sessions.gap < INFINITY)) &&
              !ps_input_has(*input, PS_COLUMN_TIME))
         status = ps_fail(err, PS_EXIT_DATA,
-                         "%s has no column for the time, which --test-from and --session-gap need; name it with --time-column",
+                         "%s has no column for the time, which --test-from, --session-gap and --since need; name it with "
+                         "--time-column",
                          s->path);
     if (status)
         ps_input_close(*input);
@@ -129,6 +127,21 @@ static void count_unknown(struct ps_prepare_stats *stats, const char *name, size
     }
 }
 
+bool ps_prepare_early(struct ps_preparation *p, const struct ps_event *event)
+{
+    bool early = p->options->since && event->time < p->options->since;
+    p->stats->early += early;
+    return early;
+}
+
+void ps_prepare_note_time(struct ps_preparation *p, uint32_t behaviour, const struct ps_event *event)
+{
+    if (!p->stats->shape.times[behaviour])
+        return;
+    p->stats->first = PS_MIN(p->stats->first, event->time);
+    p->stats->last = PS_MAX(p->stats->last, event->time);
+}
+
 int ps_prepare_find_behaviour(const char (*name)[32], uint32_t count, const struct ps_event *event)
 {
     for (uint32_t b = 0; b < count; b++)
@@ -148,20 +161,6 @@ int ps_prepare_pass_over(struct ps_preparation *p, const struct ps_event *event,
     return 1;
 }
 
-int ps_prepare_put(struct ps_preparation *p, const struct ps_record *record, struct ps_error *err)
-{
-    if (fwrite_unlocked(record, sizeof *record, 1, p->spill) != 1)
-        return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write temporary records to %s", p->folder);
-    if (record->user >= p->events_capacity) {
-        size_t before = p->events_capacity;
-        PS_GROW(p->events, p->events_capacity, (size_t)record->user + 1);
-        memset(p->events + before, 0, (p->events_capacity - before) * sizeof *p->events);
-    }
-    p->events[record->user]++;
-    p->records++;
-    return 0;
-}
-
 /* One event into the spill. Returns 0, 1 for a bad line with its reason in *reason, or a negative status. */
 static int take_event(struct reading *r, const struct source *s, const struct ps_event *event, const char **reason,
                       struct ps_error *err)
@@ -178,10 +177,8 @@ static int take_event(struct reading *r, const struct source *s, const struct ps
         p->stats->not_target++;
         return 0;
     }
-    if (o->since && event->time < o->since && !s->held_out) {
-        p->stats->early++;
+    if (!s->held_out && ps_prepare_early(p, event))
         return 0;
-    }
     if (!ps_names_allow(event->user, event->user_length) || !ps_names_allow(event->item, event->item_length)) {
         *reason = "a user or item with control characters, or longer than 4096 bytes";
         return 1;
@@ -191,12 +188,9 @@ static int take_event(struct reading *r, const struct source *s, const struct ps
     record.when = ps_record_when(event->time, s->held_out ? s->kind : (uint32_t)behaviour);
     if (!s->held_out) {
         p->stats->events[behaviour]++;
-        if (p->stats->shape.times[behaviour]) {
-            p->stats->first = PS_MIN(p->stats->first, event->time);
-            p->stats->last = PS_MAX(p->stats->last, event->time);
-        }
+        ps_prepare_note_time(p, (uint32_t)behaviour, event);
     }
-    return ps_prepare_put(p, &record, err);
+    return ps_spill_put(p, &p->spill, &record, err);
 }
 
 static void show(struct reading *r, const struct ps_input *input)
@@ -266,9 +260,8 @@ int ps_prepare_read(struct ps_preparation *p, struct ps_error *err)
         bytes += ps_prepare_file_bytes(source[i].path);
     if (!o->quiet)
         ps_bar_begin(&r.bar, "reading", bytes);
-    p->spill = status ? NULL : ps_prepare_scratch(p, err);
-    if (!status && !p->spill)
-        status = -PS_EXIT_STORAGE;
+    if (!status)
+        status = ps_spill_open(p, &p->spill, err);
     for (int i = 0; !status && i < count; i++)
         status = read_source(&r, &source[i], err);
     ps_bar_end(&r.bar);
@@ -281,7 +274,5 @@ int ps_prepare_read(struct ps_preparation *p, struct ps_error *err)
                            p->stats->unknown ? "; it has '" : "",
                            p->stats->unknown ? p->stats->unknown_behaviour[0].name : "",
                            p->stats->unknown ? "', which --behaviours does not name" : "");
-    if (fflush(p->spill) || fseeko(p->spill, 0, SEEK_SET))
-        return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write temporary records to %s", p->folder);
-    return 0;
+    return ps_spill_rewind(p, &p->spill, err);
 }

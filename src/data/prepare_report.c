@@ -116,7 +116,6 @@ static void print_interactions(const struct ps_prepare_options *o, const struct 
     ps_report_if(to, "users without training interactions", s->totals.untrained_users, "");
     ps_report_if(to, "items without training interactions", s->totals.untrained_items,
              s->features ? "" : "(ranked by chance)");
-    ps_report_if(to, "events before --since", s->early, "(passed over)");
     ps_report_if(to, "held-out lines of other behaviours", s->not_target, "(passed over)");
 }
 
@@ -128,6 +127,7 @@ void ps_prepare_print(const struct ps_prepare_options *o, const struct ps_prepar
     else
         print_interactions(o, s, to);
     print_features(s, to);
+    ps_report_if(to, "events before --since", s->early, "(passed over)");
     for (int i = 0; i < s->unknown_behaviours; i++) {
         snprintf(label, sizeof label, "lines of behaviour '%s'", s->unknown_behaviour[i].name);
         ps_report_count(to, label, s->unknown_behaviour[i].lines, "(passed over)");
@@ -186,6 +186,15 @@ void ps_report_inputs(FILE *out, const struct ps_prepare_options *o)
     fputs("]\n", out);
 }
 
+void ps_report_reading(FILE *out, const struct ps_prepare_stats *s)
+{
+    fprintf(out, "statistics:\n  lines: %" PRIu64 "\n  bad: %" PRIu64 "\n  unknown_behaviour: %" PRIu64 "\n  early: %" PRIu64 "\n",
+            s->lines, s->bad, s->unknown, s->early);
+    fprintf(out, "  new: [%" PRIu64 ", %" PRIu64 "]\n", s->shape.users - s->kept[PS_USERS], s->shape.items - s->kept[PS_ITEMS]);
+    if (s->first <= s->last)
+        fprintf(out, "  times: [%" PRId64 ", %" PRId64 "]\n", ps_seconds_of(s->first), ps_seconds_of(s->last));
+}
+
 static void put_interactions(const struct ps_prepare_options *o, const struct ps_prepare_stats *s, FILE *out)
 {
     const struct ps_split_rules *r = &o->rules;
@@ -196,11 +205,7 @@ static void put_interactions(const struct ps_prepare_options *o, const struct ps
     for (uint32_t b = 0; b < r->behaviours; b++)
         fprintf(out, "%s%.17g", b ? ", " : "", 1 - r->leave_out[b]);
     fprintf(out, "]\n  seed: %" PRIu64 "\n  id_seed: %" PRIu64 "\n", r->seed, o->id_seed);
-    fprintf(out, "statistics:\n  lines: %" PRIu64 "\n  bad: %" PRIu64 "\n  unknown_behaviour: %" PRIu64 "\n  early: %" PRIu64 "\n",
-            s->lines, s->bad, s->unknown, s->early);
-    fprintf(out, "  new: [%" PRIu64 ", %" PRIu64 "]\n", s->shape.users - s->kept[PS_USERS], s->shape.items - s->kept[PS_ITEMS]);
-    if (s->first <= s->last)
-        fprintf(out, "  times: [%" PRId64 ", %" PRId64 "]\n", ps_seconds_of(s->first), ps_seconds_of(s->last));
+    ps_report_reading(out, s);
     ps_report_list(out, "events", s->events, r->behaviours);
     ps_report_list(out, "duplicates", s->split.duplicates, r->behaviours);
     ps_report_list(out, "future", s->split.future, r->behaviours);

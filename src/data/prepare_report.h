@@ -16,6 +16,9 @@ void ps_report_list(FILE *out, const char *key, const uint64_t *number, uint32_t
 /* "input: [...]", the files without their folders: the same data prepared elsewhere is the same dataset. */
 void ps_report_inputs(FILE *out, const struct ps_prepare_options *options);
 
+/* "statistics:", and what they say of the lines that were read. */
+void ps_report_reading(FILE *out, const struct ps_prepare_stats *stats);
+
 /* The statistics of sessions, as ps_prepare_print and ps_prepare_yaml. */
 void ps_report_sessions(const struct ps_prepare_options *options, const struct ps_prepare_stats *stats, FILE *to);
 void ps_report_sessions_yaml(const struct ps_prepare_options *options, const struct ps_prepare_stats *stats, FILE *out);

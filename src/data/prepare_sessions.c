@@ -65,16 +65,15 @@ static int count_late(struct plan *plan, struct ps_error *err)
     plan->from = INT64_MAX;
     if (rules->test != PS_TEST_FROM)
         return 0;
-    double span = (double)(log->latest - log->earliest);
-    plan->from = (int64_t)ceil(rules->from_fraction ? (double)log->earliest + (1 - rules->from) * span : rules->from);
-    for (uint64_t i = 0; i < p->records; i++) {
-        if (fread(&record, sizeof record, 1, p->spill) != 1)
-            return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot read temporary records in %s", p->folder);
+    double first = 1e-3 * (double)p->stats->first, last = 1e-3 * (double)p->stats->last;
+    plan->from = (int64_t)ceil(rules->from_fraction ? first + (1 - rules->from) * (last - first) : rules->from);
+    int status = 0;
+    for (uint64_t i = 0; !status && i < p->spill.records; i++) {
+        status = ps_spill_read(p, &p->spill, &record, 1, err);
         log->session[record.user].held +=
             ps_session_kind(&record) != PS_KIND_SHOWN && ps_session_seconds(&record) >= plan->from;
     }
-    rewind(p->spill);
-    return 0;
+    return status ? status : ps_spill_rewind(p, &p->spill, err);
 }
 
 static void append(struct plan *plan, uint32_t number, uint32_t *key)
@@ -164,25 +163,6 @@ static void plan_fini(struct plan *plan)
 
 /* ---- one session ---- */
 
-/* By position, or by time, then in the order of the input, which `user` holds. */
-static int by_position(const void *left, const void *right)
-{
-    const struct ps_record *l = left, *r = right;
-    uint32_t l_order = ps_session_order(l), r_order = ps_session_order(r);
-    if (l_order != r_order)
-        return l_order < r_order ? -1 : 1;
-    return (l->user > r->user) - (l->user < r->user);
-}
-
-static int by_time(const void *left, const void *right)
-{
-    const struct ps_record *l = left, *r = right;
-    int64_t l_time = l->when >> 12, r_time = r->when >> 12;
-    if (l_time != r_time)
-        return l_time < r_time ? -1 : 1;
-    return (l->user > r->user) - (l->user < r->user);
-}
-
 /* Where the last `steps` steps of the events begin; 0 where there are no more. */
 static uint64_t last_steps(const struct ps_record *record, uint64_t count, uint64_t steps)
 {
@@ -218,11 +198,9 @@ static int take_session(void *context, uint64_t key, struct ps_record *record, u
     uint32_t number = plan->number[key];
     const struct ps_session_facts *s = &plan->p->sessions->session[number];
     bool copy = plan->second[number] == key, given = number >= plan->p->sessions->train;
-    for (uint64_t i = 0; i < count; i++) {
-        record[i].user = (uint32_t)i;
+    for (uint64_t i = 0; i < count; i++)
         ps_session_set_kind(&record[i], w->operation[ps_session_kind(&record[i])]);
-    }
-    qsort(record, count, sizeof *record, o->format.column[PS_COLUMN_POSITION] ? by_position : by_time);
+    ps_session_sort(record, count, o->format.column[PS_COLUMN_POSITION] != NULL);
     if (kept_steps(&o->sessions, s->steps) < s->steps) {
         uint64_t begin = last_steps(record, count, o->sessions.last);
         plan->p->stats->sessions.trimmed += copy ? 0 : begin;

@@ -46,7 +46,7 @@ static int plan_buckets(struct sorting *s, struct ps_error *err)
     uint64_t most = bucket_bytes(s) / sizeof(struct ps_record);
     s->buckets = 0;
     for (uint64_t k = 0; k < s->sink->keys; k++) {
-        uint64_t events = s->p->events[s->sink->number[k]];
+        uint64_t events = s->p->spill.events[s->sink->number[k]];
         struct bucket *last = &s->bucket[s->buckets - (s->buckets > 0)];
         if (!s->buckets || last->records + events > most) {
             if (s->buckets == MAX_BUCKETS)
@@ -93,26 +93,22 @@ static int fill_buckets(struct sorting *s, struct ps_error *err)
             return -PS_EXIT_STORAGE;
         setvbuf(s->bucket[b].file, NULL, _IOFBF, BUCKET_BUFFER);
     }
-    for (uint64_t left = p->records; left;) {
-        size_t n = fread_unlocked(chunk, sizeof *chunk, PS_MIN(left, (uint64_t)CHUNK), p->spill);
-        int status = 0;
-        if (!n)
-            return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot read temporary records in %s", p->folder);
-        for (size_t i = 0; !status && i < n; i++) {
+    for (uint64_t left = p->spill.records; left;) {
+        uint64_t n = PS_MIN(left, (uint64_t)CHUNK);
+        int status = ps_spill_read(p, &p->spill, chunk, n, err);
+        for (uint64_t i = 0; !status && i < n; i++) {
             status = put_in_bucket(s, s->sink->key, &chunk[i], err);
             if (!status && s->sink->second)
                 status = put_in_bucket(s, s->sink->second, &chunk[i], err);
         }
         left -= n;
-        if (!status)
-            status = ps_prepare_check_stop(p, err);
         if (status)
             return status;
         show(s, "sorting");
     }
     PS_ASSERT(s->done == s->all);
-    fclose(p->spill);
-    p->spill = NULL;
+    fclose(p->spill.file);
+    p->spill.file = NULL;
     return 0;
 }
 
@@ -125,7 +121,7 @@ static int load_bucket(struct sorting *s, int b, struct ps_error *err)
     struct ps_record chunk[CHUNK];
     for (uint64_t k = 0; k < keys; k++) {
         s->end[k] = at;
-        at += p->events[s->sink->number[first + k]];
+        at += p->spill.events[s->sink->number[first + k]];
     }
     PS_ASSERT(at == bucket->records);
     if (fflush(bucket->file) || fseeko(bucket->file, 0, SEEK_SET))

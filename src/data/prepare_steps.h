@@ -22,16 +22,21 @@ struct ps_gathered_value {
     uint32_t owner, value; /* provisional numbers */
 };
 
+/* Records on the disk. */
+struct ps_spill {
+    FILE *file; /* owned */
+    uint64_t records;
+    uint32_t *events; /* owned; records by number of the user or session */
+    size_t capacity;
+};
+
 struct ps_preparation {
     const struct ps_prepare_options *options; /* borrowed */
     struct ps_prepare_stats *stats;           /* borrowed */
     char *folder;                             /* owned; OUT.tmp-PID */
     struct ps_names names[2];                 /* by enum ps_entity */
     uint32_t kept[PS_ENTITIES];                         /* names of the dictionary come first */
-    FILE *spill;                              /* owned; records with provisional numbers, in the order of the input */
-    uint64_t records;
-    uint32_t *events; /* owned; records by provisional user */
-    size_t events_capacity;
+    struct ps_spill spill;                    /* owned; with provisional numbers, in the order of the input */
     char first_bad[256];
     struct ps_gathered feature[PS_MAX_FEATURES];
     uint32_t features;
@@ -53,7 +58,6 @@ struct ps_session_log {
     size_t capacity;
     uint64_t lists; /* lines of the files of training before this one */
     bool anonymous; /* not every event says who */
-    int64_t earliest, latest; /* seconds */
 };
 
 /* Where sorted records go. All pointers are borrowed. */
@@ -91,14 +95,27 @@ int ps_prepare_features_write(struct ps_preparation *p, uint32_t *const id[2], s
                               struct ps_error *err);
 void ps_prepare_features_fini(struct ps_preparation *p);
 
+/* Whether the event, one of training, is before --since: then it is counted, and passed over. */
+bool ps_prepare_early(struct ps_preparation *p, const struct ps_event *event);
+/* Notes the time of an event of training. */
+void ps_prepare_note_time(struct ps_preparation *p, uint32_t behaviour, const struct ps_event *event);
 /* The number of the event's behaviour among `count` names, or PS_ANY_BEHAVIOUR. */
 int ps_prepare_find_behaviour(const char (*name)[32], uint32_t count, const struct ps_event *event);
 /* An event of a behaviour that --behaviours does not name: counted (0), or a bad line (1). */
 int ps_prepare_pass_over(struct ps_preparation *p, const struct ps_event *event, const char **reason);
 
 int ps_prepare_read(struct ps_preparation *p, struct ps_error *err);
-/* One record more for the spill. */
-int ps_prepare_put(struct ps_preparation *p, const struct ps_record *record, struct ps_error *err);
+/* Writing ends with _rewind, after which `count` records at a time are read, as many as there are in all. */
+int ps_spill_open(const struct ps_preparation *p, struct ps_spill *spill, struct ps_error *err);
+int ps_spill_put(const struct ps_preparation *p, struct ps_spill *spill, const struct ps_record *record, struct ps_error *err);
+int ps_spill_rewind(const struct ps_preparation *p, struct ps_spill *spill, struct ps_error *err);
+int ps_spill_read(const struct ps_preparation *p, struct ps_spill *spill, struct ps_record *record, uint64_t count,
+                  struct ps_error *err);
+/* Makes events[] known for numbers below `keys`, 0 where there are no records. */
+void ps_spill_reserve(struct ps_spill *spill, size_t keys);
+/* Harmless for one that is closed. */
+void ps_spill_close(struct ps_spill *spill);
+
 /* Hands the spilled records over, key by key, and ends the spill. */
 int ps_prepare_sort(struct ps_preparation *p, const struct ps_sink *sink, struct ps_error *err);
 
@@ -113,6 +130,14 @@ int ps_prepare_sessions(struct ps_preparation *p, struct ps_dataset_files *files
  * of the file, which name the sessions of lists. */
 int ps_session_take(struct ps_preparation *p, bool test, const struct ps_event *event, uint64_t line, const char **reason,
                     struct ps_error *err);
+/* Notes a session's record before it goes to the spill. */
+struct ps_session_facts *ps_session_note(struct ps_session_log *log, const struct ps_spill *spill, const struct ps_record *record);
+/* Makes facts known for sessions below `sessions`, empty where there are no records. */
+void ps_session_reserve(struct ps_session_log *log, size_t sessions);
+/* Puts a session's records, which are in the order of the input, into that of their positions or of their times. */
+void ps_session_sort(struct ps_record *record, uint64_t count, bool by_position_column);
+/* When all is read: users' events are cut into sessions, and those of rare items dropped, where the rules say so. */
+int ps_sessions_refine(struct ps_preparation *p, struct ps_error *err);
 void ps_session_log_init(struct ps_preparation *p);
 void ps_session_log_fini(struct ps_preparation *p);
 

@@ -39,11 +39,7 @@ static void splitting_init(struct splitting *s, struct ps_preparation *p)
         const char *name = ps_names_get(&p->names[PS_ITEMS], n, &length);
         s->item_key[s->id[PS_ITEMS][n]] = ps_hash64(name, length, 0);
     }
-    if (p->events_capacity < users) { /* names of the dictionary that do not occur */
-        p->events = ps_realloc(p->events, users, sizeof *p->events);
-        memset(p->events + p->events_capacity, 0, (users - p->events_capacity) * sizeof *p->events);
-        p->events_capacity = users;
-    }
+    ps_spill_reserve(&p->spill, users); /* names of the dictionary that do not occur have no records */
     ps_user_lists_init(&s->lists);
 }
 

@@ -10,14 +10,13 @@ void ps_session_log_init(struct ps_preparation *p)
     const struct ps_prepare_options *o = p->options;
     struct ps_session_stats *stats = &p->stats->sessions;
     p->sessions = ps_calloc(1, sizeof *p->sessions);
-    *p->sessions = (struct ps_session_log){.earliest = INT64_MAX, .latest = INT64_MIN};
     ps_names_init(&p->sessions->test);
     ps_names_init(&p->sessions->visitors);
     p->stats->shape.behaviours = 1;
     memcpy(p->stats->shape.behaviour[0], "event", sizeof "event");
     p->stats->shape.times[0] = true;
     stats->operations = o->rules.behaviours;
-    memcpy(stats->operation, o->behaviour, sizeof stats->operation);
+    memcpy(stats->operation, o->behaviour, stats->operations * sizeof *stats->operation);
 }
 
 void ps_session_log_fini(struct ps_preparation *p)
@@ -68,34 +67,32 @@ static uint32_t session_number(struct ps_preparation *p, bool test, const struct
     return number + (test ? log->train : 0);
 }
 
-/* What is noted of the session with each of its events. */
-static void note(struct ps_preparation *p, uint32_t number, const struct ps_event *event, int64_t seconds, bool step)
+void ps_session_reserve(struct ps_session_log *log, size_t sessions)
 {
-    struct ps_session_log *log = p->sessions;
-    if (number >= log->capacity) {
-        size_t before = log->capacity;
-        PS_GROW(log->session, log->capacity, (size_t)number + 1);
+    size_t before = log->capacity;
+    PS_GROW(log->session, log->capacity, sessions);
+    if (log->capacity > before)
         memset(log->session + before, 0, (log->capacity - before) * sizeof *log->session);
-    }
-    struct ps_session_facts *s = &log->session[number];
-    if (number >= p->events_capacity || !p->events[number]) {
-        s->start = seconds;
-        s->visitor = event->user ? ps_names_add(&log->visitors, event->user, event->user_length) : 0;
-    }
-    log->anonymous |= !event->user;
-    s->start = PS_MIN(s->start, seconds);
-    s->steps += step;
-    log->earliest = PS_MIN(log->earliest, seconds);
-    log->latest = PS_MAX(log->latest, seconds);
+}
+
+struct ps_session_facts *ps_session_note(struct ps_session_log *log, const struct ps_spill *spill, const struct ps_record *record)
+{
+    int64_t seconds = ps_session_seconds(record);
+    ps_session_reserve(log, (size_t)record->user + 1);
+    struct ps_session_facts *s = &log->session[record->user];
+    bool first = record->user >= spill->capacity || !spill->events[record->user];
+    s->start = first ? seconds : PS_MIN(s->start, seconds);
+    s->steps += ps_session_kind(record) != PS_KIND_SHOWN;
+    return s;
 }
 
 int ps_session_take(struct ps_preparation *p, bool test, const struct ps_event *event, uint64_t line, const char **reason,
                     struct ps_error *err)
 {
     static const int64_t latest = INT64_C(1) << 34; /* seconds: the year 2514 */
-    int64_t milliseconds = event->time % 1000, seconds = event->time / 1000;
-    seconds -= milliseconds < 0;
-    milliseconds += milliseconds < 0 ? 1000 : 0;
+    int64_t seconds = ps_seconds_of(event->time), milliseconds = event->time - 1000 * seconds;
+    if (!test && ps_prepare_early(p, event))
+        return 0;
     if (seconds < -latest || seconds >= latest) {
         *reason = "a time beyond the year 2514; if it is in milliseconds, say --time-unit ms";
         return 1;
@@ -115,6 +112,39 @@ int ps_session_take(struct ps_preparation *p, bool test, const struct ps_event *
     struct ps_record record = {.user = session_number(p, test, event, line),
                                .item = ps_names_add(&p->names[PS_ITEMS], event->item, event->item_length),
                                .when = ps_session_when(seconds, order, (uint32_t)kind, event->feedback)};
-    note(p, record.user, event, seconds, kind != PS_KIND_SHOWN);
-    return ps_prepare_put(p, &record, err);
+    struct ps_session_log *log = p->sessions;
+    struct ps_session_facts *facts = ps_session_note(log, &p->spill, &record);
+    if (event->user)
+        facts->visitor = ps_names_add(&log->visitors, event->user, event->user_length);
+    else
+        log->anonymous = true;
+    if (!test)
+        ps_prepare_note_time(p, 0, event);
+    return ps_spill_put(p, &p->spill, &record, err);
+}
+
+/* By position, or by time; then in the order of the input, which `user` holds. */
+static int by_position(const void *left, const void *right)
+{
+    const struct ps_record *l = left, *r = right;
+    uint32_t l_order = ps_session_order(l), r_order = ps_session_order(r);
+    if (l_order != r_order)
+        return l_order < r_order ? -1 : 1;
+    return (l->user > r->user) - (l->user < r->user);
+}
+
+static int by_time(const void *left, const void *right)
+{
+    const struct ps_record *l = left, *r = right;
+    int64_t l_time = l->when >> 12, r_time = r->when >> 12;
+    if (l_time != r_time)
+        return l_time < r_time ? -1 : 1;
+    return (l->user > r->user) - (l->user < r->user);
+}
+
+void ps_session_sort(struct ps_record *record, uint64_t count, bool by_position_column)
+{
+    for (uint64_t i = 0; i < count; i++)
+        record[i].user = (uint32_t)i;
+    qsort(record, count, sizeof *record, by_position_column ? by_position : by_time);
 }

@@ -36,7 +36,7 @@ void ps_report_sessions(const struct ps_prepare_options *o, const struct ps_prep
     char note[96], label[96];
     snprintf(note, sizeof note, stats->kept[PS_ITEMS] ? "(%" PRIu64 " new)" : "", stats->shape.items - stats->kept[PS_ITEMS]);
     ps_report_count(to, "items", stats->shape.items, note);
-    snprintf(note, sizeof note, "no training session has them; %.1f %% of the held-out events", //
+    snprintf(note, sizeof note, "in no step of training; %.1f %% of the held-out events",
              ps_report_percent(s->cold_events, s->events - s->train_events));
     ps_report_if(to, "  of them cold", s->cold_items, note);
     ps_report_if(to, "users", s->visitors, "");
@@ -56,7 +56,7 @@ void ps_report_sessions(const struct ps_prepare_options *o, const struct ps_prep
     snprintf(label, sizeof label, "events before the last %" PRIu64 " of a session", r->last);
     ps_report_if(to, label, s->trimmed, "(dropped)");
     snprintf(note, sizeof note, "(dropped, with %" PRIu64 " events)", s->rare_events);
-    snprintf(label, sizeof label, "items of fewer than %" PRIu64 " events", r->min_item_count);
+    snprintf(label, sizeof label, "items of fewer than %" PRIu64 " steps", r->min_item_count);
     ps_report_if(to, label, s->rare_items, note);
 }
 
@@ -68,8 +68,7 @@ void ps_report_sessions_yaml(const struct ps_prepare_options *o, const struct ps
             test_names[r->test], r->valid, r->last, r->min_length, r->min_item_count);
     fprintf(out, "  from: %.17g\n  gap: %.17g\n  forget_test: %s\n  id_seed: %" PRIu64 "\n", r->from, r->gap,
             r->forget_test ? "yes" : "no", o->id_seed);
-    fprintf(out, "statistics:\n  lines: %" PRIu64 "\n  bad: %" PRIu64 "\n  unknown_behaviour: %" PRIu64 "\n", stats->lines,
-            stats->bad, stats->unknown);
+    ps_report_reading(out, stats);
     fprintf(out, "  train_steps: %" PRIu64 "\n  shown: %" PRIu64 "\n", s->train_steps, s->shown);
     ps_report_list(out, "operation_steps", s->operation_steps, s->operations);
     ps_report_list(out, "feedback_events", s->feedback_events, r->feedbacks);

@@ -6,8 +6,20 @@
 #include "common/random.h"
 
 static char *names[64];
-static const uint64_t pairs = 200 + 200 + 100; /* of the features */
+static uint64_t pairs; /* of the features */
 static int count;
+
+static void list_files(int expected)
+{
+    DIR *d = opendir(in_folder("out"));
+    assert_non_null(d);
+    count = 0;
+    for (struct dirent *entry; (entry = readdir(d));)
+        if (entry->d_name[0] != '.')
+            names[count++] = ps_format("out/%s", entry->d_name);
+    closedir(d);
+    assert_int_equal(count, expected);
+}
 
 static void make_dataset(void)
 {
@@ -34,17 +46,39 @@ static void make_dataset(void)
     p.o.feature_files = 1;
     prepare_now(&p);
     assert_int_equal(p.d.blocks, 2);
+    pairs = 200 + 200 + 100;
     ps_dataset_close(&p.d);
     free(text);
 
-    DIR *d = opendir(in_folder("out"));
-    assert_non_null(d);
-    count = 0;
-    for (struct dirent *entry; (entry = readdir(d));)
-        if (entry->d_name[0] != '.')
-            names[count++] = ps_format("out/%s", entry->d_name);
-    closedir(d);
-    assert_int_equal(count, 3 * 4 + 7 + 2 * 3);
+    list_files(3 * 4 + 7 + 2 * 3);
+}
+
+/* Sessions with all columns that there can be: three blocks of training, and one of what is held out. */
+static void make_sessions(void)
+{
+    struct preparation p;
+    size_t used = 0;
+    char *text = ps_malloc(1 << 20);
+    used += (size_t)sprintf(text, "session,item,type,time,user,click,like\n");
+    for (int e = 0; e < 13000; e++)
+        used += (size_t)sprintf(text + used, "s%d,i%d,%d,%d,u%d,%d,%d\n", e % 1300, (e * 7 + e / 31) % 200, e % 3, e, e % 100,
+                                e % 9 > 0, e % 11 == 0);
+    prepare_begin(&p);
+    prepare_input(&p, write_text("log", text), PS_ANY_BEHAVIOUR);
+    p.o.rules = (struct ps_split_rules){0};
+    p.o.format.rows = PS_ROWS_SESSIONS;
+    p.o.format.column[PS_COLUMN_STEP] = "click";
+    p.o.format.column[PS_COLUMN_FEEDBACK] = "like";
+    p.o.sessions = (struct ps_session_rules){.enabled = true, .min_length = 2, .min_item_count = 1, .test = PS_TEST_FROM,
+                                             .from_fraction = true, .from = 0.1, .valid = 0.05, .feedbacks = 1, .feedback = {"like"}};
+    prepare_now(&p);
+    assert_int_equal(p.d.blocks, 3);
+    pairs = 0;
+    assert_true(p.d.valid_count > 100);
+    assert_true(p.d.test_count > 100);
+    ps_dataset_close(&p.d);
+    free(text);
+    list_files(10 + 3 + 4);
 }
 
 static void forget_names(void)
@@ -62,7 +96,7 @@ static int read_all(void)
     if (status)
         return status;
     uint32_t item[1024], mask[1024];
-    uint64_t found = 0, id;
+    uint64_t found = d.sessions.count, id;
     for (uint32_t u = 0; u < d.users; u++) { /* before any check of blocks: must not crash, whatever it finds */
         size_t length;
         const char *name = ps_dataset_name(&d, PS_USERS, u, &length);
@@ -90,7 +124,7 @@ static int read_all(void)
 
 static bool is_large_column(const char *name)
 {
-    return strstr(name, ".item") || strstr(name, ".time");
+    return strstr(name, ".item") || strstr(name, ".time") || strstr(name, "event.operation") || strstr(name, "event.feedback");
 }
 
 static void is_refused(const char *name, const char *what, bool at_once)
@@ -102,9 +136,8 @@ static void is_refused(const char *name, const char *what, bool at_once)
         fail_msg("%s, %s: status %d, %s", name, what, status, err.text);
 }
 
-static void test_sizes(void **state)
+static void check_sizes(void)
 {
-    make_dataset();
     assert_int_equal(read_all(), 0);
     for (int f = 0; f < count; f++) {
         char *data;
@@ -129,10 +162,9 @@ static void test_sizes(void **state)
     forget_names();
 }
 
-static void test_flipped_bits(void **state)
+static void check_flipped_bits(void)
 {
     struct ps_random random = ps_random_stream(1, PS_RANDOM_TEST, 0, 0, 0);
-    make_dataset();
     for (int f = 0; f < count; f++) {
         char *data;
         size_t size;
@@ -152,6 +184,22 @@ static void test_flipped_bits(void **state)
     forget_names();
 }
 
+static void test_interactions(void **state)
+{
+    make_dataset();
+    check_sizes();
+    list_files(3 * 4 + 7 + 2 * 3);
+    check_flipped_bits();
+}
+
+static void test_sessions(void **state)
+{
+    make_sessions();
+    check_sizes();
+    list_files(10 + 3 + 4);
+    check_flipped_bits();
+}
+
 static void test_no_dataset(void **state)
 {
     struct ps_dataset d;
@@ -168,8 +216,8 @@ static void test_no_dataset(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FOLDER_TEST(test_sizes),
-        FOLDER_TEST(test_flipped_bits),
+        FOLDER_TEST(test_interactions),
+        FOLDER_TEST(test_sessions),
         FOLDER_TEST(test_no_dataset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
