@@ -9,7 +9,7 @@
 static const char doc[] =
     "Writes a made log of views, carts and purchases with a known structure: tastes of users and items, popularity, "
     "and a "
-    "cascade with gaps. The log is a TSV for 'penstock prepare'; docs/data.md tells what is planted.";
+    "cascade with gaps; or a log of sessions. The log is a TSV for 'penstock prepare'; docs/data.md tells what is planted.";
 
 enum {
     KEY_OUT = 'o',
@@ -18,7 +18,9 @@ enum {
     KEY_INTERACTIONS = 'n',
     KEY_SEED = 's',
     KEY_TASTES = 1000,
-    KEY_NOISE
+    KEY_NOISE,
+    KEY_SESSIONS,
+    KEY_TRIPLES
 };
 
 static const struct argp_option options[] = {
@@ -28,6 +30,8 @@ static const struct argp_option options[] = {
     {"interactions", KEY_INTERACTIONS, "N", 0, "Lines of the log (default: 80000)", 0},
     {"tastes", KEY_TASTES, "N", 0, "Tastes that users and items have (default: 20)", 0},
     {"noise", KEY_NOISE, "P", 0, "Part of the visits that no taste explains (default: 0.2)", 0},
+    {"sessions", KEY_SESSIONS, NULL, 0, "Sessions: items in an order that tells the next one, operations, feedback", 0},
+    {"triples", KEY_TRIPLES, "FILE", 0, "With --sessions: write what is known of the items, too", 0},
     {"seed", KEY_SEED, "N", 0, "Seed; the same one gives the same log (default: 1)", 0},
     {0},
 };
@@ -59,12 +63,20 @@ static error_t parse(int key, char *value, struct argp_state *state)
     case KEY_NOISE:
         a->o.noise = ps_argument_probability("--noise", value, state);
         return 0;
+    case KEY_SESSIONS:
+        a->o.sessions = true;
+        return 0;
+    case KEY_TRIPLES:
+        a->o.triples = value;
+        return 0;
     case KEY_SEED:
         a->o.seed = ps_argument_count("--seed", value, 0, UINT64_MAX, state);
         return 0;
     case ARGP_KEY_END:
         if (!a->out)
             argp_error(state, "--out names the file to write");
+        if (a->o.triples && !a->o.sessions)
+            argp_error(state, "--triples goes with --sessions");
         if (a->o.tastes > a->o.items)
             argp_error(state, "%llu tastes for %llu items: every taste needs an item; lower --tastes",
                        (unsigned long long)a->o.tastes, (unsigned long long)a->o.items);

@@ -1,16 +1,10 @@
 /* synth.c - visits and their events; see synth.h. */
-#include "data/synth.h"
-#include "common/file.h"
-#include "common/progress.h"
-#include "common/random.h"
+#include "data/synth_draw.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { USER_TASTES = 3, START = 1600000000, DAYS = 90, EVENT_MAX = 128, VISITS_PER_LOOK = 1024 };
-
-/* What a stream is for, beside PS_RANDOM_SYNTH: a visit, a user's tastes, and the names' permutations. */
-enum draw { DRAW_VISIT = 1, DRAW_TASTES, DRAW_USER_NAMES, DRAW_ITEM_NAMES };
+enum { USER_TASTES = 3, EVENT_MAX = 128 };
 
 static const double taste_share[USER_TASTES] = {0.70, 0.20, 0.10};
 static const double item_skew = 0.9, user_skew = 0.3;
@@ -23,17 +17,9 @@ struct visit {
     uint32_t behaviours; /* bit b: behaviour b is logged */
 };
 
-struct synth {
-    const struct ps_synth_options *options;
-    uint64_t user_names,
-        item_names;                /* seeds of permutations: a name tells nothing about activity, taste or popularity */
-    double user_scale, item_scale; /* of draw_rank, for users and for a taste's items */
-};
-
-/* Rank k of n, drawn with a density ~ (k + 1)^-s by inversion of the continuous law on [1, n + 1). */
-static uint64_t draw_rank(struct ps_random *random, uint64_t n, double s, double scale)
+uint64_t ps_synth_rank(struct ps_random *random, uint64_t n, double skew, double scale)
 {
-    double x = pow(scale * ps_random_unit(random) + 1, 1 / (1 - s)) - 1;
+    double x = pow(scale * ps_random_unit(random) + 1, 1 / (1 - skew)) - 1;
     return PS_MIN((uint64_t)x, n - 1);
 }
 
@@ -42,16 +28,19 @@ static double rank_scale(uint64_t n, double s)
     return pow((double)n + 1, 1 - s) - 1;
 }
 
-/* Items of a taste: taste, taste + T, taste + 2T, ... below the number of items. */
-static uint64_t taste_items(const struct ps_synth_options *o, uint64_t taste)
+uint64_t ps_synth_user(const struct ps_synth *s, struct ps_random *random)
+{
+    return ps_synth_rank(random, s->options->users, user_skew, s->user_scale);
+}
+
+uint64_t ps_synth_taste_items(const struct ps_synth_options *o, uint64_t taste)
 {
     return (o->items - taste - 1) / o->tastes + 1;
 }
 
-/* The user's tastes are drawn anew for every visit, always the same ones. */
-static uint64_t draw_taste(const struct ps_synth_options *o, uint64_t user, struct ps_random *random)
+uint64_t ps_synth_taste(const struct ps_synth_options *o, uint64_t user, struct ps_random *random)
 {
-    struct ps_random own = ps_random_stream(o->seed, PS_RANDOM_SYNTH, DRAW_TASTES, user, 0);
+    struct ps_random own = ps_random_stream(o->seed, PS_RANDOM_SYNTH, PS_SYNTH_TASTES, user, 0);
     double share = ps_random_unit(random);
     uint64_t taste = ps_random_below(&own, o->tastes);
     for (int t = 0; t + 1 < USER_TASTES && share >= taste_share[t]; t++) {
@@ -61,14 +50,20 @@ static uint64_t draw_taste(const struct ps_synth_options *o, uint64_t user, stru
     return taste;
 }
 
-static struct visit make_visit(const struct synth *s, uint64_t number)
+uint64_t ps_synth_item(const struct ps_synth *s, uint64_t taste, struct ps_random *random)
 {
     const struct ps_synth_options *o = s->options;
-    struct ps_random random = ps_random_stream(o->seed, PS_RANDOM_SYNTH, DRAW_VISIT, number, 0);
-    uint64_t user = draw_rank(&random, o->users, user_skew, s->user_scale);
+    return taste + o->tastes * ps_synth_rank(random, ps_synth_taste_items(o, taste), item_skew, s->item_scale);
+}
+
+static struct visit make_visit(const struct ps_synth *s, uint64_t number)
+{
+    const struct ps_synth_options *o = s->options;
+    struct ps_random random = ps_random_stream(o->seed, PS_RANDOM_SYNTH, PS_SYNTH_VISIT, number, 0);
+    uint64_t user = ps_synth_user(s, &random);
     bool noise = ps_random_unit(&random) < o->noise;
-    uint64_t taste = noise ? ps_random_below(&random, o->tastes) : draw_taste(o, user, &random);
-    uint64_t item = taste + o->tastes * draw_rank(&random, taste_items(o, taste), item_skew, s->item_scale);
+    uint64_t taste = noise ? ps_random_below(&random, o->tastes) : ps_synth_taste(o, user, &random);
+    uint64_t item = ps_synth_item(s, taste, &random);
     struct visit v = {.user = ps_random_permute(s->user_names, o->users, user),
                       .item = ps_random_permute(s->item_names, o->items, item)};
     while (v.strongest + 1 < o->behaviours && ps_random_unit(&random) < (noise ? goes_on_by_noise : goes_on))
@@ -79,8 +74,7 @@ static struct visit make_visit(const struct synth *s, uint64_t number)
     return v;
 }
 
-/* A number with `digits` digits at least, behind `to`; returns the end. */
-static char *put_number(char *to, uint64_t number, int digits)
+char *ps_synth_put_number(char *to, uint64_t number, int digits)
 {
     char reversed[24];
     int n = 0;
@@ -92,33 +86,49 @@ static char *put_number(char *to, uint64_t number, int digits)
     return to;
 }
 
-static int digits_of(uint64_t count)
+char *ps_synth_put_text(char *to, const char *text)
+{
+    size_t length = strlen(text);
+    memcpy(to, text, length);
+    return to + length;
+}
+
+char *ps_synth_put_name(char *to, char letter, uint64_t number, uint64_t count)
 {
     int digits = 1;
     while (count /= 10)
         digits++;
-    return digits;
+    *to = letter;
+    return ps_synth_put_number(to + 1, number, digits);
 }
 
 static char *put_event(const struct ps_synth_options *o, char *to, const struct visit *v, uint32_t behaviour,
                        uint64_t time)
 {
-    size_t length = strlen(o->behaviour[behaviour]);
-    *to++ = 'u';
-    to = put_number(to, v->user, digits_of(o->users));
+    to = ps_synth_put_name(to, 'u', v->user, o->users);
     *to++ = '\t';
-    *to++ = 'i';
-    to = put_number(to, v->item, digits_of(o->items));
+    to = ps_synth_put_name(to, 'i', v->item, o->items);
     *to++ = '\t';
-    memcpy(to, o->behaviour[behaviour], length);
-    to += length;
+    to = ps_synth_put_text(to, o->behaviour[behaviour]);
     *to++ = '\t';
-    to = put_number(to, time, 1);
+    to = ps_synth_put_number(to, time, 1);
     *to++ = '\n';
     return to;
 }
 
-static int write_log(const struct synth *s, struct ps_writer *file, struct ps_bar *bar, struct ps_error *err)
+int ps_synth_look(const struct ps_synth *s, uint64_t number, uint64_t events, struct ps_bar *bar, struct ps_error *err)
+{
+    const struct ps_synth_options *o = s->options;
+    if (number % PS_SYNTH_PER_LOOK)
+        return 0;
+    if (o->stop && *o->stop)
+        return ps_fail(err, PS_EXIT_INTERRUPTED, "interrupted; nothing was written");
+    if (!o->quiet)
+        ps_bar_update(bar, events, "");
+    return 0;
+}
+
+static int write_log(const struct ps_synth *s, struct ps_writer *file, struct ps_bar *bar, struct ps_error *err)
 {
     const struct ps_synth_options *o = s->options;
     static const char header[] = "user\titem\tbehaviour\ttimestamp\n";
@@ -127,41 +137,52 @@ static int write_log(const struct synth *s, struct ps_writer *file, struct ps_ba
         struct visit v = make_visit(s, number);
         char text[EVENT_MAX * PS_MAX_BEHAVIOURS], *end = text;
         /* Visits are spread evenly over the days, by the events made so far; a step of the cascade takes a minute. */
-        uint64_t time = START + (uint64_t)((double)events / (double)o->interactions * (DAYS * 86400.0));
+        uint64_t time = PS_SYNTH_START + (uint64_t)((double)events / (double)o->interactions * (PS_SYNTH_DAYS * 86400.0));
         for (uint32_t b = 0; b < o->behaviours && events < o->interactions; b++)
             if (v.behaviours & 1u << b) {
                 end = put_event(o, end, &v, b, time + 60 * b);
                 events++;
             }
         status = ps_writer_put(file, text, (size_t)(end - text), err);
-        if (number % VISITS_PER_LOOK == 0) {
-            if (!status && o->stop && *o->stop)
-                status = ps_fail(err, PS_EXIT_INTERRUPTED, "interrupted; nothing was written");
-            if (!o->quiet)
-                ps_bar_update(bar, events, "");
-        }
+        if (!status)
+            status = ps_synth_look(s, number, events, bar, err);
     }
+    return status;
+}
+
+static int write_triples(const struct ps_synth *s, struct ps_error *err)
+{
+    struct ps_writer file;
+    int status = ps_writer_open(&file, s->options->triples, err);
+    if (status)
+        return status;
+    status = ps_synth_triples(s, &file, err);
+    if (!status)
+        return ps_writer_commit(&file, err);
+    ps_writer_abandon(&file);
     return status;
 }
 
 int ps_synth(const struct ps_synth_options *options, const char *path, struct ps_error *err)
 {
-    struct synth s = {.options = options};
+    struct ps_synth s = {.options = options};
     struct ps_writer file;
     struct ps_bar bar = {0};
-    struct ps_random users = ps_random_stream(options->seed, PS_RANDOM_SYNTH, DRAW_USER_NAMES, 0, 0);
-    struct ps_random items = ps_random_stream(options->seed, PS_RANDOM_SYNTH, DRAW_ITEM_NAMES, 0, 0);
+    struct ps_random users = ps_random_stream(options->seed, PS_RANDOM_SYNTH, PS_SYNTH_USER_NAMES, 0, 0);
+    struct ps_random items = ps_random_stream(options->seed, PS_RANDOM_SYNTH, PS_SYNTH_ITEM_NAMES, 0, 0);
     s.user_names = ps_random_next(&users);
     s.item_names = ps_random_next(&items);
     s.user_scale = rank_scale(options->users, user_skew);
-    s.item_scale = rank_scale(taste_items(options, 0), item_skew);
+    s.item_scale = rank_scale(ps_synth_taste_items(options, 0), item_skew);
     int status = ps_writer_open(&file, path, err);
     if (status)
         return status;
     if (!options->quiet)
         ps_bar_begin(&bar, "making a log", options->interactions);
-    status = write_log(&s, &file, &bar, err);
+    status = options->sessions ? ps_synth_sessions(&s, &file, &bar, err) : write_log(&s, &file, &bar, err);
     ps_bar_end(&bar);
+    if (!status && options->triples)
+        status = write_triples(&s, err);
     if (!status)
         return ps_writer_commit(&file, err);
     ps_writer_abandon(&file);

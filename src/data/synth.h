@@ -11,6 +11,8 @@
  *   cascade     a visit goes on to the next stronger behaviour with probability .45 (.10 for noise)
  *   gaps        of the behaviours that a visit went through, the strongest is always logged, each weaker one with
  *               probability .15 only: purchases without a logged cart are common, as are carts without a purchase
+ *
+ * Or it is a sequence of sessions (synth_sessions.c): one user who goes through the items of one taste.
  */
 #ifndef PS_DATA_SYNTH_H
 #define PS_DATA_SYNTH_H
@@ -24,12 +26,15 @@ struct ps_synth_options {
     double noise;
     uint32_t behaviours;
     char behaviour[PS_MAX_BEHAVIOURS][32]; /* weakest first */
+    bool sessions;       /* a log of sessions; behaviours[] are not used */
+    const char *triples; /* borrowed; a file for what is known of the items of sessions, or NULL */
     uint64_t seed;
     bool quiet;
     const volatile sig_atomic_t *stop; /* borrowed, or NULL */
 };
 
-/* Writes a TSV with a header (user, item, behaviour, timestamp) to `path`, whole or not at all. */
+/* Writes a TSV with a header (user, item, behaviour, timestamp; of sessions: session, user, item, operation, timestamp, step, like,
+ * share) to `path`, whole or not at all, and the triples. */
 int ps_synth(const struct ps_synth_options *options, const char *path, struct ps_error *err);
 
 #endif

@@ -97,12 +97,92 @@ static void test_extremes(void **state)
     assert_int_equal(count_names(), 1);
 }
 
+/* The value of an item's only one. */
+static uint32_t value_of(const struct ps_dataset *d, const char *feature, uint32_t item)
+{
+    uint64_t count;
+    const uint32_t *value = ps_dataset_feature_values(ps_dataset_feature(d, PS_ITEMS, feature), item, &count);
+    assert_int_equal(count, 1);
+    return *value;
+}
+
+/* The item that comes next most often after each item, in the steps of training; after orders or after other operations. */
+static uint32_t *next_items(const struct ps_dataset *d, bool orders, uint32_t order)
+{
+    const struct ps_sessions *s = &d->sessions;
+    uint32_t *count = ps_calloc(d->items * d->items, sizeof *count), *next = ps_calloc(d->items, sizeof *next);
+    for (uint64_t i = 0; i < s->train; i++)
+        for (uint64_t e = s->begin[i], last = UINT64_MAX; e < s->begin[i + 1]; e++) {
+            if (s->operation[e] == PS_SHOWN)
+                continue;
+            if (last != UINT64_MAX && (s->operation[last] == order) == orders)
+                count[s->item[last] * d->items + s->item[e]]++;
+            last = e;
+        }
+    for (uint64_t i = 0; i < d->items; i++)
+        for (uint32_t j = 0; j < d->items; j++)
+            if (count[i * d->items + j] > count[i * d->items + next[i]])
+                next[i] = j;
+    free(count);
+    return next;
+}
+
+/* What a session's next item is depends on the last one and on its operation; feedback goes with the user; triples tell tastes;
+ * new items come late. */
+static void test_sessions(void **state)
+{
+    struct ps_synth_options o = usual();
+    struct preparation p;
+    o.sessions = true;
+    o.triples = in_folder("triples");
+    assert_int_equal(ps_synth(&o, in_folder("log"), &err), 0);
+    prepare_begin(&p);
+    prepare_input(&p, in_folder("log"), PS_ANY_BEHAVIOUR);
+    p.o.rules = (struct ps_split_rules){0};
+    p.o.format.rows = PS_ROWS_SESSIONS;
+    p.o.format.column[PS_COLUMN_BEHAVIOUR] = "operation";
+    p.o.format.column[PS_COLUMN_STEP] = "step";
+    p.o.format.column[PS_COLUMN_FEEDBACK] = "like";
+    p.o.sessions = (struct ps_session_rules){.enabled = true, .min_length = 2, .min_item_count = 1, .test = PS_TEST_FROM,
+                                             .from_fraction = true, .from = 0.19, .feedbacks = 1, .feedback = {"like"}};
+    const struct ps_feature_file triples = {in_folder("triples"), PS_ITEMS, true};
+    p.o.feature_file = &triples;
+    p.o.feature_files = 1;
+    prepare_now(&p);
+    const struct ps_sessions *s = &p.d.sessions;
+    assert_int_equal(s->operations, 4);
+    assert_string_equal(s->operation_name[3], "order");
+    uint32_t *after_order = next_items(&p.d, true, 3), *after_others = next_items(&p.d, false, 3);
+    double orders = 0, followed = 0, others = 0, succeeded = 0, one_taste = 0, cold = 0;
+    for (uint64_t u = 0; u < p.d.users; u++) {
+        uint64_t target = s->begin[s->cases[u].session] + s->cases[u].position, e = target - 1;
+        while (s->operation[e] == PS_SHOWN)
+            e--;
+        bool order = s->operation[e] == 3;
+        orders += order;
+        others += !order;
+        followed += order && after_order[s->item[e]] == s->item[target];
+        succeeded += !order && after_others[s->item[e]] == s->item[target];
+        one_taste += !order && value_of(&p.d, "category", s->item[e]) == value_of(&p.d, "category", s->item[target]);
+        cold += !p.d.train[0].count[s->item[target]];
+    }
+    assert_in_range((uint64_t)(100 * followed / orders), 35, 60); /* .6 * .8 = .48, by 3 or 4 orders of an item */
+    assert_in_range((uint64_t)(100 * succeeded / others), 30, 46); /* .45 * .8 = .36, and what popularity adds */
+    assert_in_range((uint64_t)(100 * one_taste / others), 78, 86); /* all but the noise, and a twentieth of that */
+    assert_in_range((uint64_t)(1000 * cold / (double)p.d.users), 50, 120); /* the new items */
+    assert_in_range(p.stats.sessions.feedback_events[0] * 100 / p.stats.sessions.train_steps, 34, 44);
+    free(after_order);
+    free(after_others);
+    ps_dataset_close(&p.d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         FOLDER_TEST(test_seed),
         FOLDER_TEST(test_structure),
         FOLDER_TEST(test_extremes),
+        FOLDER_TEST(test_sessions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
