@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/offline.h"
 #include "common/file.h"
+#include "worker/bags.h"
 
 enum { KEY_CHECKPOINT = 1000, KEY_OUT, BLOCK_ROWS = 256 };
 
@@ -22,7 +23,8 @@ static const struct argp_option options[] = {
 static const char doc[] =
     "Write a checkpoint's embeddings and tensors as .npy files, float32.\v"
     "TABLE.FIELD.npy holds a row for every user or item (one that was never trained has its initial value); users.tsv and items.tsv "
-    "give the original id of each row. Tensors have their own shape. In Python: "
+    "give the original id of each row. With side features (model.features), item.brand.FIELD.npy holds a row for every value, whose name is "
+    "in item.brand.tsv, and item.FIELD.composed.npy the items' rows with all of their features added: what is ranked by. Tensors have their own shape. In Python: "
     "numpy.load('item.embedding.npy', mmap_mode='r').";
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -53,9 +55,26 @@ static int put_header(struct ps_writer *w, uint64_t rows, uint64_t cols, struct 
     return ps_writer_put(w, header, sizeof header, err);
 }
 
-/* One field of a table of users or items, or a whole tensor (its chunks one behind the other, without the padding). */
-static int export_field(const struct ps_offline *offline, uint32_t table, const struct ps_field *field, const char *path,
-                        struct ps_error *err)
+/* Adds the features of the users or items [first, first + n) to their rows; source[k]: of the recipe's feature k. */
+static int add_features(const struct ps_offline *offline, const struct ps_bag_source *source, uint32_t table, uint64_t first, uint64_t n,
+                        float *rows, struct ps_error *err)
+{
+    const struct ps_model *model = &offline->model;
+    uint32_t owner[BLOCK_ROWS];
+    int status = 0;
+    for (uint32_t i = 0; i < n; i++)
+        owner[i] = (uint32_t)first + i;
+    for (int k = 0; !status && k < model->recipe.features; k++)
+        if (ps_model_is_feature_of(model, k, (int)table))
+            status = ps_bags_pool(&source[k], &offline->source, model->first_feature + k, (int)model->table[table].width, owner, n,
+                                  rows, err);
+    return status;
+}
+
+/* One field of a table of users or items, by itself or (source is not NULL) with the features of each row, or a whole tensor (its chunks one behind the
+ * other, without the padding). */
+static int export_field(const struct ps_offline *offline, uint32_t table, const struct ps_field *field,
+                        const struct ps_bag_source *source, const char *path, struct ps_error *err)
 {
     const struct ps_table_spec *spec = &offline->model.table[table];
     bool tensor = spec->kind == PS_TABLE_TENSOR;
@@ -72,6 +91,8 @@ static int export_field(const struct ps_offline *offline, uint32_t table, const 
         for (uint64_t i = 0; i < n; i++)
             id[i] = first + i;
         ps_checkpoint_fetch(&offline->checkpoint, table, id, n, rows);
+        if (source)
+            status = add_features(offline, source, table, first, n, rows, err);
         for (uint64_t i = 0; !status && i < n; i++) {
             const float *row = rows + i * spec->width;
             uint64_t take = tensor ? PS_MIN(left, (uint64_t)spec->width) : field->width;
@@ -87,18 +108,20 @@ static int export_field(const struct ps_offline *offline, uint32_t table, const 
     return status;
 }
 
-static int export_names(const struct ps_dataset *dataset, enum ps_entity entity, const char *path, struct ps_error *err)
+/* The names of users, of items, or of a feature's values. */
+static int export_names(const struct ps_dataset *dataset, enum ps_entity entity, const struct ps_feature *feature, const char *path,
+                        struct ps_error *err)
 {
     struct ps_writer w;
     int status = ps_writer_open(&w, path, err);
     if (status)
         return status;
-    uint64_t count = entity == PS_USERS ? dataset->users : dataset->items;
+    uint64_t count = feature ? feature->values : entity == PS_USERS ? dataset->users : dataset->items;
     status = ps_writer_put(&w, "row\tid\n", 7, err);
     for (uint64_t i = 0; !status && i < count; i++) {
         char number[24];
         size_t length;
-        const char *name = ps_dataset_name(dataset, entity, i, &length);
+        const char *name = feature ? ps_dataset_feature_name(dataset, feature, i, &length) : ps_dataset_name(dataset, entity, i, &length);
         int digits = snprintf(number, sizeof number, "%llu\t", (unsigned long long)i);
         status = ps_writer_put(&w, number, (size_t)digits, err);
         if (!status)
@@ -110,6 +133,42 @@ static int export_names(const struct ps_dataset *dataset, enum ps_entity entity,
         ps_writer_abandon(&w);
     else
         status = ps_writer_commit(&w, err);
+    return status;
+}
+
+/* A table's files, for each field: by itself, and where features belong to it, with them. */
+static int export_table(const struct ps_offline *offline, const char *folder, int t, struct ps_error *err)
+{
+    const struct ps_model *model = &offline->model;
+    const struct ps_table_spec *spec = &model->table[t];
+    struct ps_bag_source source[PS_MAX_FEATURES];
+    bool features = false;
+    int status = 0;
+    for (int k = 0; k < model->recipe.features; k++) {
+        features |= ps_model_is_feature_of(model, k, t);
+        source[k] = ps_bag_source_feature(&model->recipe, model->dataset, k);
+    }
+    for (uint32_t f = 0; !status && f < spec->fields; f++)
+        for (int composed = 0; !status && composed <= features; composed++) {
+            char *path = spec->kind == PS_TABLE_TENSOR
+                             ? ps_format("%s/%s.npy", folder, spec->name)
+                             : ps_format("%s/%s.%s%s.npy", folder, spec->name, spec->field[f].name, composed ? ".composed" : "");
+            status = export_field(offline, (uint32_t)t, &spec->field[f], composed ? source : NULL, path, err);
+            if (!status)
+                puts(path);
+            free(path);
+        }
+    return status;
+}
+
+static int export_list(const struct ps_offline *offline, const char *folder, const char *name, enum ps_entity entity,
+                       const struct ps_feature *feature, struct ps_error *err)
+{
+    char *path = ps_format("%s/%s.tsv", folder, name);
+    int status = export_names(&offline->dataset, entity, feature, path, err);
+    if (!status)
+        puts(path);
+    free(path);
     return status;
 }
 
@@ -128,25 +187,15 @@ int cmd_export(int argc, char **argv)
         status = ps_fail(&err, PS_EXIT_USAGE, "'%s' is a rule: it has no tables to export", offline.config.model.name);
     if (!status)
         status = ps_folder_make(folder, &err);
-    for (int t = 0; !status && t < offline.model.tables; t++) {
-        const struct ps_table_spec *spec = &offline.model.table[t];
-        for (uint32_t f = 0; !status && f < spec->fields; f++) {
-            char *path = spec->kind == PS_TABLE_TENSOR ? ps_format("%s/%s.npy", folder, spec->name)
-                                                       : ps_format("%s/%s.%s.npy", folder, spec->name, spec->field[f].name);
-            status = export_field(&offline, (uint32_t)t, &spec->field[f], path, &err);
-            if (!status)
-                puts(path);
-            free(path);
-        }
-    }
-    static const char *const names[] = {[PS_USERS] = "users.tsv", [PS_ITEMS] = "items.tsv"};
-    for (int e = PS_USERS; !status && e <= PS_ITEMS; e++) {
-        char *path = ps_format("%s/%s", folder, names[e]);
-        status = export_names(&offline.dataset, (enum ps_entity)e, path, &err);
-        if (!status)
-            puts(path);
-        free(path);
-    }
+    for (int t = 0; !status && t < offline.model.tables; t++)
+        status = export_table(&offline, folder, t, &err);
+    if (!status)
+        status = export_list(&offline, folder, "users", PS_USERS, NULL, &err);
+    if (!status)
+        status = export_list(&offline, folder, "items", PS_ITEMS, NULL, &err);
+    for (int k = 0; !status && k < offline.model.recipe.features; k++)
+        status = export_list(&offline, folder, offline.model.table[offline.model.first_feature + k].name, PS_ITEMS,
+                             &offline.dataset.feature[offline.model.recipe.feature[k]], &err);
     if (opened)
         ps_offline_close(&offline);
     free(folder);

@@ -30,10 +30,6 @@ static void print_list(void)
 /* The keys "model.OPTION" of the blank-separated options, with their defaults and what they are for. */
 static void print_options(const char *options)
 {
-    if (!*options)
-        printf("\nOptions: none\n");
-    else
-        printf("\nOptions, with their defaults:\n");
     while (*options) {
         int length = (int)strcspn(options, " ");
         for (int k = 0; k < ps_config_schema.count; k++) {
@@ -90,7 +86,10 @@ static int print_model(const char *name, struct ps_error *err)
     if (status < 0)
         return status;
     printf("%s: %s\nSource: %s\n", name, model.class_->title, model.class_->source);
+    printf("\nOptions%s\n", *model.class_->options ? ", with their defaults:" : ": none");
     print_options(model.class_->options);
+    if (model.class_->forward && !model.class_->recipe.sweeps) /* the embedding layer's, of all models */
+        print_options("features feature_pooling");
     print_tables(&model);
     ps_model_fini(&model);
     return 0;

@@ -20,7 +20,9 @@ enum {
     KEY_TASTES = 1000,
     KEY_NOISE,
     KEY_SESSIONS,
-    KEY_TRIPLES
+    KEY_TRIPLES,
+    KEY_ITEM_FEATURES,
+    KEY_USER_FEATURES
 };
 
 static const struct argp_option options[] = {
@@ -32,6 +34,8 @@ static const struct argp_option options[] = {
     {"noise", KEY_NOISE, "P", 0, "Part of the visits that no taste explains (default: 0.2)", 0},
     {"sessions", KEY_SESSIONS, NULL, 0, "Sessions: items in an order that tells the next one, operations, feedback", 0},
     {"triples", KEY_TRIPLES, "FILE", 0, "With --sessions: write what is known of the items, too", 0},
+    {"item-features", KEY_ITEM_FEATURES, "FILE", 0, "Write the items' features too: brand, tags, price", 0},
+    {"user-features", KEY_USER_FEATURES, "FILE", 0, "Write the users' features too: segment, age", 0},
     {"seed", KEY_SEED, "N", 0, "Seed; the same one gives the same log (default: 1)", 0},
     {0},
 };
@@ -71,6 +75,12 @@ static error_t parse(int key, char *value, struct argp_state *state)
         return 0;
     case KEY_SEED:
         a->o.seed = ps_argument_count("--seed", value, 0, UINT64_MAX, state);
+        return 0;
+    case KEY_ITEM_FEATURES:
+        a->o.item_features = value;
+        return 0;
+    case KEY_USER_FEATURES:
+        a->o.user_features = value;
         return 0;
     case ARGP_KEY_END:
         if (!a->out)

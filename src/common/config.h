@@ -10,7 +10,7 @@
 #include "common/base.h"
 #include "common/table.h"
 
-enum { PS_MAX_LOSS_WEIGHTS = 9, PS_MAX_K = 16, PS_MAX_BOUNDS = 8, PS_TOP_MAX = 1000, PS_CONFIG_PATH = 4096 };
+enum { PS_MAX_LOSS_WEIGHTS = 9, PS_MAX_K = 16, PS_MAX_BOUNDS = 8, PS_TOP_MAX = 1000, PS_CONFIG_PATH = 4096, PS_CONFIG_NAMES = 1024 };
 
 enum ps_cascade { PS_CASCADE_PROB, PS_CASCADE_LOGIT_AVG, PS_CASCADE_LOGIT_SUM, PS_CASCADE_NONE };
 enum ps_unit { PS_UNIT_DEFAULT, PS_UNIT_PAPER, PS_UNIT_CODE };
@@ -27,6 +27,7 @@ enum ps_train_candidates { PS_TRAIN_ALL, PS_TRAIN_SAMPLED };
 enum ps_objective { PS_LOSS_DEFAULT, PS_LOSS_BCE, PS_LOSS_BPR, PS_LOSS_SQUARED, PS_LOSS_WHOLE, PS_LOSS_BOTH_TERMS };
 enum ps_score { PS_SCORE_DOT, PS_SCORE_MLP };
 enum ps_knowledge { PS_KNOWLEDGE_NONE, PS_KNOWLEDGE_ALTERNATING, PS_KNOWLEDGE_JOINT, PS_KNOWLEDGE_PRETRAIN };
+enum ps_pooling { PS_POOLING_SUM, PS_POOLING_MEAN };
 enum ps_branch_updates { PS_BRANCHES_OWN, PS_BRANCHES_ALL };
 enum ps_indicator { PS_INDICATOR_TOUCHED, PS_INDICATOR_POPULARITY, PS_INDICATOR_RECENCY, PS_INDICATOR_TERMS };
 enum ps_mask { PS_MASK_NONE, PS_MASK_TARGET, PS_MASK_ANY, PS_MASK_AUTO };
@@ -76,6 +77,8 @@ struct ps_config {
         int experts, expert_width, levels; /* of models with several tasks */
         enum ps_task_weighting task_weighting;
         double gate_dropout;
+        char features[PS_CONFIG_NAMES];    /* names with commas between them; checked against the dataset's features there */
+        enum ps_pooling feature_pooling;
         double l2;
         double init_scale;
     } model;

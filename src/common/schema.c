@@ -15,6 +15,7 @@
     }
 #define AT(field) .offset = offsetof(struct ps_config, field)
 #define TEXT(field) .type = PS_KEY_TEXT, AT(field), .size = sizeof((struct ps_config *)0)->field
+#define NAMES(field) .type = PS_KEY_NAMES, AT(field), .size = sizeof((struct ps_config *)0)->field
 #define INT(field, from, to) .type = PS_KEY_INT, AT(field), .low = from, .high = to
 #define COUNT(field) .type = PS_KEY_COUNT, AT(field), .low = 0, .high = 0x1p53
 #define REAL(field) .type = PS_KEY_REAL, AT(field)
@@ -91,6 +92,10 @@ static const struct ps_key keys[] = {
      .doc = "Likewise, times log(1 + hours) from then to the user's latest event."},
     {"model.indicators_least", REAL(model.indicators_least), .low = 1, .high = INFINITY, .initial = "20",
      .doc = "indicators_popularity: fewer users than these count as these, since small counts may leak what was held out."},
+    {"model.features", NAMES(model.features), .initial = "[]",
+     .doc = "Side features of the dataset whose embeddings are added to those of users and items (docs/models.md), or all."},
+    {"model.feature_pooling", CHOICE(model.feature_pooling, {"sum", PS_POOLING_SUM}, {"mean", PS_POOLING_MEAN}), .initial = "sum",
+     .doc = "What the values of a feature that a user or item has several of are added up to."},
     {"model.branch_updates",
      CHOICE(model.branch_updates, {"own", PS_BRANCHES_OWN}, {"all", PS_BRANCHES_ALL}), .initial = "own",
      .doc = "Samples that a weaker behaviour's branch learns from: pairs that have that behaviour, or all."},

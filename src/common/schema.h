@@ -18,7 +18,8 @@ enum ps_key_type {
     PS_KEY_CONSISTENCY, /* int: train.consistency */
     PS_KEY_METRIC,      /* enum ps_metric, and an int behind it: early_stop.metric */
     PS_KEY_INTS,        /* int[size], strictly ascending, and an int with how many */
-    PS_KEY_REALS        /* double[size], and an int with how many */
+    PS_KEY_REALS,       /* double[size], and an int with how many */
+    PS_KEY_NAMES        /* char[size]: names with commas between them */
 };
 
 struct ps_choice {

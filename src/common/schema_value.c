@@ -70,6 +70,9 @@ void ps_key_allowed(const struct ps_key *key, char *text, size_t size)
         append(text, size, "a list of up to %d numbers", key->size);
         append_limits(key, text, size);
         break;
+    case PS_KEY_NAMES:
+        append(text, size, "a list of names of letters, digits, '-', '_' and '.', less than %d bytes in all", key->size);
+        break;
     }
 }
 
@@ -206,6 +209,7 @@ static bool parse_scalar(const struct ps_key *key, const char *text, void *field
         return true;
     case PS_KEY_INTS:
     case PS_KEY_REALS:
+    case PS_KEY_NAMES:
         break;
     }
     PS_BUG("%s is no scalar", key->path);
@@ -267,15 +271,57 @@ static bool parse_list_text(const struct ps_key *key, const char *text, void *fi
     return parse_list(key, (const char *const *)item, count, fields);
 }
 
+/* Adds a name behind those that are there. */
+static bool add_name(const struct ps_key *key, const char *name, size_t length, char *names)
+{
+    size_t used = strlen(names);
+    for (size_t i = 0; i < length; i++)
+        if (!isalnum((unsigned char)name[i]) && !strchr("-_.", name[i]))
+            return false;
+    if (!length || used + 1 + length >= (size_t)key->size)
+        return false;
+    snprintf(names + used, (size_t)key->size - used, "%s%.*s", used ? "," : "", (int)length, name);
+    return true;
+}
+
+/* Names as elements of a list, or as one text, with or without brackets. */
+static bool parse_names(const struct ps_key *key, const char *const *text, int count, bool is_list, void *fields)
+{
+    char names[PS_CONFIG_NAMES] = "";
+    PS_ASSERT((size_t)key->size <= sizeof names);
+    for (int i = 0; is_list && i < count; i++)
+        if (!add_name(key, text[i], strlen(text[i]), names))
+            return false;
+    const char *at = is_list ? "" : text[0], *end = at + strlen(at);
+    if (*at == '[' && end[-1] == ']')
+        at++, end--;
+    at += strspn(at, " ");
+    while (at < end) {
+        size_t length = PS_MIN(strcspn(at, ", "), (size_t)(end - at));
+        if (!add_name(key, at, length, names))
+            return false;
+        at += length;
+        at += strspn(at, " ");
+        if (at < end && *at++ != ',')
+            return false;
+        at += strspn(at, " ");
+    }
+    memcpy((char *)fields + key->offset, names, (size_t)key->size);
+    return true;
+}
+
 int ps_key_parse(const struct ps_key *key, const char *const *text, int count, bool is_list, const char *where,
                  void *fields, struct ps_error *err)
 {
     bool wants_list = key->type == PS_KEY_INTS || key->type == PS_KEY_REALS, done;
-    if (is_list && !wants_list)
+    if (is_list && !wants_list && key->type != PS_KEY_NAMES)
         return ps_key_refuse(key, "a list", where, err);
-    done = is_list      ? parse_list(key, text, count, fields)
-           : wants_list ? parse_list_text(key, text[0], fields)
-                        : parse_scalar(key, text[0], fields);
+    if (key->type == PS_KEY_NAMES)
+        done = parse_names(key, text, count, is_list, fields);
+    else
+        done = is_list      ? parse_list(key, text, count, fields)
+               : wants_list ? parse_list_text(key, text[0], fields)
+                            : parse_scalar(key, text[0], fields);
     if (done)
         return 0;
 
@@ -347,6 +393,8 @@ char *ps_key_print(const struct ps_key *key, const void *fields)
         }
         append(text, sizeof text, "]");
         break;
+    case PS_KEY_NAMES:
+        return ps_format("[%s]", field);
     }
     return ps_strdup(text);
 }

@@ -8,6 +8,8 @@ enum { USER_TASTES = 3, EVENT_MAX = 128 };
 
 static const double taste_share[USER_TASTES] = {0.70, 0.20, 0.10};
 static const double item_skew = 0.9, user_skew = 0.3;
+enum { TASTE_BRANDS = 3 };
+static const double own_brand = 0.90, own_tag = 0.80, own_segment = 0.80, no_price = 0.05, zero_price = 0.05;
 static const double goes_on = 0.45, goes_on_by_noise = 0.10, logged = 0.15;
 
 /* One visit. */
@@ -150,6 +152,68 @@ static int write_log(const struct ps_synth *s, struct ps_writer *file, struct ps
     return status;
 }
 
+/* ---- features ---- */
+
+/* `own` with that probability, else any below n. */
+static uint64_t draw_or_any(struct ps_random *random, double probability, uint64_t own, uint64_t n)
+{
+    return ps_random_unit(random) < probability ? own : ps_random_below(random, n);
+}
+
+/* One line; `number` as in visits, before the permutation of names. */
+static int put_item(const struct ps_synth *s, struct ps_writer *file, uint64_t number, struct ps_error *err)
+{
+    const struct ps_synth_options *o = s->options;
+    struct ps_random random = ps_random_stream(o->seed, PS_RANDOM_SYNTH, PS_SYNTH_ITEM_FEATURES, number, 0);
+    uint64_t taste = number % o->tastes, brand = TASTE_BRANDS * taste + ps_random_below(&random, TASTE_BRANDS);
+    char text[EVENT_MAX], name[32], price[32] = "";
+    brand = draw_or_any(&random, own_brand, brand, TASTE_BRANDS * o->tastes);
+    uint64_t tag = draw_or_any(&random, own_tag, taste, o->tastes), other = ps_random_below(&random, o->tastes);
+    double kind = ps_random_unit(&random), level = 5 * pow(1.25, (double)(taste % 16));
+    if (kind >= no_price + zero_price)
+        snprintf(price, sizeof price, "%.2f", level * exp(0.2 * ps_random_normal(&random)));
+    else if (kind >= no_price)
+        snprintf(price, sizeof price, "0");
+    *ps_synth_put_name(name, 'i', ps_random_permute(s->item_names, o->items, number), o->items) = 0;
+    int length = snprintf(text, sizeof text, "%s\tb%llu\tt%llu t%llu\t%s\n", name, (unsigned long long)brand, (unsigned long long)tag,
+                          (unsigned long long)other, price);
+    return ps_writer_put(file, text, (size_t)length, err);
+}
+
+static int put_user(const struct ps_synth *s, struct ps_writer *file, uint64_t number, struct ps_error *err)
+{
+    const struct ps_synth_options *o = s->options;
+    struct ps_random random = ps_random_stream(o->seed, PS_RANDOM_SYNTH, PS_SYNTH_USER_FEATURES, number, 0);
+    struct ps_random own = ps_random_stream(o->seed, PS_RANDOM_SYNTH, PS_SYNTH_TASTES, number, 0);
+    uint64_t segment = draw_or_any(&random, own_segment, ps_random_below(&own, o->tastes), o->tastes);
+    char text[EVENT_MAX], name[32];
+    *ps_synth_put_name(name, 'u', ps_random_permute(s->user_names, o->users, number), o->users) = 0;
+    int length = snprintf(text, sizeof text, "%s\ts%llu\t%llu\n", name, (unsigned long long)segment, (unsigned long long)(18 + ps_random_below(&random, 63)));
+    return ps_writer_put(file, text, (size_t)length, err);
+}
+
+typedef int put_line(const struct ps_synth *s, struct ps_writer *file, uint64_t number, struct ps_error *err);
+
+static int write_features(const struct ps_synth *s, const char *path, const char *header, uint64_t count, put_line *put, struct ps_error *err)
+{
+    struct ps_writer file;
+    if (!path)
+        return 0;
+    int status = ps_writer_open(&file, path, err);
+    if (status)
+        return status;
+    status = ps_writer_put(&file, header, strlen(header), err);
+    for (uint64_t number = 0; !status && number < count; number++) {
+        status = put(s, &file, number, err);
+        if (!status && number % PS_SYNTH_PER_LOOK == 0 && s->options->stop && *s->options->stop)
+            status = ps_fail(err, PS_EXIT_INTERRUPTED, "interrupted; %s was not written", path);
+    }
+    if (!status)
+        return ps_writer_commit(&file, err);
+    ps_writer_abandon(&file);
+    return status;
+}
+
 static int write_triples(const struct ps_synth *s, struct ps_error *err)
 {
     struct ps_writer file;
@@ -184,7 +248,12 @@ int ps_synth(const struct ps_synth_options *options, const char *path, struct ps
     if (!status && options->triples)
         status = write_triples(&s, err);
     if (!status)
-        return ps_writer_commit(&file, err);
+        status = ps_writer_commit(&file, err);
     ps_writer_abandon(&file);
+    if (!status)
+        status = write_features(&s, options->item_features, "item\tbrand:token\ttags:token_seq\tprice:float\n", options->items, put_item,
+                                err);
+    if (!status)
+        status = write_features(&s, options->user_features, "user\tsegment:token\tage:float\n", options->users, put_user, err);
     return status;
 }

@@ -11,6 +11,9 @@
  *   cascade     a visit goes on to the next stronger behaviour with probability .45 (.10 for noise)
  *   gaps        of the behaviours that a visit went through, the strongest is always logged, each weaker one with
  *               probability .15 only: purchases without a logged cart are common, as are carts without a purchase
+ *   features    an item's brand is one of the three of its taste (.90) or any one; one of its two tags is its taste's (.80) or any one, the
+ *               other any one; its price is lognormal around its taste's level, missing for .05 and 0 for .05. A user's segment is
+ *               his first taste (.80) or any one; his age tells nothing
  *
  * Or it is a sequence of sessions (synth_sessions.c): one user who goes through the items of one taste.
  */
@@ -29,12 +32,14 @@ struct ps_synth_options {
     bool sessions;       /* a log of sessions; behaviours[] are not used */
     const char *triples; /* borrowed; a file for what is known of the items of sessions, or NULL */
     uint64_t seed;
+    const char *item_features, *user_features; /* files to write beside; or NULL */
     bool quiet;
     const volatile sig_atomic_t *stop; /* borrowed, or NULL */
 };
 
 /* Writes a TSV with a header (user, item, behaviour, timestamp; of sessions: session, user, item, operation, timestamp, step, like,
- * share) to `path`, whole or not at all, and the triples. */
+ * share) to `path`, whole or not at all, and the triples; then the features, in
+ * the same way: item, brand, tags, price; user, segment, age. */
 int ps_synth(const struct ps_synth_options *options, const char *path, struct ps_error *err);
 
 #endif

@@ -20,11 +20,22 @@ void ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *datase
         batcher->share[r] = all ? 1 : PS_MAX(share, 1e-12);
     }
     ps_sampler_init(&batcher->sampler, recipe->negatives_from, dataset, recipe->first, config);
+    if (recipe->features) /* which speak for an item that nobody has touched */
+        ps_sampler_leave_out_cold(&batcher->sampler);
     if (recipe->stream && recipe->candidates == PS_TRAIN_SAMPLED)
         batcher->alias = ps_alias_new(dataset, recipe->first, config->train.popularity_exponent);
     batcher->unique = ps_unique_new(PS_MAX((size_t)batcher->capacity, ps_batcher_keys(batcher, PS_TABLE_ITEM)));
-    if (recipe->history)
-        batcher->unique_history = ps_unique_new(ps_batcher_keys(batcher, PS_TABLE_HISTORY));
+    size_t keys = 0;
+    if (recipe->history) {
+        batcher->history = ps_bag_source_history(recipe, dataset);
+        keys = ps_batcher_keys(batcher, PS_TABLE_HISTORY);
+    }
+    for (int k = 0; k < recipe->features; k++) {
+        batcher->feature[k] = ps_bag_source_feature(recipe, dataset, k);
+        keys = PS_MAX(keys, ps_batcher_keys(batcher, PS_TABLE_FEATURE + (enum ps_table_kind)k));
+    }
+    if (recipe->history || recipe->features)
+        batcher->unique_bags = ps_unique_new(keys);
 }
 
 void ps_batcher_fini(struct ps_batcher *batcher)
@@ -32,7 +43,7 @@ void ps_batcher_fini(struct ps_batcher *batcher)
     ps_sampler_fini(&batcher->sampler);
     ps_alias_free(batcher->alias);
     ps_unique_free(batcher->unique);
-    ps_unique_free(batcher->unique_history);
+    ps_unique_free(batcher->unique_bags);
     *batcher = (struct ps_batcher){0};
 }
 
@@ -57,7 +68,11 @@ void ps_batch_init(struct ps_batch *batch, const struct ps_batcher *batcher)
         batch->weight[r] = ps_calloc(n, sizeof(real));
     }
     if (batcher->recipe.history)
-        ps_bags_init(&batch->bags, &batcher->recipe, batcher->dataset, (size_t)batcher->positives, n);
+        ps_bags_init(&batch->bags, &batcher->history, (size_t)batcher->positives, n);
+    batch->feature = ps_calloc((size_t)batcher->recipe.features, sizeof *batch->feature);
+    batch->features = batcher->recipe.features;
+    for (int k = 0; k < batch->features; k++)
+        ps_bags_init(&batch->feature[k], &batcher->feature[k], n, 0);
 }
 
 void ps_batch_fini(struct ps_batch *batch)
@@ -68,6 +83,9 @@ void ps_batch_fini(struct ps_batch *batch)
     free(batch->users.key), free(batch->items.key);
     ps_bags_fini(&batch->bags);
     ps_session_batch_fini(&batch->sessions);
+    for (int k = 0; k < batch->features; k++)
+        ps_bags_fini(&batch->feature[k]);
+    free(batch->feature);
     *batch = (struct ps_batch){0};
 }
 
@@ -197,7 +215,10 @@ void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const st
         batch->item_row[i] = ps_unique_add(batcher->unique, batch->item[i]);
     ps_unique_finish(batcher->unique, PS_ROUTE_ITEM, map, &batch->items, batch->item_row, (size_t)n);
     if (recipe->history)
-        ps_bags_build(&batch->bags, batcher->unique_history, recipe, batcher->dataset, map, &batch->users, batch->item, n);
+        ps_bags_build(&batch->bags, batcher->unique_bags, &batcher->history, map, &batch->users, batch->item, n);
+    for (int k = 0; k < recipe->features; k++)
+        ps_bags_build(&batch->feature[k], batcher->unique_bags, &batcher->feature[k], map,
+                      batcher->feature[k].feature->side == PS_USERS ? &batch->users : &batch->items, NULL, 0);
 }
 
 static int tile_end(const struct ps_batch *batch, bool groups, int first, int most)

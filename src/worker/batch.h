@@ -8,7 +8,7 @@
 
 #include "common/config.h"
 #include "data/dataset.h"
-#include "worker/history.h"
+#include "worker/bags.h"
 #include "worker/model.h"
 #include "worker/order.h"
 #include "worker/sampler.h"
@@ -25,6 +25,8 @@ struct ps_batch {
     struct ps_keys users, items;
     struct ps_bags bags; /* the users' histories, where the recipe looks them up */
     struct ps_session_batch sessions; /* where the recipe streams them; then nothing above is used but n and the keys */
+    int features;
+    struct ps_bags *feature; /* owned; by the recipe's number of the feature: of its users or items */
 };
 
 struct ps_batcher {
@@ -37,7 +39,8 @@ struct ps_batcher {
     double share[PS_MAX_BEHAVIOURS]; /* of the entries of an epoch, by behaviour; 1 where a behaviour's term is a sum over all samples */
     struct ps_sampler sampler;
     struct ps_alias *alias; /* owned: of sampled candidates; NULL without */
-    struct ps_unique *unique, *unique_history; /* owned scratch; the latter NULL where there are no histories */
+    struct ps_bag_source history, feature[PS_MAX_FEATURES];
+    struct ps_unique *unique, *unique_bags; /* owned scratch; the latter NULL where there are no bags */
 };
 
 void ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *dataset, const struct ps_config *config,
@@ -60,13 +63,17 @@ void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const st
 /* The distinct ids of the batch that a table of rows is asked for. */
 static inline const struct ps_keys *ps_batch_keys(const struct ps_batch *batch, enum ps_table_kind kind)
 {
+    if (kind >= PS_TABLE_FEATURE)
+        return &batch->feature[kind - PS_TABLE_FEATURE].keys;
     return kind == PS_TABLE_USER ? &batch->users : kind == PS_TABLE_ITEM ? &batch->items : &batch->bags.keys;
 }
 /* How many they are at most. */
 static inline size_t ps_batcher_keys(const struct ps_batcher *batcher, enum ps_table_kind kind)
 {
+    if (kind >= PS_TABLE_FEATURE)
+        return ps_bags_keys(&batcher->feature[kind - PS_TABLE_FEATURE], (size_t)batcher->capacity);
     if (kind == PS_TABLE_HISTORY)
-        return ps_bags_keys(&batcher->recipe, batcher->dataset, (size_t)batcher->positives);
+        return ps_bags_keys(&batcher->history, (size_t)batcher->positives);
     return batcher->recipe.stream && kind == PS_TABLE_ITEM ? ps_session_keys(&batcher->recipe, batcher->dataset, (size_t)batcher->positives)
                                                            : (size_t)batcher->capacity;
 }

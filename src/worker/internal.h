@@ -7,6 +7,7 @@
 #include "common/member.h"
 #include "worker/lane.h"
 #include "worker/model.h"
+#include "worker/models/embedding.h"
 #include "worker/pace.h"
 #include "worker/nn/nn.h"
 
@@ -19,6 +20,7 @@ struct ps_worker {
     struct ps_batcher batcher;
     struct ps_client client;
     struct nn_tape *tape;
+    struct ps_embedding embedding;
     struct ps_entry *entry;           /* positives of one micro-batch */
     real *param_value[PS_MAX_TABLES]; /* tensors, assembled for the micro-batch being computed */
     real *param_grad[PS_MAX_TABLES];

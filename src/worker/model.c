@@ -23,6 +23,33 @@ static int refuse_name(const char *name, struct ps_error *err)
                    name, near ? "did you mean '" : "", near ? near : "", near ? "'? " : "");
 }
 
+static int add_table(struct ps_model *model, enum ps_table_kind kind, struct ps_error *err)
+{
+    if (model->tables == PS_MAX_TABLES)
+        return ps_fail(err, PS_EXIT_USAGE, "model %s needs more than %d tables; use fewer behaviours, model.layers or model.features",
+                       model->class_->name, PS_MAX_TABLES);
+    model->table[model->tables] = (struct ps_table_spec){.kind = kind};
+    return model->tables++;
+}
+
+/* The table of the users or items whose rows a feature is added to: every model has one of each. */
+static int add_feature(struct ps_model *model, int k, struct ps_error *err)
+{
+    const struct ps_feature *feature = &model->dataset->feature[model->recipe.feature[k]];
+    int table = add_table(model, PS_TABLE_FEATURE + (enum ps_table_kind)k, err), from = 0;
+    if (table < 0)
+        return table;
+    while (!ps_model_is_feature_of(model, k, from))
+        from++;
+    struct ps_table_spec *spec = &model->table[table];
+    enum ps_table_kind kind = spec->kind;
+    *spec = model->table[from];
+    spec->kind = kind;
+    spec->rows = feature->values;
+    snprintf(spec->name, sizeof spec->name, "%s.%s", ps_feature_side(feature->side), feature->name);
+    return 0;
+}
+
 int ps_model_init(struct ps_model *model, const char *name, const struct ps_config *config,
                   const struct ps_dataset *dataset, struct ps_error *err)
 {
@@ -37,9 +64,18 @@ int ps_model_init(struct ps_model *model, const char *name, const struct ps_conf
         status = ps_recipe_init(&model->recipe, name, &class_->recipe, config, dataset, err);
     if (!status)
         status = class_->init(model, err);
+    model->first_feature = model->tables;
+    for (int k = 0; !status && k < model->recipe.features; k++)
+        status = add_feature(model, k, err);
     if (status < 0)
         ps_model_fini(model);
     return status;
+}
+
+bool ps_model_is_feature_of(const struct ps_model *model, int k, int t)
+{
+    enum ps_entity side = model->dataset->feature[model->recipe.feature[k]].side;
+    return model->table[t].kind == (side == PS_USERS ? PS_TABLE_USER : PS_TABLE_ITEM);
 }
 
 void ps_model_fini(struct ps_model *model)
@@ -47,15 +83,6 @@ void ps_model_fini(struct ps_model *model)
     if (model->class_)
         model->class_->fini(model);
     *model = (struct ps_model){0};
-}
-
-static int add_table(struct ps_model *model, enum ps_table_kind kind, struct ps_error *err)
-{
-    if (model->tables == PS_MAX_TABLES)
-        return ps_fail(err, PS_EXIT_USAGE, "model %s needs more than %d tables; use fewer behaviours or model.layers",
-                       model->class_->name, PS_MAX_TABLES);
-    model->table[model->tables] = (struct ps_table_spec){.kind = kind};
-    return model->tables++;
 }
 
 int ps_model_add_rows(struct ps_model *model, const char *name, enum ps_table_kind kind, struct ps_error *err)

@@ -29,6 +29,10 @@ struct ps_tile {
      * itself. NULL where the recipe looks up none. */
     const uint32_t *bag_begin, *bag_own;
     const struct nn_bag_entry *bag_entry;
+    /* Where side features are part of the rows of users and items: the rows by themselves, by table index, and each feature's bags by row
+     * of its side's tables (models/embedding.h). NULL otherwise. */
+    const struct nn_rows *own;
+    const struct nn_bags *feature;
     uint32_t epoch;         /* of training, from 1 */
     const uint32_t *behind; /* n: how many samples before it a sample's positive (in a sweep: its row's first) is; 0: it is that itself */
     int need[PS_MAX_BEHAVIOURS];           /* by head */
@@ -81,6 +85,7 @@ struct ps_model {
     int encoded; /* columns of what encode makes */
     int tables;
     struct ps_table_spec table[PS_MAX_TABLES];
+    int first_feature; /* table of the recipe's first feature; the others follow, and nothing else */
     void *state; /* owned by the class */
 };
 
@@ -91,6 +96,9 @@ const struct ps_model_class *ps_model_find(const char *name);
 int ps_model_init(struct ps_model *model, const char *name, const struct ps_config *config,
                   const struct ps_dataset *dataset, struct ps_error *err);
 void ps_model_fini(struct ps_model *model);
+
+/* Whether the recipe's feature number k is part of the rows of table t. */
+bool ps_model_is_feature_of(const struct ps_model *model, int k, int t);
 
 /* For a model's init. They declare the next table and return its index, or a negative status (too many tables).
  * A row table starts without fields; ps_model_add_field appends columns to it and returns the first one's number. */

@@ -4,6 +4,8 @@
 #include "worker/indicators.h"
 #include "worker/sweep.h"
 
+#include <string.h>
+
 static int check(const char *name, const struct ps_recipe *recipe, bool whole, const struct ps_config *config,
                  const struct ps_dataset *dataset, struct ps_error *err)
 {
@@ -46,6 +48,59 @@ static int check(const char *name, const struct ps_recipe *recipe, bool whole, c
     return 0;
 }
 
+/* Whether the list of names has this one. */
+static bool is_named(const char *list, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = list; *at; at += strcspn(at, ","), at += *at == ',')
+        if (strcspn(at, ",") == length && !memcmp(at, name, length))
+            return true;
+    return false;
+}
+
+static bool has_feature(const struct ps_dataset *dataset, const char *name, size_t length)
+{
+    for (uint32_t f = 0; f < dataset->features; f++)
+        if (strlen(dataset->feature[f].name) == length && !memcmp(dataset->feature[f].name, name, length))
+            return true;
+    return false;
+}
+
+/* The names of all features, as a sentence lists them. */
+static void list_features(const struct ps_dataset *dataset, char *text, size_t size)
+{
+    size_t used = 0;
+    for (uint32_t f = 0; f < dataset->features && used + PS_FEATURE_NAME + 2 < size; f++)
+        if (!f || !is_named(text, dataset->feature[f].name))
+            used += (size_t)snprintf(text + used, size - used, "%s%s", f ? "," : "", dataset->feature[f].name);
+}
+
+/* A name that is on both sides means both. */
+static int choose_features(struct ps_recipe *recipe, const char *name, const struct ps_config *config, const struct ps_dataset *dataset,
+                           struct ps_error *err)
+{
+    const char *list = config->model.features;
+    char there[400];
+    if (*list && recipe->sweeps)
+        return ps_fail(err, PS_EXIT_USAGE, "model.features is set, but %s solves the rows of users and items by themselves; use wmf, which "
+                       "follows gradients, or set model.features to []", name);
+    if (*list && !dataset->features)
+        return ps_fail(err, PS_EXIT_USAGE, "model.features is set, but the dataset %s has no side features; prepare it with "
+                       "--item-features or --user-features", dataset->path);
+    list_features(dataset, there, sizeof there);
+    for (const char *at = list; *at; at += strcspn(at, ","), at += *at == ',') {
+        size_t length = strcspn(at, ",");
+        if (!has_feature(dataset, at, length) && !(length == 3 && !memcmp(at, "all", 3)))
+            return ps_fail(err, PS_EXIT_USAGE, "model.features names '%.*s', but the dataset %s has only %s", (int)length, at,
+                           dataset->path, there);
+    }
+    for (uint32_t f = 0; f < dataset->features; f++)
+        if (is_named(list, "all") || is_named(list, dataset->feature[f].name))
+            recipe->feature[recipe->features++] = (uint8_t)f;
+    recipe->pooling = config->model.feature_pooling;
+    return 0;
+}
+
 int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_recipe_defaults *defaults,
                    const struct ps_config *config, const struct ps_dataset *dataset, struct ps_error *err)
 {
@@ -64,6 +119,8 @@ int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_r
         .history = defaults->history ? config->model.history : 0,
         .sweeps = defaults->sweeps};
     int status = check(name, recipe, defaults->whole, config, dataset, err);
+    if (!status)
+        status = choose_features(recipe, name, config, dataset, err);
     if (status)
         return status;
     recipe->negatives = recipe->loss == PS_LOSS_WHOLE || recipe->sweeps || recipe->stream ? 0 : config->train.negatives;

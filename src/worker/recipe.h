@@ -47,6 +47,9 @@ struct ps_recipe {
     int negatives; /* for each positive */
     bool sweeps;
     int history; /* items of a user's history under each behaviour, at most; 0: none are looked up */
+    int features; /* side features whose embeddings are added to those of users and items (models/embedding.h) */
+    uint8_t feature[PS_MAX_FEATURES]; /* their numbers in the dataset, ascending */
+    enum ps_pooling pooling;
     double loss_weight[1 + PS_MAX_BEHAVIOURS]; /* lambda of each behaviour from `first` on, summing to 1; of sessions, of the next item and of
                                                   each feedback */
 };

@@ -7,7 +7,7 @@
  *   supportive  for the target's positives items that the user has touched but not under the target, untouched ones
  *               where those are too few; for others untouched ones
  *
- * A draw is a function of the dataset and the random stream alone, and ends for every user. Samplers keep no memory that
+ * Uniform ones are drawn from all items, or only from those that somebody has touched (ps_sampler_leave_out_cold). A draw is a function of the dataset and the random stream alone, and ends for every user. Samplers keep no memory that
  * grows with users or interactions.
  */
 #ifndef PS_WORKER_SAMPLER_H
@@ -25,11 +25,16 @@ struct ps_sampler {
                 uint32_t *item);
     struct ps_alias *alias; /* owned: popularity's table */
     double unobserved;      /* level's share of untouched items */
+    uint64_t items;         /* that uniform draws are from: all, or */
+    uint32_t *warm;         /* these; owned, or NULL */
 };
 
 /* `kind` is any but PS_NEGATIVES_DEFAULT; popularity counts the interactions of behaviours [first, behaviours). */
 void ps_sampler_init(struct ps_sampler *sampler, enum ps_negatives kind, const struct ps_dataset *dataset, uint32_t first,
                      const struct ps_config *config);
+/* From now on, no item is drawn that nobody has touched under any behaviour in training: as a negative alone, a new item would only be
+ * taught that nobody wants it. */
+void ps_sampler_leave_out_cold(struct ps_sampler *sampler);
 void ps_sampler_fini(struct ps_sampler *sampler);
 
 /* samplers/uniform.c */

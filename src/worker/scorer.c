@@ -3,7 +3,6 @@
 
 #include "common/vector.h"
 #include "worker/encode.h"
-#include "worker/history.h"
 #include "worker/indicators.h"
 #include "worker/models/popularity.h"
 
@@ -95,6 +94,10 @@ int ps_scorer_init(struct ps_scorer *s, struct ps_model *model, const struct ps_
     uint32_t distinct;
     if (model->class_->forward && !model->class_->encode && model->config->eval.known_users) /* a case is always a new one */
         s->popular = ps_popularity_ranks(model->dataset, &distinct);
+    if (model->recipe.history)
+        s->history = ps_bag_source_history(&model->recipe, model->dataset);
+    for (int k = 0; k < model->recipe.features; k++)
+        s->feature[k] = ps_bag_source_feature(&model->recipe, model->dataset, k);
     int status = fetch_params(s, err);
     if (status < 0)
         ps_scorer_fini(s);
@@ -128,6 +131,20 @@ static int encode_cases(struct ps_scorer *s, size_t n, struct ps_error *err)
     return 0;
 }
 
+/* Adds the features of the set's side to its rows. */
+static int add_features(struct ps_scorer *s, struct ps_row_set *set, size_t n, struct ps_error *err)
+{
+    const struct ps_model *model = s->model;
+    enum ps_entity side = set == &s->users ? PS_USERS : PS_ITEMS;
+    int status = 0;
+    for (int t = 0; t < model->first_feature; t++)
+        for (int k = 0; status >= 0 && k < model->recipe.features; k++)
+            if (s->feature[k].feature->side == side && ps_model_is_feature_of(model, k, t))
+                status = ps_bags_pool(&s->feature[k], s->source, model->first_feature + k, (int)model->table[t].width, set->id, n,
+                                      set->row[t], err);
+    return status;
+}
+
 int ps_scorer_fetch(struct ps_scorer *s, struct ps_row_set *set, size_t n, struct ps_error *err)
 {
     if (set == &s->users && s->model->class_->encode)
@@ -146,8 +163,8 @@ int ps_scorer_fetch(struct ps_scorer *s, struct ps_row_set *set, size_t n, struc
             continue;
         size_t width = s->model->table[t].width;
         if (set == &s->users && s->model->table[t].kind == PS_TABLE_HISTORY) {
-            int status = ps_history_pool(&s->model->recipe, s->model->dataset, s->source, t, (int)width, set->id, n,
-                                         set->row[t], err);
+            memset(set->row[t], 0, n * width * sizeof(float));
+            int status = ps_bags_pool(&s->history, s->source, t, (int)width, set->id, n, set->row[t], err);
             if (status < 0)
                 return status;
             continue;
@@ -162,7 +179,7 @@ int ps_scorer_fetch(struct ps_scorer *s, struct ps_row_set *set, size_t n, struc
             memcpy(set->row[t] + (uint32_t)s->order[k] * width, s->fetched + from * width, width * sizeof(float));
         }
     }
-    return 0;
+    return add_features(s, set, n, err);
 }
 
 /* What a model cannot know: an item that is new to it ranks behind all others, and a user that is has the popular ones. */

@@ -6,7 +6,7 @@
 #ifndef PS_WORKER_SCORER_H
 #define PS_WORKER_SCORER_H
 
-#include "worker/rank.h"
+#include "worker/bags.h"
 
 /* Users and items of one block of scores (512 KiB, so that it stays in the cache), and the most users of a group. */
 enum { PS_BLOCK_USERS = 256, PS_BLOCK_ITEMS = 512, PS_GROUP_USERS = 32 * PS_BLOCK_USERS };
@@ -33,6 +33,7 @@ struct ps_scorer {
     struct ps_encoder *encoder;
     float *encoded; /* of the group's cases, where the model is one of sessions; and pointers to its rows */
     const real **encoded_row;
+    struct ps_bag_source history, feature[PS_MAX_FEATURES];
     float *score; /* PS_BLOCK_USERS x PS_BLOCK_ITEMS, or as many otherwise */
     uint32_t *popular; /* ranks of the items, for users that the model does not know; NULL where it knows all */
 };

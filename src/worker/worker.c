@@ -70,7 +70,8 @@ static int pull_ahead(struct ps_worker *w, struct ps_error *err)
 static void compute(struct ps_worker *w, struct ps_step *step)
 {
     struct ps_client *client = &w->client;
-    struct nn_rows rows[PS_MAX_TABLES];
+    struct nn_rows own[PS_MAX_TABLES];
+    struct nn_bags feature[PS_MAX_FEATURES];
     struct nn_tensor param[PS_MAX_TABLES];
     for (int t = 0; t < client->tables; t++) {
         const struct ps_table_spec *table = &client->table[t];
@@ -81,12 +82,20 @@ static void compute(struct ps_worker *w, struct ps_step *step)
                                           w->param_grad[t]};
         } else {
             const struct ps_keys *keys = ps_batch_keys(&step->batch, table->kind);
-            rows[t] = (struct nn_rows){(int)keys->count, (int)table->width, step->value[t], step->grad[t]};
+            own[t] = (struct nn_rows){(int)keys->count, (int)table->width, step->value[t], step->grad[t]};
         }
     }
+    for (int k = 0; k < step->batch.features; k++)
+        feature[k] = (struct nn_bags){&own[w->model.first_feature + k], step->batch.feature[k].begin, step->batch.feature[k].entry};
     double loss = 0;
     struct nn_draws draws = {.seed = w->config.train.seed, .epoch = step->epoch, .lane = step->lane, .position = step->position};
-    struct ps_tile tile = {.epoch = step->epoch, .draws = &draws, .rows = rows, .param = param, .sample_weight = (real)(1.0 / PS_MAX(step->batch.n, 1))};
+    struct ps_tile tile = {.epoch = step->epoch,
+                           .draws = &draws,
+                           .own = own,
+                           .feature = feature,
+                           .rows = ps_embedding_compose(&w->embedding, &w->model, own, feature),
+                           .param = param,
+                           .sample_weight = (real)(1.0 / PS_MAX(step->batch.n, 1))};
     for (int first = 0; first < step->batch.n; first += tile.n) {
         ps_batch_tile(&step->batch, &w->batcher, first, w->config.train.tile, &tile);
         nn_tape_reset(w->tape);
@@ -94,6 +103,7 @@ static void compute(struct ps_worker *w, struct ps_step *step)
         loss += (double)tile_loss->value[0];
         nn_backward(w->tape, tile_loss);
     }
+    ps_embedding_back(&w->embedding, &w->model, own, feature);
     struct ps_lane *lane = &w->lane[step->lane];
     lane->samples += (uint64_t)step->batch.n;
     lane->loss += loss * step->batch.n;
@@ -311,6 +321,7 @@ int ps_worker_run(const struct ps_worker_options *options, struct ps_error *err)
     ps_batcher_fini(&w->batcher);
     ps_model_fini(&w->model);
     nn_tape_free(w->tape);
+    ps_embedding_fini(&w->embedding);
     ps_dataset_close(&w->dataset);
     for (int t = 0; t < PS_MAX_TABLES; t++)
         free(w->param_value[t]), free(w->param_grad[t]);

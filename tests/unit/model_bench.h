@@ -3,6 +3,7 @@
 #define PS_TEST_MODEL_BENCH_H
 
 #include "worker/history.h"
+#include "worker/models/embedding.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -33,6 +34,8 @@ struct model_bench {
     struct nn_tensor param[PS_MAX_TABLES];
     uint32_t *bag_begin; /* histories, where the model looks them up; rows are item ids */
     struct nn_bag_entry *bag_entry;
+    struct ps_embedding embedding; /* and side features, where the model has any; rows are values */
+    struct nn_bags feature[PS_MAX_FEATURES];
 };
 
 /* By the formula: every item of every behaviour, over the root of how many there are. */
@@ -51,6 +54,41 @@ static inline void model_bench_histories(struct model_bench *b)
         }
         b->bag_begin[user + 1] = (uint32_t)entries;
     }
+}
+
+/* Every value of every user or item, alike, or one part of its number. */
+static inline void model_bench_features(struct model_bench *b)
+{
+    const struct ps_dataset *d = b->model.dataset;
+    for (int k = 0; k < b->model.recipe.features; k++) {
+        const struct ps_feature *f = &d->feature[b->model.recipe.feature[k]];
+        uint64_t owners = f->side == PS_USERS ? d->users : d->items;
+        uint32_t *begin = ps_calloc(owners + 1, sizeof *begin);
+        struct nn_bag_entry *entry = ps_calloc(f->pairs, sizeof *entry);
+        for (uint64_t i = 0; i < owners; i++) {
+            uint64_t n = f->offset[i + 1] - f->offset[i];
+            for (uint64_t v = f->offset[i]; v < f->offset[i + 1]; v++)
+                entry[v] = (struct nn_bag_entry){f->value[v], 0,
+                                                 b->model.config->model.feature_pooling == PS_POOLING_MEAN ? (real)(1.0 / (double)n) : 1};
+            begin[i + 1] = (uint32_t)f->offset[i + 1];
+        }
+        b->feature[k] = (struct nn_bags){&b->rows[b->model.first_feature + k], begin, entry};
+    }
+}
+
+/* The loss of a tile, and its gradients where they are wanted. */
+static inline double model_bench_run(struct model_bench *b, struct ps_tile *tile, bool backward)
+{
+    tile->own = b->rows;
+    tile->feature = b->feature;
+    tile->rows = ps_embedding_compose(&b->embedding, &b->model, b->rows, b->feature);
+    nn_tape_reset(b->tape);
+    struct nn_tensor *loss = b->model.class_->forward(&b->model, b->tape, tile);
+    if (backward) {
+        nn_backward(b->tape, loss);
+        ps_embedding_back(&b->embedding, &b->model, b->rows, b->feature);
+    }
+    return (double)loss->value[0];
 }
 
 /* A user's bag, each behaviour's columns by themselves. */
@@ -117,6 +155,7 @@ static inline int model_bench_init(struct model_bench *b, const char *name, cons
     }
     if (b->model.recipe.history)
         model_bench_histories(b);
+    model_bench_features(b);
     return 0;
 }
 
@@ -128,6 +167,11 @@ static inline void model_bench_fini(struct model_bench *b)
         free(b->pointer[t]);
     }
     free(b->bag_begin), free(b->bag_entry);
+    for (int k = 0; k < b->model.recipe.features; k++) {
+        free((void *)(uintptr_t)b->feature[k].begin);
+        free((void *)(uintptr_t)b->feature[k].entry);
+    }
+    ps_embedding_fini(&b->embedding);
     nn_tape_free(b->tape);
     ps_model_fini(&b->model);
 }
@@ -149,16 +193,14 @@ static inline double model_bench_logit(struct model_bench *b, uint32_t user, uin
                            .bag_entry = b->bag_entry,
                            .bag_own = &item,
                            .sample_weight = 0,
-                           .rows = b->rows,
                            .param = b->param};
     for (int r = 0; r < b->model.recipe.heads; r++) {
         tile.need[r] = 1;
         tile.label[r] = &zero;
         tile.weight[r] = r + 1 == b->model.recipe.heads ? &one : &zero;
     }
-    nn_tape_reset(b->tape);
     b->model.recipe.loss = PS_LOSS_BCE;
-    double loss = (double)b->model.class_->forward(&b->model, b->tape, &tile)->value[0];
+    double loss = model_bench_run(b, &tile, false);
     b->model.recipe.loss = objective;
     return log(expm1(loss));
 }
@@ -170,6 +212,7 @@ static inline void model_bench_score(struct model_bench *b, const uint32_t *user
     struct nn_tape *pool = nn_tape_new();
     const real *user_row[PS_MAX_TABLES][64], *item_row[PS_MAX_TABLES][64];
     const real *const *user_rows[PS_MAX_TABLES] = {NULL}, *const * item_rows[PS_MAX_TABLES] = {NULL};
+    const struct nn_rows *rows = ps_embedding_compose(&b->embedding, &b->model, b->rows, b->feature);
     for (int t = 0; t < b->model.tables; t++) {
         enum ps_table_kind kind = b->model.table[t].kind;
         if (kind == PS_TABLE_USER || kind == PS_TABLE_HISTORY)
@@ -177,14 +220,14 @@ static inline void model_bench_score(struct model_bench *b, const uint32_t *user
         if (kind == PS_TABLE_ITEM || kind == PS_TABLE_HISTORY)
             item_rows[t] = item_row[t];
         for (int u = 0; u < users && kind == PS_TABLE_USER; u++)
-            user_row[t][u] = b->pointer[t][user[u]];
+            user_row[t][u] = rows[t].value[user[u]];
         for (int u = 0; u < users && kind == PS_TABLE_HISTORY; u++) {
             real *pooled = nn_tape_alloc(pool, b->model.table[t].width * sizeof *pooled);
             model_bench_pool(b, t, user[u], pooled);
             user_row[t][u] = pooled;
         }
         for (int i = 0; i < items && item_rows[t]; i++)
-            item_row[t][i] = b->pointer[t][item[i]];
+            item_row[t][i] = rows[t].value[item[i]];
     }
     struct ps_score_input input = {.users = users, .items = items, .user_id = user, .item_id = item, .user_rows = user_rows,
                                    .item_rows = item_rows, .param = b->param};

@@ -477,13 +477,15 @@ static void histories_are_pooled(void **state)
     begin(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR));
     const struct ps_row_source source = {.fetch = fetch_squares};
     s.recipe.history = 7;
-    float together[USERS * 6], alone[6];
+    const struct ps_bag_source histories = ps_bag_source_history(&s.recipe, &s.p.d);
+    float together[USERS * 6] = {0};
     uint32_t user[USERS];
     for (uint32_t u = 0; u < USERS; u++)
         user[u] = u * 7 % USERS;
-    assert_int_equal(ps_history_pool(&s.recipe, &s.p.d, &source, 0, 6, user, USERS, together, &err), 0);
+    assert_int_equal(ps_bags_pool(&histories, &source, 0, 6, user, USERS, together, &err), 0);
     for (uint32_t u = 0; u < USERS; u++) {
-        assert_int_equal(ps_history_pool(&s.recipe, &s.p.d, &source, 0, 6, &user[u], 1, alone, &err), 0);
+        float alone[6] = {0};
+        assert_int_equal(ps_bags_pool(&histories, &source, 0, 6, &user[u], 1, alone, &err), 0);
         assert_memory_equal(alone, together + u * 6, sizeof alone);
         for (uint32_t b = 0; b < 3; b++) {
             double sum = 0;
@@ -495,6 +497,104 @@ static void histories_are_pooled(void **state)
             assert_true(fabs(sum - (double)alone[b * 2]) < 1e-3);
         }
     }
+    end(&s);
+}
+
+/* A feature of the users, up to three values each of many, and one of the items, none or one. */
+struct features {
+    uint64_t *offset[2];
+    uint32_t *value[2];
+};
+
+static void add_features(struct ps_dataset *d, struct features *f)
+{
+    for (int k = 0; k < 2; k++) {
+        uint64_t owners = k ? d->items : d->users, pairs = 0;
+        f->offset[k] = ps_calloc(owners + 1, sizeof **f->offset);
+        f->value[k] = ps_calloc(3 * owners, sizeof **f->value);
+        for (uint32_t i = 0; i < owners; i++) {
+            for (uint32_t v = 0; v < (k ? i % 2 : 1 + i % 3); v++)
+                f->value[k][pairs++] = i % 7 + 11 * v;
+            f->offset[k][i + 1] = pairs;
+        }
+        d->feature[k] = (struct ps_feature){.name = {(char)('a' + k)}, .side = k ? PS_ITEMS : PS_USERS, .values = 1000, .pairs = pairs,
+                                            .offset = f->offset[k], .value = f->value[k]};
+    }
+    d->features = 2;
+}
+
+static void features_are_bags(void **state)
+{
+    struct setting s;
+    struct features f;
+    struct ps_config config = weighted(PS_SAMPLING_PER_BEHAVIOUR);
+    const struct ps_recipe_defaults defaults = {.heads = PS_HEADS_EACH};
+    begin(&s, config);
+    add_features(&s.p.d, &f);
+    for (int pooling = PS_POOLING_SUM; pooling <= PS_POOLING_MEAN; pooling++) {
+        struct ps_recipe recipe;
+        struct ps_batcher batcher;
+        struct ps_batch batch;
+        config.model.feature_pooling = (enum ps_pooling)pooling;
+        snprintf(config.model.features, sizeof config.model.features, pooling ? "b,a" : "all");
+        assert_int_equal(ps_recipe_init(&recipe, "m", &defaults, &config, &s.p.d, &err), 0);
+        assert_int_equal(recipe.features, 2);
+        ps_batcher_init(&batcher, &s.p.d, &config, &recipe);
+        ps_batch_init(&batch, &batcher);
+        ps_batch_build(&batch, &batcher, &s.map, s.entry, s.count, EPOCH, LANE, 0);
+        for (int k = 0; k < 2; k++) {
+            enum ps_table_kind kind = PS_TABLE_FEATURE + (enum ps_table_kind)k;
+            const struct ps_keys *owners = k ? &batch.items : &batch.users, *keys = ps_batch_keys(&batch, kind);
+            const struct ps_table_spec table = {.kind = kind};
+            assert_true(keys->count > 0 && keys->count <= ps_batcher_keys(&batcher, kind));
+            for (uint32_t shard = 0; shard < SHARDS; shard++)
+                for (uint32_t i = keys->first[shard]; i < keys->first[shard + 1]; i++)
+                    assert_int_equal(s.map.shard_of[ps_slot_of(&table, 9, keys->key[i])], shard);
+            for (uint32_t o = 0; o < owners->count; o++) {
+                uint64_t n;
+                const uint32_t *value = ps_dataset_feature_values(&s.p.d.feature[k], owners->key[o], &n);
+                assert_int_equal(batch.feature[k].begin[o + 1] - batch.feature[k].begin[o], n);
+                for (uint64_t v = 0; v < n; v++) {
+                    const struct nn_bag_entry *e = &batch.feature[k].entry[batch.feature[k].begin[o] + v];
+                    assert_int_equal(keys->key[e->row], value[v]);
+                    assert_true(fabs((double)e->weight - (pooling ? 1 / (double)n : 1)) < 1e-7);
+                }
+            }
+        }
+        ps_batch_fini(&batch);
+        ps_batcher_fini(&batcher);
+    }
+    for (int k = 0; k < 2; k++)
+        free(f.offset[k]), free(f.value[k]);
+    end(&s);
+}
+
+/* Features that are not there, and models that cannot have any. */
+static void wrong_features_are_refused(void **state)
+{
+    struct setting s;
+    struct ps_recipe recipe;
+    struct features f;
+    const struct ps_recipe_defaults each = {.heads = PS_HEADS_EACH}, sweeps = {.heads = PS_HEADS_TARGET, .sweeps = true};
+    begin(&s, weighted(PS_SAMPLING_PER_BEHAVIOUR));
+    struct ps_config config = s.config;
+    snprintf(config.model.features, sizeof config.model.features, "all");
+    assert_int_equal(ps_recipe_init(&recipe, "m", &each, &config, &s.p.d, &err), -PS_EXIT_USAGE);
+    assert_non_null(strstr(err.text, "has no side features; prepare it with --item-features or --user-features"));
+    add_features(&s.p.d, &f);
+    config.train.batch = 1 << 20;
+    assert_int_equal(ps_recipe_init(&recipe, "als", &sweeps, &config, &s.p.d, &err), -PS_EXIT_USAGE);
+    assert_non_null(strstr(err.text, "model.features is set, but als solves the rows of users and items by themselves; use wmf"));
+    snprintf(config.model.features, sizeof config.model.features, "a,brand");
+    assert_int_equal(ps_recipe_init(&recipe, "m", &each, &config, &s.p.d, &err), -PS_EXIT_USAGE);
+    assert_non_null(strstr(err.text, "names 'brand', but the dataset"));
+    assert_non_null(strstr(err.text, "has only a,b"));
+    snprintf(config.model.features, sizeof config.model.features, "b");
+    assert_int_equal(ps_recipe_init(&recipe, "m", &each, &config, &s.p.d, &err), 0);
+    assert_int_equal(recipe.features, 1);
+    assert_int_equal(recipe.feature[0], 1);
+    for (int k = 0; k < 2; k++)
+        free(f.offset[k]), free(f.value[k]);
     end(&s);
 }
 
@@ -560,6 +660,8 @@ int main(void)
         FOLDER_TEST(tiles_keep_pairs_together),
         FOLDER_TEST(histories_are_bags),
         FOLDER_TEST(histories_are_pooled),
+        FOLDER_TEST(features_are_bags),
+        FOLDER_TEST(wrong_features_are_refused),
         FOLDER_TEST(whole_data_draws_nothing),
         FOLDER_TEST(impossible_recipes_are_refused),
     };

@@ -31,12 +31,7 @@ struct objective {
 static double run(void *ctx, bool backward)
 {
     struct objective *o = ctx;
-    struct model_bench *b = o->bench;
-    nn_tape_reset(b->tape);
-    struct nn_tensor *loss = b->model.class_->forward(&b->model, b->tape, &o->tile);
-    if (backward)
-        nn_backward(b->tape, loss);
-    return loss->value[0];
+    return model_bench_run(o->bench, &o->tile, backward);
 }
 
 static void objective_init(struct objective *o, struct model_bench *b)
@@ -53,7 +48,6 @@ static void objective_init(struct objective *o, struct model_bench *b)
                                .bag_entry = b->bag_entry,
                                .bag_own = sample_item,
                                .sample_weight = 1.0 / SAMPLES,
-                               .rows = b->rows,
                                .param = b->param};
     for (int k = 0; k < b->model.recipe.heads; k++) {
         o->tile.need[k] = SAMPLES - 2 * k;
@@ -109,8 +103,9 @@ static void check_form(void (*check)(struct model_bench *, const char *), const 
 {
     struct ps_dataset dataset = toy_dataset(behaviours);
     char what[160];
-    snprintf(what, sizeof what, "%s, %u behaviours, cascade %d, unit %d, layers %d, loss %d", class_->name, behaviours,
-             config->model.cascade, config->model.unit, config->model.layers, config->model.loss);
+    snprintf(what, sizeof what, "%s, %u behaviours, cascade %d, unit %d, layers %d, loss %d, features [%.20s], pooling %d", class_->name,
+             behaviours, config->model.cascade, config->model.unit, config->model.layers, config->model.loss, config->model.features,
+             config->model.feature_pooling);
     struct model_bench bench;
     assert_int_equal(model_bench_init(&bench, class_->name, config, &dataset), 0);
     model_bench_draw(&bench, 1);
@@ -143,6 +138,12 @@ static void for_all_forms(void (*check)(struct model_bench *, const char *))
             for (int loss = PS_LOSS_BCE; loss <= (class_->recipe.whole ? PS_LOSS_WHOLE : PS_LOSS_SQUARED); loss++) {
                 config.model.loss = (enum ps_objective)loss;
                 check_form(check, class_, &config, behaviours);
+                for (int pooling = PS_POOLING_SUM; pooling <= PS_POOLING_MEAN; pooling++) {
+                    config.model.feature_pooling = (enum ps_pooling)pooling;
+                    snprintf(config.model.features, sizeof config.model.features, pooling ? "all" : "tags,age");
+                    check_form(check, class_, &config, behaviours);
+                }
+                config.model.features[0] = 0;
             }
         }
 }
@@ -155,6 +156,41 @@ static void test_gradients(void **state)
 static void test_scores(void **state)
 {
     for_all_forms(check_scores);
+}
+
+/* The L2 term is on a user's and an item's own row, and on each value that they have, as often as samples do. */
+static void test_penalty(void **state)
+{
+    struct ps_dataset dataset = toy_dataset(1);
+    struct ps_config config = toy_config(8);
+    struct model_bench b;
+    double loss[2], want = 0;
+    config.model.features[0] = 'a', config.model.features[1] = config.model.features[2] = 'l';
+    config.model.feature_pooling = PS_POOLING_MEAN;
+    assert_int_equal(model_bench_init(&b, "bpr", &config, &dataset), 0);
+    assert_int_equal(b.model.tables, 4);
+    assert_string_equal(b.model.table[2].name, "user.age");
+    assert_string_equal(b.model.table[3].name, "item.tags");
+    assert_int_equal(b.model.table[3].rows, 4);
+    model_bench_draw(&b, 1);
+    for (int turn = 0; turn < 2; turn++) {
+        struct objective o;
+        config.model.l2 = turn ? 0.3 : 0;
+        objective_init(&o, &b);
+        loss[turn] = run(&o, false);
+    }
+    for (int s = 0; s < SAMPLES; s++)
+        for (int j = 0; j < 8; j++) {
+            want += b.pointer[0][sample_user[s]][j] * b.pointer[0][sample_user[s]][j];
+            want += b.pointer[1][sample_item[s]][j] * b.pointer[1][sample_item[s]][j];
+            for (int k = 0; k < 2; k++) {
+                uint32_t owner = k ? sample_item[s] : sample_user[s];
+                for (uint64_t v = dataset.feature[k].offset[owner]; v < dataset.feature[k].offset[owner + 1]; v++)
+                    want += b.pointer[2 + k][dataset.feature[k].value[v]][j] * b.pointer[2 + k][dataset.feature[k].value[v]][j];
+            }
+        }
+    assert_true(fabs(loss[1] - loss[0] - 0.3 / 2 * want / SAMPLES) < 1e-12);
+    model_bench_fini(&b);
 }
 
 /* Branch by branch, the gradient of a gated model is that of an ungated one over the pairs that have the behaviour, and
@@ -266,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_penalty),
         cmocka_unit_test(test_branches_learn_their_own),
         cmocka_unit_test(test_cascades),
     };

@@ -139,6 +139,23 @@ static void uniform_is_uniform(void **state)
     free(l);
 }
 
+/* Every fifth item has been touched by nobody. */
+static void cold_items_are_left_out(void **state)
+{
+    struct lonely *l = lonely_new((uint32_t[]){0, 0, 0}, (uint32_t[]){600, 300, 100});
+    struct ps_sampler sampler = sampler_of(PS_NEGATIVES_UNIFORM, &l->dataset, 0, 0);
+    uint32_t seen[MANY];
+    ps_sampler_leave_out_cold(&sampler);
+    tally(&sampler, 2, seen);
+    assert_int_equal(sum(seen, 0, 600), 0);
+    for (uint32_t i = 600; i < MANY; i++)
+        assert_true(i % 5 ? seen[i] > 0 : seen[i] == 0);
+    for (uint32_t i = 600; i < MANY; i += 50)
+        assert_share(sum(seen, i, i + 50), 50.0 / 400);
+    ps_sampler_fini(&sampler);
+    free(l);
+}
+
 /* Counts of 0 to 4 in turn, squared. */
 static void popularity_follows_counts(void **state)
 {
@@ -277,6 +294,7 @@ int main(void)
         FOLDER_TEST(no_positive_among_negatives),
         FOLDER_TEST(same_stream_same_negatives),
         cmocka_unit_test(uniform_is_uniform),
+        cmocka_unit_test(cold_items_are_left_out),
         cmocka_unit_test(popularity_follows_counts),
         cmocka_unit_test(level_shares),
         cmocka_unit_test(rare_items_are_found),

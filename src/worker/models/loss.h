@@ -7,7 +7,7 @@
 /* The sum over heads r of the recipe's loss on z[r] (need[r] x 1), with the tile's labels and weights; z[r] is not read for
  * r > 0 where need[r] is 0. Then model.l2 / 2 times the mean over samples of |p|^2 + |q|^2, where p and q are the first
  * `user_width` and `item_width` columns of the sample's user and item row; a row that is in several samples counts as
- * often. */
+ * often. With side features: the rows by themselves, and each value that the sample's user or item has (models/embedding.h). */
 struct nn_tensor *ps_loss(const struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile,
                           struct nn_tensor *const *z, int user_width, int item_width);
 

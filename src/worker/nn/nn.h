@@ -100,6 +100,11 @@ struct nn_bags {
 struct nn_tensor *nn_bag(struct nn_tape *tape, struct nn_bags from, const uint32_t *index, const uint32_t *without,
                          int samples, int width);
 
+/* Without a tape, whole rows: out[b] += bag b for `count` bags, count x rows->width; and the other way round, the rows' gradients += what the
+ * gradient of out gives them. */
+void nn_bag_add(const struct nn_bags *from, int count, real *out);
+void nn_bag_add_back(const struct nn_bags *from, int count, const real *grad);
+
 /* gmf.c: several heads over the elementwise product of two look-ups, which is never written down:
  *   out[r][b] = h_r . (p_b * q_b) for the first samples[r] samples, samples[0] >= samples[1] >= ...; h_r: E x 1.
  *   With c_b = sum_r out[r]'_b h_r:  p_b' += c_b * q_b;  q_b' += c_b * p_b;  h_r' += sum_b out[r]'_b (p_b * q_b). */

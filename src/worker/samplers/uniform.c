@@ -8,18 +8,24 @@
 
 enum { REJECTIONS = 64, DRAWN = 4, BLOCK = 8, SCAN_LONGEST = 512 };
 
+static uint32_t item_number(const struct ps_sampler *sampler, uint64_t k)
+{
+    return sampler->warm ? sampler->warm[k] : (uint32_t)k;
+}
+
 /* An item that the user has touched under no behaviour: uniform, by rejection; for users who touched nearly everything by
  * a scan from a random start, which ends. False where there is none. */
-static bool draw_negative(const struct ps_dataset *dataset, struct ps_random *random, uint32_t user, uint32_t *item)
+static bool draw_negative(const struct ps_sampler *sampler, struct ps_random *random, uint32_t user, uint32_t *item)
 {
+    const struct ps_dataset *dataset = sampler->dataset;
     for (int i = 0; i < REJECTIONS; i++) {
-        *item = (uint32_t)ps_random_below(random, dataset->items);
+        *item = item_number(sampler, ps_random_below(random, sampler->items));
         if (!ps_dataset_seen(dataset, user, *item))
             return true;
     }
-    uint32_t start = (uint32_t)ps_random_below(random, dataset->items);
-    for (uint64_t i = 0; i < dataset->items; i++) {
-        *item = (uint32_t)((start + i) % dataset->items);
+    uint64_t start = ps_random_below(random, sampler->items);
+    for (uint64_t i = 0; i < sampler->items; i++) {
+        *item = item_number(sampler, (start + i) % sampler->items);
         if (!ps_dataset_seen(dataset, user, *item))
             return true;
     }
@@ -69,7 +75,7 @@ int ps_draw_uniform(const struct ps_sampler *sampler, struct ps_random *random, 
         int n = PS_MIN(count - done, (int)DRAWN);
         memset(some, 0xff, sizeof some);
         for (int k = 0; k < n; k++)
-            some[k] = (uint32_t)ps_random_below(random, dataset->items);
+            some[k] = item_number(sampler, ps_random_below(random, sampler->items));
         if (!maybe_seen(dataset, user, some)) {
             memcpy(item + done, some, (size_t)n * sizeof *item);
             done += n;
@@ -77,7 +83,7 @@ int ps_draw_uniform(const struct ps_sampler *sampler, struct ps_random *random, 
         }
         *random = before;
         for (int k = 0; k < n; k++, done++)
-            if (!draw_negative(dataset, random, user, &item[done]))
+            if (!draw_negative(sampler, random, user, &item[done]))
                 return done;
     }
     return done;
