@@ -80,6 +80,56 @@ static void test_structure(void **state)
     assert_true(ratio[1] < 3);
 }
 
+/* Features tell the taste, as often as they are said to; and the log is the same with them. */
+static void test_features(void **state)
+{
+    struct ps_synth_options o = usual();
+    char *log[2];
+    size_t size[2];
+    assert_int_equal(ps_synth(&o, in_folder("log"), &err), 0);
+    assert_int_equal(ps_file_read(in_folder("log"), 1 << 24, &log[0], &size[0], &err), 0);
+    o.item_features = in_folder("items");
+    o.user_features = in_folder("users");
+    assert_int_equal(ps_synth(&o, in_folder("log"), &err), 0);
+    assert_int_equal(ps_file_read(in_folder("log"), 1 << 24, &log[1], &size[1], &err), 0);
+    assert_int_equal(size[0], size[1]);
+    assert_memory_equal(log[0], log[1], size[0]);
+
+    struct preparation p;
+    const struct ps_feature_file file[] = {{in_folder("items"), PS_ITEMS, false}, {in_folder("users"), PS_USERS, false}};
+    prepare_begin(&p);
+    prepare_input(&p, in_folder("log"), PS_ANY_BEHAVIOUR);
+    p.o.feature_file = file;
+    p.o.feature_files = PS_COUNT(file);
+    prepare_now(&p);
+    const struct ps_feature *brand = ps_dataset_feature(&p.d, PS_ITEMS, "brand"), *tags = ps_dataset_feature(&p.d, PS_ITEMS, "tags");
+    const struct ps_feature *segment = ps_dataset_feature(&p.d, PS_USERS, "segment");
+    assert_int_equal(brand->values, 3 * o.tastes);
+    assert_int_equal(segment->values, o.tastes);
+    assert_int_equal(ps_dataset_feature(&p.d, PS_ITEMS, "price")->values, 10 + 2);
+    uint64_t agree = 0, own = 0, bought = 0;
+    for (uint32_t i = 0; i < p.d.items; i++) { /* brands b3t, b3t + 1, b3t + 2 and the tag tt are of taste t */
+        uint64_t n;
+        size_t length;
+        const uint32_t *tag = ps_dataset_feature_values(tags, i, &n);
+        int taste = atoi(ps_dataset_feature_name(&p.d, brand, *ps_dataset_feature_values(brand, i, &(uint64_t){0}), &length) + 1) / 3;
+        for (uint64_t k = 0; k < n; k++)
+            agree += atoi(ps_dataset_feature_name(&p.d, tags, tag[k], &length) + 1) == taste;
+    }
+    assert_true(agree > 0.68 * (double)p.d.items && agree < 0.85 * (double)p.d.items);
+    for (uint32_t u = 0; u < p.d.users; u++) { /* and users buy what is of their segment's taste */
+        size_t length;
+        int taste = atoi(ps_dataset_feature_name(&p.d, segment, *ps_dataset_feature_values(segment, u, &(uint64_t){0}), &length) + 1);
+        for (uint64_t k = p.d.train[2].offset[u]; k < p.d.train[2].offset[u + 1]; k++, bought++) {
+            uint32_t value = *ps_dataset_feature_values(brand, p.d.train[2].item[k], &(uint64_t){0});
+            own += atoi(ps_dataset_feature_name(&p.d, brand, value, &length) + 1) / 3 == taste;
+        }
+    }
+    assert_true(own > 0.35 * (double)bought && own < 0.65 * (double)bought);
+    free(log[0]), free(log[1]);
+    ps_dataset_close(&p.d);
+}
+
 static void test_extremes(void **state)
 {
     struct ps_synth_options o = usual();
@@ -181,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FOLDER_TEST(test_seed),
         FOLDER_TEST(test_structure),
+        FOLDER_TEST(test_features),
         FOLDER_TEST(test_extremes),
         FOLDER_TEST(test_sessions),
     };

@@ -1,13 +1,15 @@
 /* embedding.c - see embedding.h. */
 #include "worker/models/embedding.h"
 
+#include "worker/nn/tape.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 void ps_embedding_fini(struct ps_embedding *e)
 {
     for (int t = 0; t < PS_MAX_TABLES; t++)
-        free(e->table[t].value), free(e->table[t].grad), free(e->table[t].row);
+        free(e->table[t].value), free(e->table[t].grad), free(e->table[t].row), free(e->table[t].done);
     *e = (struct ps_embedding){0};
 }
 
@@ -25,6 +27,7 @@ static void compose(struct ps_embedding *e, const struct ps_model *model, int t,
     PS_GROW(e->table[t].value, e->table[t].value_capacity, count * width + 1);
     PS_GROW(e->table[t].grad, e->table[t].grad_capacity, count * width + 1);
     PS_GROW(e->table[t].row, e->table[t].row_capacity, count + 1);
+    PS_GROW(e->table[t].done, e->table[t].done_capacity, count + 1);
     real *value = e->table[t].value;
     memset(e->table[t].grad, 0, count * width * sizeof(real));
     for (size_t r = 0; r < count; r++) {
@@ -32,8 +35,8 @@ static void compose(struct ps_embedding *e, const struct ps_model *model, int t,
         e->table[t].row[r] = value + r * width;
     }
     for (int k = 0; k < model->recipe.features; k++)
-        if (ps_model_is_feature_of(model, k, t))
-            nn_bag_add(&feature[k], own->count, value);
+        for (uint32_t r = 0; ps_model_is_feature_of(model, k, t) && r < count; r++)
+            nn_bag_add(&feature[k], r, value + r * width);
     e->rows[t] = (struct nn_rows){own->count, own->width, e->table[t].row, e->table[t].grad};
 }
 
@@ -49,16 +52,31 @@ const struct nn_rows *ps_embedding_compose(struct ps_embedding *e, const struct 
     return e->rows;
 }
 
-void ps_embedding_back(const struct ps_embedding *e, const struct ps_model *model, const struct nn_rows *own, const struct nn_bags *feature)
+/* One row's gradient. */
+static void back(const struct ps_embedding *e, const struct ps_model *model, int t, uint32_t row, const struct nn_rows *own,
+                 const struct nn_bags *feature)
+{
+    size_t width = (size_t)own->width;
+    const real *grad = e->table[t].grad + row * width;
+    nn_axpy(own->grad + row * width, 1, grad, width);
+    for (int k = 0; k < model->recipe.features; k++)
+        if (ps_model_is_feature_of(model, k, t))
+            nn_bag_add_back(&feature[k], row, grad);
+}
+
+void ps_embedding_back(const struct ps_embedding *e, const struct ps_model *model, const struct nn_rows *own, const struct nn_bags *feature,
+                       const uint32_t *user_row, const uint32_t *item_row, int n)
 {
     for (int t = 0; t < model->first_feature && model->recipe.features; t++) {
+        const uint32_t *row = model->table[t].kind == PS_TABLE_USER ? user_row : item_row;
+        bool *done = e->table[t].done;
         if (!has_parts(model, t))
             continue;
-        const real *grad = e->table[t].grad;
-        for (size_t j = 0; j < (size_t)own[t].count * (size_t)own[t].width; j++)
-            own[t].grad[j] += grad[j];
-        for (int k = 0; k < model->recipe.features; k++)
-            if (ps_model_is_feature_of(model, k, t))
-                nn_bag_add_back(&feature[k], own[t].count, grad);
+        memset(done, 0, (size_t)own[t].count * sizeof *done);
+        for (int s = 0; s < n; s++)
+            if (!done[row[s]]) {
+                done[row[s]] = true;
+                back(e, model, t, row[s], &own[t], feature);
+            }
     }
 }

@@ -87,18 +87,15 @@ struct nn_tensor *nn_bag(struct nn_tape *tape, struct nn_bags from, const uint32
     return (struct nn_tensor *)g->y;
 }
 
-void nn_bag_add(const struct nn_bags *from, int count, real *out)
+void nn_bag_add(const struct nn_bags *from, uint32_t bag, real *out)
 {
-    size_t width = (size_t)from->rows->width;
-    for (int b = 0; b < count; b++)
-        for (uint32_t e = from->begin[b]; e < from->begin[b + 1]; e++)
-            nn_axpy(out + (size_t)b * width, from->entry[e].weight, from->rows->value[from->entry[e].row], width);
+    for (uint32_t e = from->begin[bag]; e < from->begin[bag + 1]; e++)
+        nn_axpy(out, from->entry[e].weight, from->rows->value[from->entry[e].row], (size_t)from->rows->width);
 }
 
-void nn_bag_add_back(const struct nn_bags *from, int count, const real *grad)
+void nn_bag_add_back(const struct nn_bags *from, uint32_t bag, const real *grad)
 {
     size_t width = (size_t)from->rows->width;
-    for (int b = 0; b < count; b++)
-        for (uint32_t e = from->begin[b]; e < from->begin[b + 1]; e++)
-            nn_axpy(from->rows->grad + from->entry[e].row * width, from->entry[e].weight, grad + (size_t)b * width, width);
+    for (uint32_t e = from->begin[bag]; e < from->begin[bag + 1]; e++)
+        nn_axpy(from->rows->grad + from->entry[e].row * width, from->entry[e].weight, grad, width);
 }

@@ -100,10 +100,10 @@ struct nn_bags {
 struct nn_tensor *nn_bag(struct nn_tape *tape, struct nn_bags from, const uint32_t *index, const uint32_t *without,
                          int samples, int width);
 
-/* Without a tape, whole rows: out[b] += bag b for `count` bags, count x rows->width; and the other way round, the rows' gradients += what the
- * gradient of out gives them. */
-void nn_bag_add(const struct nn_bags *from, int count, real *out);
-void nn_bag_add_back(const struct nn_bags *from, int count, const real *grad);
+/* Without a tape, whole rows: out += a bag, rows->width wide; and the other way round, the gradients of its rows += what the gradient of out
+ * gives them. */
+void nn_bag_add(const struct nn_bags *from, uint32_t bag, real *out);
+void nn_bag_add_back(const struct nn_bags *from, uint32_t bag, const real *grad);
 
 /* gmf.c: several heads over the elementwise product of two look-ups, which is never written down:
  *   out[r][b] = h_r . (p_b * q_b) for the first samples[r] samples, samples[0] >= samples[1] >= ...; h_r: E x 1.
