@@ -10,7 +10,7 @@
 
 #include "common/base.h"
 
-enum { PS_CHILD_ARGS = 320 };
+enum { PS_CHILD_ARGS = 4096 };
 
 struct ps_child {
     const char *program;                 /* a file; NULL: this program; borrowed, as are all texts */

@@ -1,4 +1,4 @@
-/* commands.h - the subcommands of bin/penstock, one file each in src/cli/.
+/* commands.h - the subcommands of bin/penstock, one file each in src/cli/ (or src/cli/nightly/).
  *
  * A command gets its own arguments (argv[0] is "penstock NAME", for usage lines), prints its failures itself, once, and
  * returns the process's exit code (enum ps_exit). Adding one: its file, its prototype here, its line in main.c.
@@ -18,6 +18,9 @@ int cmd_scale(int argc, char **argv);
 int cmd_evaluate(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_reproduce(int argc, char **argv);
+int cmd_nightly(int argc, char **argv);
+int cmd_publish(int argc, char **argv);
+int cmd_history(int argc, char **argv);
 int cmd_recommend(int argc, char **argv);
 int cmd_indicators(int argc, char **argv);
 int cmd_export(int argc, char **argv);

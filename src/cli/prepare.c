@@ -2,6 +2,7 @@
 #include "data/prepare.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/prepare_inputs.h"
 #include "cli/prepare_sessions.h"
 #include "cli/signals.h"
 
@@ -13,7 +14,7 @@ static const char doc[] =
     "Turns logs of users' behaviour into a dataset that 'penstock train' reads.\v"
     "An INPUT is a TSV, a CSV or a RecBole .inter file with a header, plain or packed with gzip, xz or zstd ('-' is "
     "the "
-    "standard input). With columns user, item, behaviour and perhaps timestamp it may hold several behaviours; "
+    "standard input), or a folder: all of its files but hidden ones, in the order of their names. With columns user, item, behaviour and perhaps timestamp it may hold several behaviours; "
     "BEHAVIOUR=FILE says that all of its lines are of one.\n\n"
     "--test and --valid take a FILE of (user, item) pairs of the target behaviour, or a rule: last-by-time, "
     "last-by-position, none, and for --valid also random. Without --test the rule is last-by-time. Without --valid it "
@@ -105,8 +106,7 @@ static const struct {
 
 struct arguments {
     struct ps_prepare_options o;
-    struct ps_prepare_input *input; /* owned; texts are borrowed from the command line */
-    size_t capacity;
+    struct ps_prepare_inputs inputs;
     struct ps_feature_file *feature_file; /* owned, as is feature_rule */
     struct ps_feature_rule *feature_rule;
     size_t feature_file_capacity, feature_rule_capacity;
@@ -215,19 +215,6 @@ static enum ps_holdout parse_rule(const char *text, const char **path)
     return PS_HOLDOUT_GIVEN;
 }
 
-/* "cart=FILE" is a file of one behaviour, if cart is one of them; whatever else is a path. */
-static void place_inputs(struct ps_prepare_input *input, struct ps_prepare_options *o)
-{
-    for (int i = 0; i < o->inputs; i++)
-        for (uint32_t b = 0; b < o->rules.behaviours; b++) {
-            size_t length = strlen(o->behaviour[b]);
-            if (!strncmp(input[i].path, o->behaviour[b], length) && input[i].path[length] == '=') {
-                input[i] = (struct ps_prepare_input){input[i].path + length + 1, (int)b};
-                break;
-            }
-        }
-}
-
 static void finish_arguments(struct argp_state *state, struct arguments *a)
 {
     struct ps_prepare_options *o = &a->o;
@@ -236,6 +223,7 @@ static void finish_arguments(struct argp_state *state, struct arguments *a)
     ps_session_arguments_finish(&a->sessions, state);
     if (!o->rules.behaviours && !o->sessions.enabled)
         argp_error(state, "--behaviours names the behaviours, from the weakest to the target, as in view,cart,buy");
+    ps_prepare_inputs_place(&a->inputs, o);
     if (!o->inputs)
         argp_error(state, "no input; name the files to read");
     if (o->rules.test == PS_HOLDOUT_RANDOM)
@@ -247,11 +235,8 @@ static void finish_arguments(struct argp_state *state, struct arguments *a)
         o->rules.valid = by_rule ? o->rules.test : PS_HOLDOUT_RANDOM;
     if (!a->id_seed_set)
         o->id_seed = o->rules.seed;
-    o->input = a->input;
     if (o->sessions.enabled)
         o->rules = (struct ps_split_rules){.behaviours = o->rules.behaviours}; /* the others are of interactions */
-    else
-        place_inputs(a->input, o);
 }
 
 static error_t parse(int key, char *value, struct argp_state *state)
@@ -355,8 +340,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
         parse_feature(state, a, value);
         return 0;
     case ARGP_KEY_ARG:
-        PS_GROW(a->input, a->capacity, (size_t)o->inputs + 1);
-        a->input[o->inputs++] = (struct ps_prepare_input){value, PS_ANY_BEHAVIOUR};
+        ps_prepare_inputs_add(&a->inputs, value);
         return 0;
     case ARGP_KEY_END:
         finish_arguments(state, a);
@@ -383,6 +367,7 @@ int cmd_prepare(int argc, char **argv)
         fprintf(stderr, "penstock: %s\n", err.text);
     else
         ps_prepare_print(&a.o, &stats, stdout);
-    free(a.input), free(a.feature_file), free(a.feature_rule);
+    ps_prepare_inputs_free(&a.inputs);
+    free(a.feature_file), free(a.feature_rule);
     return status ? err.code : PS_OK;
 }
