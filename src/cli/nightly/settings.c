@@ -114,5 +114,7 @@ char *ps_nightly_reference(void)
 
 void ps_nightly_metric(const struct ps_nightly_settings *s, char text[32])
 {
-    snprintf(text, 32, "%s@%d", s->gate.metric == PS_METRIC_HR ? "hr" : "ndcg", s->gate.k);
+    char *metric = ps_key_print(ps_schema_find(&schema, "gate.metric"), s);
+    snprintf(text, 32, "%s", metric);
+    free(metric);
 }
