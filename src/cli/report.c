@@ -8,7 +8,9 @@
 #include "coordinator/runlog.h"
 #include "worker/nn/blas.h"
 
-static const char *const floors[] = {"popularity", "carted_first"};
+/* The rules that a model has to beat, of sessions and of interactions. */
+static const char *const session_floors[] = {"popularity", "session_recent", "markov", NULL};
+static const char *const floors[] = {"popularity", "carted_first", NULL};
 
 static void measure(struct ps_report *report, int m)
 {
@@ -43,9 +45,10 @@ int ps_report_rank(struct ps_run *run, enum ps_split split, struct ps_report **r
     *report = ps_calloc(1, sizeof **report);
     ps_result_init(&(*report)->result, &run->config, &run->dataset, split);
     int status = rank_one(run, run->config.model.name, *report, err);
-    for (size_t i = 0; !status && run->config.eval.floors && i < PS_COUNT(floors); i++)
-        if (strcmp(floors[i], run->config.model.name) && (run->dataset.behaviours > 1 || strcmp(floors[i], "carted_first")))
-            status = rank_one(run, floors[i], *report, err);
+    const char *const *floor = run->dataset.sessions.count ? session_floors : floors;
+    for (; !status && run->config.eval.floors && *floor; floor++)
+        if (strcmp(*floor, run->config.model.name) && (run->dataset.behaviours > 1 || strcmp(*floor, "carted_first")))
+            status = rank_one(run, *floor, *report, err);
     return status;
 }
 

@@ -73,7 +73,8 @@ struct ps_config {
         double confidence; /* WMF's alpha */
         int cg_steps;      /* conjugate gradient steps for a row */
         double unobserved_weight; /* of the whole-data loss */
-        double dropout;
+        double dropout, dropout_hidden;
+        int hidden; /* columns of a recurrent state; 0 = the model's own default */
         int experts, expert_width, levels; /* of models with several tasks */
         enum ps_task_weighting task_weighting;
         double gate_dropout;

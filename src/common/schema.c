@@ -64,6 +64,10 @@ static const struct ps_key keys[] = {
     {"model.dropout", REAL(model.dropout), FRACTION, .initial = "0",
      .doc = "Share of an embedding that is dropped in training (models of sessions); of a user's embedding under the whole loss, in "
             "expectation and without random numbers."},
+    {"model.dropout_hidden", REAL(model.dropout_hidden), FRACTION, .initial = "0",
+     .doc = "Share of what a session comes to that is dropped in training (narm)."},
+    {"model.hidden", INT(model.hidden, 0, 4096), .initial = "0",
+     .doc = "Columns of a recurrent state (narm, rib); 0 is the model's own default."},
     {"model.experts", INT(model.experts, 1, 64), .initial = "4",
      .doc = "gru_mmoe: experts that the tasks share; gru_ple: as many of each task's own and as many shared ones."},
     {"model.expert_width", INT(model.expert_width, 1, 4096), .initial = "128", .doc = "Several tasks: columns of an expert and of a tower's hidden layer."},

@@ -125,7 +125,7 @@ static int evaluate(struct ps_worker *w, const struct ps_control *message, struc
 {
     struct ps_frame ranks;
     w->evaluation_void = false;
-    int status = ps_evaluate_targets(&w->client, &w->config, &w->dataset, &w->model, message, &ranks, err);
+    int status = ps_evaluate_targets(&w->client, &w->config, &w->dataset, &w->model, &w->rule, message, &ranks, err);
     if (status)
         return w->evaluation_void ? 0 : status;
     struct ps_control done = {.kind = PS_EVAL_DONE, .request = message->request, .first = message->first,

@@ -27,12 +27,12 @@ static int rank(struct ps_client *client, struct ps_model *model, const struct p
 }
 
 int ps_evaluate_targets(struct ps_client *client, const struct ps_config *config, const struct ps_dataset *dataset,
-                        struct ps_model *trained, const struct ps_control *message, struct ps_frame *answer,
+                        struct ps_model *trained, struct ps_model *rule, const struct ps_control *message, struct ps_frame *answer,
                         struct ps_error *err)
 {
     struct ps_targets targets;
     ps_targets_init(&targets, dataset, (enum ps_split)message->split, config);
-    struct ps_model rule = {0}, *model = trained;
+    struct ps_model *model = trained;
     bool is_trained = strcmp(message->text, trained->class_->name) == 0;
     int status = 0;
     if (message->count > targets.count || message->first > targets.count - message->count || message->count > (1u << 24))
@@ -40,13 +40,14 @@ int ps_evaluate_targets(struct ps_client *client, const struct ps_config *config
                          (unsigned long long)message->first, (unsigned long long)(message->first + message->count),
                          (unsigned long long)targets.count);
     if (!status && !is_trained) {
-        status = ps_model_init(&rule, message->text, config, dataset, err);
-        model = &rule;
+        model = rule;
+        if (rule->class_ && strcmp(rule->class_->name, message->text))
+            ps_model_fini(rule);
+        if (!rule->class_)
+            status = ps_model_init(rule, message->text, config, dataset, err);
     }
     if (!status)
         status = rank(client, model, config, message, targets.pair + message->first, answer, err);
-    if (rule.class_)
-        ps_model_fini(&rule);
     ps_targets_fini(&targets);
     return status;
 }

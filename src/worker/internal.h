@@ -16,6 +16,7 @@ struct ps_worker {
     struct ps_config config;
     struct ps_dataset dataset;
     struct ps_model model;
+    struct ps_model rule; /* that was ranked last */
     struct ps_order order;
     struct ps_batcher batcher;
     struct ps_client client;

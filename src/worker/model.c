@@ -62,6 +62,8 @@ int ps_model_init(struct ps_model *model, const char *name, const struct ps_conf
     int status = 0;
     if (class_->forward)
         status = ps_recipe_init(&model->recipe, name, &class_->recipe, config, dataset, err);
+    else if (class_->recipe.stream) /* of the rules, some do with either kind of dataset */
+        status = ps_recipe_stream(name, class_->recipe.stream, dataset, err);
     if (!status)
         status = class_->init(model, err);
     model->first_feature = model->tables;

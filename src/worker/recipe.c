@@ -5,16 +5,24 @@
 #include "worker/sweep.h"
 
 #include <string.h>
+int ps_recipe_stream(const char *name, enum ps_stream stream, const struct ps_dataset *dataset, struct ps_error *err)
+{
+    bool sessions = dataset->sessions.count > 0;
+    if (sessions == (stream != PS_STREAM_INTERACTIONS))
+        return 0;
+    return ps_fail(err, PS_EXIT_USAGE, "model %s learns from %s, but the dataset %s has %s; %s", name,
+                   sessions ? "interactions" : "sessions", dataset->path, sessions ? "sessions" : "interactions",
+                   sessions ? "prepare it without --sessions, or choose a model of sessions ('penstock models')"
+                            : "prepare it with --sessions");
+}
 
 static int check(const char *name, const struct ps_recipe *recipe, bool whole, const struct ps_config *config,
                  const struct ps_dataset *dataset, struct ps_error *err)
 {
+    int status = ps_recipe_stream(name, recipe->stream, dataset, err);
+    if (status)
+        return status;
     bool sessions = dataset->sessions.count > 0;
-    if (sessions != (recipe->stream != PS_STREAM_INTERACTIONS))
-        return ps_fail(err, PS_EXIT_USAGE, "model %s learns from %s, but the dataset %s has %s; %s", name,
-                       sessions ? "interactions" : "sessions", dataset->path, sessions ? "sessions" : "interactions",
-                       sessions ? "prepare it without --sessions, or choose a model of sessions ('penstock models')"
-                                : "prepare it with --sessions");
     int given = config->model.loss_weights_count, tasks = 1 + (int)dataset->sessions.feedbacks;
     if (sessions && given && given != tasks)
         return ps_fail(err, PS_EXIT_USAGE, "model.loss_weights has %d values, but the dataset %s has %d tasks; give one weight for the next "
@@ -22,7 +30,7 @@ static int check(const char *name, const struct ps_recipe *recipe, bool whole, c
     if (!sessions && given && given != (int)dataset->behaviours)
         return ps_fail(err, PS_EXIT_USAGE, "model.loss_weights has %d values, but the dataset %s has %u behaviours; give "
                        "one weight each, weakest first", given, dataset->path, dataset->behaviours);
-    int status = ps_indicators_check(config, dataset, err);
+    status = ps_indicators_check(config, dataset, err);
     if (status < 0)
         return status;
     if (recipe->heads != (int)dataset->behaviours && recipe->sampling == PS_SAMPLING_UNION)

@@ -58,6 +58,9 @@ struct ps_recipe {
 int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_recipe_defaults *defaults,
                    const struct ps_config *config, const struct ps_dataset *dataset, struct ps_error *err);
 
+/* Whether the dataset has what a model, here called `name`, learns from. */
+int ps_recipe_stream(const char *name, enum ps_stream stream, const struct ps_dataset *dataset, struct ps_error *err);
+
 /* Whether consecutive samples belong together: a positive and its negatives, a row's interactions. */
 static inline bool ps_recipe_groups(const struct ps_recipe *recipe)
 {

@@ -320,6 +320,7 @@ int ps_worker_run(const struct ps_worker_options *options, struct ps_error *err)
     ps_order_fini(&w->order);
     ps_batcher_fini(&w->batcher);
     ps_model_fini(&w->model);
+    ps_model_fini(&w->rule);
     nn_tape_free(w->tape);
     ps_embedding_fini(&w->embedding);
     ps_dataset_close(&w->dataset);

@@ -20,6 +20,10 @@
     each(mmlp)                                                                                                         \
     each(mf_mmlp)                                                                                                      \
     each(srgnn)                                                                                                        \
+    each(narm)                                                                                                         \
+    each(stamp)                                                                                                        \
+    each(rib)                                                                                                          \
+    each(fpmc)                                                                                                         \
     each(mkmsr)                                                                                                        \
     each(km_sr)                                                                                                        \
     each(m_sr)                                                                                                         \
@@ -32,7 +36,12 @@
     each(gru_ple)                                                                                                      \
     each(popularity)                                                                                                   \
     each(carted_first)                                                                                                 \
-    each(own_history)
+    each(own_history)                                                                                                  \
+    each(session_popularity)                                                                                           \
+    each(session_recent)                                                                                               \
+    each(markov)                                                                                                       \
+    each(item_knn)                                                                                                     \
+    each(session_counts)
 
 #define DECLARE(name) extern const struct ps_model_class ps_model_##name;
 #define LIST(name) &ps_model_##name,

@@ -40,31 +40,52 @@ static const struct nn_tensor *ones(struct nn_tape *tape, int rows)
     return nn_leaf(tape, rows, 1, value, NULL);
 }
 
+/* Whether items have a bias behind their embeddings. */
+static bool biased(const struct ps_model *model)
+{
+    const struct ps_table_spec *items = &model->table[PS_SESSION_ITEMS];
+    return items->fields > 1 && !strcmp(items->field[1].name, "bias");
+}
+
 struct nn_candidates ps_session_candidates(const struct ps_tile *tile)
 {
     const struct ps_session_view *s = tile->sessions;
     return (struct nn_candidates){{&tile->rows[PS_SESSION_ITEMS], s->candidate_row, 0}, s->candidates, s->log_q, NULL};
 }
 
+struct nn_tensor *ps_session_candidate_rows(struct nn_tape *tape, const struct ps_tile *tile, int width)
+{
+    struct nn_candidates c = ps_session_candidates(tile);
+    uint32_t *all = c.from.index ? NULL : nn_tape_alloc(tape, (size_t)c.count * sizeof *all);
+    for (int k = 0; all && k < c.count; k++)
+        all[k] = (uint32_t)k;
+    c.from.index = all ? all : c.from.index;
+    return nn_lookup(tape, c.from, c.count, width);
+}
+
+struct nn_tensor *ps_session_l2(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *loss)
+{
+    const struct ps_session_view *s = tile->sessions;
+    const struct nn_rows *items = &tile->rows[PS_SESSION_ITEMS];
+    int width = (int)model->table[PS_SESSION_ITEMS].field[0].width;
+    real l2 = (real)model->config->model.l2 * tile->sample_weight;
+    if (!(l2 > 0))
+        return loss;
+    loss = nn_add(tape, loss, nn_l2_rows(tape, (struct nn_lookup){items, s->item_row, 0}, nn_segments_rows(s->steps), width, l2));
+    return nn_add(tape, loss, nn_l2_rows(tape, (struct nn_lookup){items, s->target_row, 0}, s->targets, width, l2));
+}
+
 struct nn_tensor *ps_session_softmax(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *q,
                                      struct nn_candidates candidates)
 {
     const struct ps_session_view *s = tile->sessions;
-    const struct nn_rows *items = &tile->rows[PS_SESSION_ITEMS];
-    int width = model->config->model.embedding;
     enum nn_softmax_form form = model->recipe.loss == PS_LOSS_BOTH_TERMS ? NN_BOTH_TERMS : NN_CROSS_ENTROPY;
-    struct nn_tensor *loss = nn_softmax_loss(tape, q, candidates, s->choice, s->weight, form);
-    real l2 = (real)model->config->model.l2 * tile->sample_weight;
-    if (l2 > 0) {
-        loss = nn_add(tape, loss, nn_l2_rows(tape, (struct nn_lookup){items, s->item_row, 0}, nn_segments_rows(s->steps), width, l2));
-        loss = nn_add(tape, loss, nn_l2_rows(tape, (struct nn_lookup){items, s->target_row, 0}, s->targets, width, l2));
-    }
-    return loss;
+    return ps_session_l2(model, tape, tile, nn_softmax_loss(tape, q, candidates, s->choice, s->weight, form));
 }
 
 struct nn_tensor *ps_session_loss(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *q)
 {
-    if (tile->rows[PS_SESSION_ITEMS].width > q->cols) /* the last column is the bias */
+    if (biased(model)) /* in the column behind the embedding */
         q = nn_concat(tape, q, ones(tape, q->rows));
     return ps_session_softmax(model, tape, tile, q, ps_session_candidates(tile));
 }
@@ -78,7 +99,7 @@ void ps_session_score(struct ps_model *model, struct nn_tape *tape, const struct
 {
     int width = model->encoded, items = input->items;
     const real *const *rows = input->item_rows[PS_SESSION_ITEMS];
-    bool biased = model->table[PS_SESSION_ITEMS].width > (uint32_t)width;
+    bool with_bias = biased(model);
     real *e = nn_tape_alloc(tape, (size_t)items * (size_t)width * sizeof *e);
     real *q = nn_tape_alloc(tape, (size_t)input->users * (size_t)width * sizeof *q);
     for (int i = 0; i < items; i++)
@@ -86,7 +107,7 @@ void ps_session_score(struct ps_model *model, struct nn_tape *tape, const struct
     for (int u = 0; u < input->users; u++)
         memcpy(q + (size_t)u * (size_t)width, input->case_rows[u], (size_t)width * sizeof *q);
     nn_gemm(false, true, input->users, items, width, q, width, e, width, 0, out, items);
-    for (int u = 0; u < input->users && biased; u++)
+    for (int u = 0; u < input->users && with_bias; u++)
         for (int i = 0; i < items; i++)
             out[(size_t)u * (size_t)items + (size_t)i] += rows[i][width];
 }
