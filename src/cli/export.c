@@ -188,7 +188,8 @@ int cmd_export(int argc, char **argv)
     if (!status)
         status = ps_folder_make(folder, &err);
     for (int t = 0; !status && t < offline.model.tables; t++)
-        status = export_table(&offline, folder, t, &err);
+        if (offline.model.table[t].kind != PS_TABLE_LANE) /* which nobody learns from */
+            status = export_table(&offline, folder, t, &err);
     if (!status)
         status = export_list(&offline, folder, "users", PS_USERS, NULL, &err);
     if (!status)

@@ -46,7 +46,8 @@ static void print_options(const char *options)
 static void print_tables(const struct ps_model *model)
 {
     bool sessions = model->recipe.stream != PS_STREAM_INTERACTIONS;
-    static const char *const kinds[] = {[PS_TABLE_USER] = "users", [PS_TABLE_ITEM] = "items", [PS_TABLE_HISTORY] = "items"};
+    static const char *const kinds[] = {[PS_TABLE_USER] = "users", [PS_TABLE_ITEM] = "items", [PS_TABLE_HISTORY] = "items",
+                                        [PS_TABLE_LANE] = "lanes' tracks"};
     if (model->tables == 0)
         printf("\nTables: none\n");
     else

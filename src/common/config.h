@@ -24,7 +24,18 @@ enum ps_negatives {
 };
 enum ps_task_weighting { PS_TASKS_GIVEN, PS_TASKS_UNCERTAINTY };
 enum ps_train_candidates { PS_TRAIN_ALL, PS_TRAIN_SAMPLED };
-enum ps_objective { PS_LOSS_DEFAULT, PS_LOSS_BCE, PS_LOSS_BPR, PS_LOSS_SQUARED, PS_LOSS_WHOLE, PS_LOSS_BOTH_TERMS };
+enum ps_objective {
+    PS_LOSS_DEFAULT,
+    PS_LOSS_BCE,
+    PS_LOSS_BPR,
+    PS_LOSS_SQUARED,
+    PS_LOSS_WHOLE,
+    PS_LOSS_SOFTMAX, /* from here on of sessions, which BPR may be of, too */
+    PS_LOSS_BOTH_TERMS,
+    PS_LOSS_BPR_MAX,
+    PS_LOSS_TOP1,
+    PS_LOSS_TOP1_MAX
+};
 enum ps_score { PS_SCORE_DOT, PS_SCORE_MLP };
 enum ps_knowledge { PS_KNOWLEDGE_NONE, PS_KNOWLEDGE_ALTERNATING, PS_KNOWLEDGE_JOINT, PS_KNOWLEDGE_PRETRAIN };
 enum ps_pooling { PS_POOLING_SUM, PS_POOLING_MEAN };
@@ -75,6 +86,7 @@ struct ps_config {
         double unobserved_weight; /* of the whole-data loss */
         double dropout, dropout_hidden;
         int hidden; /* columns of a recurrent state; 0 = the model's own default */
+        double elu, bpreg; /* of BPR-max */
         int experts, expert_width, levels; /* of models with several tasks */
         enum ps_task_weighting task_weighting;
         double gate_dropout;

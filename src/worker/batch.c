@@ -53,6 +53,8 @@ void ps_batch_init(struct ps_batch *batch, const struct ps_batcher *batcher)
     *batch = (struct ps_batch){0};
     batch->users.key = ps_calloc(n, sizeof *batch->users.key);
     batch->items.key = ps_calloc(ps_batcher_keys(batcher, PS_TABLE_ITEM), sizeof *batch->items.key);
+    if (batcher->recipe.stream == PS_STREAM_PARALLEL)
+        batch->tracks.key = ps_calloc(n, sizeof *batch->tracks.key);
     if (batcher->recipe.stream) {
         ps_session_batch_init(&batch->sessions, &batcher->recipe, batcher->dataset, (size_t)batcher->positives,
                               ps_session_most(&batcher->recipe, batcher->dataset, (size_t)batcher->positives));
@@ -80,7 +82,7 @@ void ps_batch_fini(struct ps_batch *batch)
     free(batch->user), free(batch->item), free(batch->user_row), free(batch->item_row), free(batch->behind);
     for (int r = 0; r < PS_MAX_BEHAVIOURS; r++)
         free(batch->label[r]), free(batch->weight[r]);
-    free(batch->users.key), free(batch->items.key);
+    free(batch->users.key), free(batch->items.key), free(batch->tracks.key);
     ps_bags_fini(&batch->bags);
     ps_session_batch_fini(&batch->sessions);
     for (int k = 0; k < batch->features; k++)
@@ -166,16 +168,18 @@ static void group_rows(struct ps_batch *batch, uint32_t epoch)
 }
 
 static void build_sessions(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
-                           const struct ps_entry *entry, int count, struct ps_random *random)
+                           const struct ps_entry *entry, int count, uint32_t lane, struct ps_random *random)
 {
     const struct ps_dataset *dataset = batcher->dataset;
     const struct ps_sessions *s = &dataset->sessions;
     struct ps_session_batch *b = &batch->sessions;
-    bool whole = batcher->recipe.stream == PS_STREAM_SESSIONS;
+    bool whole = batcher->recipe.stream == PS_STREAM_SESSIONS, tracks = batcher->recipe.stream == PS_STREAM_PARALLEL;
     ps_session_batch_begin(b);
     for (int i = 0; i < count; i++) {
         uint32_t session = entry[i].user, at = entry[i].item;
-        if (whole)
+        if (tracks)
+            ps_session_batch_add_step(b, dataset, session, at, ps_entry_track(&entry[i]));
+        else if (whole)
             ps_session_batch_add(b, dataset, session, 1, s->begin[session + 1] - s->begin[session], batcher->recipe.feedback);
         else
             ps_session_batch_add(b, dataset, session, at, at + 1, false);
@@ -184,6 +188,8 @@ static void build_sessions(struct ps_batch *batch, struct ps_batcher *batcher, c
     batch->n = b->next;
     ps_session_batch_items(b, batcher->unique, map, &batch->items, dataset->items);
     ps_session_batch_visitors(b, batcher->unique, map, &batch->users);
+    if (tracks)
+        ps_session_batch_tracks(b, batcher->unique, map, &batch->tracks, lane * (uint32_t)batcher->positives);
 }
 
 void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
@@ -192,7 +198,7 @@ void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const st
     struct ps_random random = ps_random_stream(batcher->seed, PS_RANDOM_SAMPLE, epoch, lane, position);
     const struct ps_recipe *recipe = &batcher->recipe;
     if (recipe->stream) {
-        build_sessions(batch, batcher, map, entry, count, &random);
+        build_sessions(batch, batcher, map, entry, count, lane, &random);
         return;
     }
     int pairs = draw_samples(batch, batcher, &random, entry, count), n = batch->n;

@@ -22,7 +22,7 @@ struct ps_batch {
     uint32_t *behind;              /* see struct ps_tile, as for: */
     int need[PS_MAX_BEHAVIOURS];
     real *label[PS_MAX_BEHAVIOURS], *weight[PS_MAX_BEHAVIOURS];
-    struct ps_keys users, items;
+    struct ps_keys users, items, tracks;
     struct ps_bags bags; /* the users' histories, where the recipe looks them up */
     struct ps_session_batch sessions; /* where the recipe streams them; then nothing above is used but n and the keys */
     int features;
@@ -65,7 +65,10 @@ static inline const struct ps_keys *ps_batch_keys(const struct ps_batch *batch, 
 {
     if (kind >= PS_TABLE_FEATURE)
         return &batch->feature[kind - PS_TABLE_FEATURE].keys;
-    return kind == PS_TABLE_USER ? &batch->users : kind == PS_TABLE_ITEM ? &batch->items : &batch->bags.keys;
+    return kind == PS_TABLE_USER   ? &batch->users
+           : kind == PS_TABLE_ITEM ? &batch->items
+           : kind == PS_TABLE_LANE ? &batch->tracks
+                                   : &batch->bags.keys;
 }
 /* How many they are at most. */
 static inline size_t ps_batcher_keys(const struct ps_batcher *batcher, enum ps_table_kind kind)

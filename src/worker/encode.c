@@ -43,6 +43,7 @@ struct ps_encoder *ps_encoder_new(struct ps_model *model, const struct ps_row_so
     e->source = source;
     e->recipe = model->recipe;
     e->recipe.candidates = PS_TRAIN_ALL;
+    e->recipe.stream = PS_STREAM_PREFIXES; /* whole sessions, of a model that was trained step by step, too */
     e->map.shards = 1;
     e->unique = ps_unique_new(capacity);
     ps_session_batch_init(&e->batch, &e->recipe, model->dataset, PS_ENCODE_SESSIONS, targets);

@@ -4,7 +4,8 @@
  *
  * Up to PS_AHEAD micro-batches of a lane are pulled while the one before is computed or acknowledged. A worker with several lanes never
  * blocks in one of them: it always serves the lane with the lowest position, and pulls at most PS_WINDOW micro-batches that are
- * not computed yet, unless one is for a lane that is behind all of those (or it could wait for itself).
+ * not computed yet, unless one is for a lane that is behind all of those (or it could wait for itself). A lane that carries state
+ * pulls a micro-batch only when the one before is acknowledged by every shard, unless the run is in sync.
  */
 #ifndef PS_WORKER_LANE_H
 #define PS_WORKER_LANE_H

@@ -95,9 +95,12 @@ int ps_model_add_rows(struct ps_model *model, const char *name, enum ps_table_ki
     struct ps_table_spec *spec = &model->table[table];
     snprintf(spec->name, sizeof spec->name, "%s", name);
     PS_ASSERT(kind != PS_TABLE_HISTORY || model->recipe.history);
+    spec->update = kind == PS_TABLE_LANE ? PS_UPDATE_ASSIGN : PS_UPDATE_OPTIMIZER;
     const struct ps_dataset *dataset = model->dataset;
     uint64_t users = dataset->sessions.count ? dataset->sessions.visitors : dataset->users;
-    spec->rows = kind == PS_TABLE_USER ? users : dataset->items;
+    spec->rows = kind == PS_TABLE_USER   ? users
+                 : kind == PS_TABLE_LANE ? (uint64_t)model->config->train.lanes * (uint64_t)model->config->train.batch
+                                         : dataset->items;
     return table;
 }
 

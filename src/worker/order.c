@@ -44,6 +44,8 @@ void ps_order_init(struct ps_order *order, const struct ps_dataset *dataset, con
     order->window_count = ps_calloc(dataset->blocks, sizeof *order->window_count);
     if (recipe->sweeps)
         ps_sweep_init(&order->sweep, dataset, order->seed, order->lanes);
+    if (recipe->stream == PS_STREAM_PARALLEL)
+        ps_parallel_init(&order->parallel, dataset, order->lanes, (uint32_t)config->train.batch);
 }
 
 void ps_order_fini(struct ps_order *order)
@@ -54,6 +56,7 @@ void ps_order_fini(struct ps_order *order)
     for (int i = 0; i < PS_WINDOWS_KEPT; i++)
         free(order->kept[i].entry);
     ps_sweep_fini(&order->sweep);
+    ps_parallel_fini(&order->parallel);
     *order = (struct ps_order){0};
 }
 
@@ -131,6 +134,10 @@ uint64_t ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, ui
 {
     if (order->recipe.sweeps)
         return seek_row(order, epoch, lane, batch, positives, cursor);
+    if (order->recipe.stream == PS_STREAM_PARALLEL) {
+        *cursor = (struct ps_cursor){.offset = batch};
+        return ps_parallel_before(&order->parallel, lane, batch);
+    }
     uint64_t entries = seek_entry(order, epoch, lane, batch, positives, cursor);
     return order->recipe.stream == PS_STREAM_SESSIONS ? targets_of(order, epoch, lane, entries) : entries;
 }
@@ -139,6 +146,8 @@ uint64_t ps_order_batches(struct ps_order *order, uint32_t epoch, uint32_t lane,
 {
     struct ps_cursor end = {0};
     uint64_t batches = 0;
+    if (order->recipe.stream == PS_STREAM_PARALLEL)
+        return ps_parallel_batches(&order->parallel, lane);
     if (order->recipe.sweeps) {
         while (ps_sweep_next(&order->sweep, epoch, lane, &end.offset, positives, NULL))
             batches++;
@@ -238,9 +247,8 @@ static const struct ps_window *window_get(struct ps_order *order, uint32_t epoch
     return w;
 }
 
-/* A sweep reads rows here and there, so the dataset is checked before the first. */
-static int next_rows(struct ps_order *order, uint32_t epoch, uint32_t lane, struct ps_cursor *cursor, int count,
-                     struct ps_entry *out, struct ps_error *err)
+/* Sweeps and tracks read rows here and there, so the dataset is checked before the first. */
+static int check_blocks(struct ps_order *order, struct ps_error *err)
 {
     for (uint64_t b = 0; !order->checked && b < order->dataset->blocks; b++) {
         int status = ps_dataset_check_block(order->dataset, b, err);
@@ -248,14 +256,20 @@ static int next_rows(struct ps_order *order, uint32_t epoch, uint32_t lane, stru
             return status;
     }
     order->checked = true;
-    return ps_sweep_next(&order->sweep, epoch, lane, &cursor->offset, count, out);
+    return 0;
 }
 
 int ps_order_next(struct ps_order *order, uint32_t epoch, uint32_t lane, struct ps_cursor *cursor, int count,
                   struct ps_entry *out, struct ps_error *err)
 {
-    if (order->recipe.sweeps)
-        return next_rows(order, epoch, lane, cursor, count, out, err);
+    bool tracks = order->recipe.stream == PS_STREAM_PARALLEL;
+    if (tracks || order->recipe.sweeps) {
+        int status = check_blocks(order, err);
+        if (status)
+            return status;
+        return tracks ? ps_parallel_at(&order->parallel, lane, cursor->offset++, out)
+                      : ps_sweep_next(&order->sweep, epoch, lane, &cursor->offset, count, out);
+    }
     begin_epoch(order, epoch);
     int taken = 0;
     while (taken < count && cursor->window < order->windows) {

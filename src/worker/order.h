@@ -4,11 +4,12 @@
  * `data.shuffle_window` interactions; this window is shuffled as a whole and its entries are dealt to the lanes in turn
  * (entry j to lane j mod lanes). A lane is thus an ordered stream of entries that depends on (dataset, seed, epoch, window
  * size, lanes) and on nothing else: any worker can begin it at any position. Memory: two windows, whatever the dataset's size. Sweeps of
- * least squares have an order of their own (sweep.h).
+ * least squares and session-parallel training have orders of their own (sweep.h, parallel.h).
  */
 #ifndef PS_WORKER_ORDER_H
 #define PS_WORKER_ORDER_H
 
+#include "worker/parallel.h"
 #include "worker/recipe.h"
 #include "worker/sweep.h"
 
@@ -33,14 +34,15 @@ struct ps_order {
     uint64_t windows;
     struct ps_window kept[PS_WINDOWS_KEPT];
     uint64_t clock;
-    struct ps_sweep sweep; /* where the recipe has sweeps; and whether the dataset's blocks have been checked for them */
+    struct ps_sweep sweep;       /* where the recipe has sweeps, */
+    struct ps_parallel parallel; /* or tracks; and whether the dataset's blocks have been checked for them */
     bool checked;
 };
 
 /* Where a lane is in its stream: advanced by ps_order_next, found for any position by ps_order_seek. */
 struct ps_cursor {
     uint64_t window; /* number */
-    uint64_t offset; /* of the lane's entries in that window; in a sweep, of its rows */
+    uint64_t offset; /* of the lane's entries in that window; in a sweep, of its rows; of tracks, the position */
 };
 
 void ps_order_init(struct ps_order *order, const struct ps_dataset *dataset, const struct ps_config *config,

@@ -36,6 +36,11 @@ static int check(const char *name, const struct ps_recipe *recipe, bool whole, c
     if (recipe->heads != (int)dataset->behaviours && recipe->sampling == PS_SAMPLING_UNION)
         return ps_fail(err, PS_EXIT_USAGE, "train.sampling is union, which needs a score for each behaviour, but %s has "
                        "only one; set train.sampling to per_behaviour", name);
+    bool next = recipe->loss >= PS_LOSS_SOFTMAX;
+    if (sessions ? !next && recipe->loss != PS_LOSS_BPR : next)
+        return ps_fail(err, PS_EXIT_USAGE, "model.loss is none of %s, which model %s learns from; set model.loss to default, or to one of %s",
+                       sessions ? "a next item" : "interactions", name,
+                       sessions ? "softmax, both_terms, bpr, bpr_max, top1 and top1_max" : "bce, bpr, squared and whole");
     if (ps_recipe_pairs(recipe) && !config->train.negatives)
         return ps_fail(err, PS_EXIT_USAGE, "train.negatives is 0, but model %s compares each positive with negatives; set "
                        "train.negatives to 1 or more, or model.loss to bce", name);
@@ -45,9 +50,6 @@ static int check(const char *name, const struct ps_recipe *recipe, bool whole, c
     if (recipe->loss == PS_LOSS_WHOLE && recipe->sampling == PS_SAMPLING_UNION)
         return ps_fail(err, PS_EXIT_USAGE, "model.loss is whole, which takes each interaction by itself; set train.sampling to "
                        "per_behaviour");
-    if (recipe->loss == PS_LOSS_BOTH_TERMS && !sessions)
-        return ps_fail(err, PS_EXIT_USAGE, "model.loss is both_terms, which is a loss of next items in sessions; %s learns from "
-                       "interactions: choose another loss", name);
     uint64_t longest = recipe->sweeps ? ps_sweep_longest(dataset) : 0;
     if (longest > (uint64_t)config->train.batch)
         return ps_fail(err, PS_EXIT_USAGE, "train.batch is %d, but a user or item of %s has %llu interactions, which %s needs in one "
@@ -113,7 +115,7 @@ int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_r
                    const struct ps_config *config, const struct ps_dataset *dataset, struct ps_error *err)
 {
     enum ps_negatives own_negatives = defaults->negatives_from ? defaults->negatives_from : PS_NEGATIVES_UNIFORM;
-    enum ps_objective own_loss = defaults->loss ? defaults->loss : PS_LOSS_BCE;
+    enum ps_objective own_loss = defaults->loss ? defaults->loss : defaults->stream ? PS_LOSS_SOFTMAX : PS_LOSS_BCE;
     *recipe = (struct ps_recipe){
         .stream = defaults->stream,
         .candidates = config->train.candidates,

@@ -18,7 +18,8 @@ enum ps_heads {
 enum ps_stream {
     PS_STREAM_INTERACTIONS, /* a user and an item */
     PS_STREAM_PREFIXES,     /* a session up to some step, and the next item */
-    PS_STREAM_SESSIONS      /* a session, and the next item behind each of its steps */
+    PS_STREAM_SESSIONS,     /* a session, and the next item behind each of its steps */
+    PS_STREAM_PARALLEL      /* a step of a track, and the next item; the track's state is the lane's (parallel.h) */
 };
 
 /* Part of a model's class: what its publication used. */
@@ -26,7 +27,7 @@ struct ps_recipe_defaults {
     enum ps_stream stream;            /* a dataset of sessions is needed for all but the first */
     enum ps_heads heads;
     enum ps_negatives negatives_from; /* PS_NEGATIVES_DEFAULT: uniform */
-    enum ps_objective loss;                /* PS_LOSS_DEFAULT: binary cross-entropy */
+    enum ps_objective loss;                /* PS_LOSS_DEFAULT: binary cross-entropy; of sessions softmax */
     bool feedback;                    /* of sessions: it learns from what was only shown, too */
     bool knowledge;                   /* it learns the items' features as triples (triples.h) */
     bool history;                     /* it looks up the items of a user's history */
@@ -61,16 +62,22 @@ int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_r
 /* Whether the dataset has what a model, here called `name`, learns from. */
 int ps_recipe_stream(const char *name, enum ps_stream stream, const struct ps_dataset *dataset, struct ps_error *err);
 
-/* Whether consecutive samples belong together: a positive and its negatives, a row's interactions. */
-static inline bool ps_recipe_groups(const struct ps_recipe *recipe)
-{
-    return recipe->loss == PS_LOSS_BPR || recipe->sweeps;
-}
-
 /* Whether the loss compares positives with their own negatives. */
 static inline bool ps_recipe_pairs(const struct ps_recipe *recipe)
 {
-    return recipe->loss == PS_LOSS_BPR;
+    return recipe->loss == PS_LOSS_BPR && recipe->stream == PS_STREAM_INTERACTIONS;
+}
+
+/* Whether next items are learned by their rank among candidates. */
+static inline bool ps_recipe_ranks(const struct ps_recipe *recipe)
+{
+    return recipe->stream && recipe->loss != PS_LOSS_SOFTMAX && recipe->loss != PS_LOSS_BOTH_TERMS;
+}
+
+/* Whether consecutive samples belong together: a positive and its negatives, a row's interactions. */
+static inline bool ps_recipe_groups(const struct ps_recipe *recipe)
+{
+    return ps_recipe_pairs(recipe) || recipe->sweeps;
 }
 
 /* Positives of an epoch: interactions, or next items. */

@@ -11,20 +11,29 @@ size_t ps_session_most(const struct ps_recipe *recipe, const struct ps_dataset *
     return recipe->stream == PS_STREAM_SESSIONS ? entries * dataset->sessions.longest : entries;
 }
 
+/* Steps of so many entries, at most. */
+static size_t most_steps(const struct ps_recipe *recipe, const struct ps_dataset *dataset, size_t entries)
+{
+    return recipe->stream == PS_STREAM_PARALLEL ? entries : entries * dataset->sessions.longest;
+}
+
 size_t ps_session_keys(const struct ps_recipe *recipe, const struct ps_dataset *dataset, size_t entries)
 {
-    size_t most = entries * dataset->sessions.longest + ps_session_most(recipe, dataset, entries) + (size_t)recipe->samples;
+    size_t most = most_steps(recipe, dataset, entries) + ps_session_most(recipe, dataset, entries) + (size_t)recipe->samples;
     return recipe->candidates == PS_TRAIN_ALL ? dataset->items : PS_MIN(most, dataset->items);
 }
 
 void ps_session_batch_init(struct ps_session_batch *b, const struct ps_recipe *recipe, const struct ps_dataset *dataset,
                            size_t sessions, size_t targets)
 {
-    size_t steps = sessions * dataset->sessions.longest;
+    size_t steps = most_steps(recipe, dataset, sessions);
+    bool tracks = recipe->stream == PS_STREAM_PARALLEL;
     size_t candidates = recipe->candidates == PS_TRAIN_SAMPLED ? targets + (size_t)recipe->samples : 0;
     *b = (struct ps_session_batch){0};
     b->begin = ps_calloc(sessions + 1, sizeof *b->begin);
     b->visitor_row = dataset->sessions.visitor ? ps_calloc(sessions, sizeof *b->visitor_row) : NULL;
+    b->track_row = tracks ? ps_calloc(sessions, sizeof *b->track_row) : NULL;
+    b->begins = tracks ? ps_calloc(sessions, sizeof *b->begins) : NULL;
     b->item = ps_calloc(steps, sizeof *b->item);
     b->item_row = ps_calloc(steps, sizeof *b->item_row);
     b->operation = ps_calloc(steps, sizeof *b->operation);
@@ -43,7 +52,7 @@ void ps_session_batch_init(struct ps_session_batch *b, const struct ps_recipe *r
 
 void ps_session_batch_fini(struct ps_session_batch *b)
 {
-    free(b->begin), free(b->visitor_row), free(b->item), free(b->item_row), free(b->operation);
+    free(b->begin), free(b->visitor_row), free(b->track_row), free(b->begins), free(b->item), free(b->item_row), free(b->operation);
     free(b->state), free(b->target), free(b->target_row), free(b->choice), free(b->feedback), free(b->weight);
     free(b->candidate), free(b->candidate_row), free(b->log_q);
     *b = (struct ps_session_batch){0};
@@ -93,6 +102,25 @@ void ps_session_batch_add_case(struct ps_session_batch *b, const struct ps_datas
     ps_session_batch_add(b, dataset, c.session, c.position, c.position + 1, false);
 }
 
+void ps_session_batch_add_step(struct ps_session_batch *b, const struct ps_dataset *dataset, uint32_t session, uint32_t target,
+                               uint32_t track)
+{
+    const struct ps_sessions *s = &dataset->sessions;
+    uint64_t first = s->begin[session], step = first + target - 1;
+    while (s->operation[step] == PS_SHOWN)
+        step--;
+    if (b->visitor_row)
+        b->visitor_row[b->sessions] = s->visitor[session];
+    b->track_row[b->sessions] = track; /* likewise */
+    b->item[b->steps] = s->item[step];
+    b->operation[b->steps++] = s->operation[step];
+    add_target(b, s, first + target);
+    while (step > first && s->operation[step - 1] == PS_SHOWN)
+        step--;
+    b->begins[b->sessions] = step == first;
+    b->begin[++b->sessions] = (uint32_t)b->steps;
+}
+
 /* Candidate k was expected targets * p + samples * q times among the candidates, p its share of the training steps and q its
  * probability of being drawn. */
 static void add_candidates(struct ps_session_batch *b, const struct ps_recipe *recipe, const struct ps_dataset *dataset,
@@ -126,6 +154,8 @@ void ps_session_batch_end(struct ps_session_batch *b, const struct ps_recipe *re
                                        .item_row = b->item_row,
                                        .operation = b->operation,
                                        .visitor_row = b->visitor_row,
+                                       .track_row = b->track_row,
+                                       .begins = b->begins,
                                        .targets = b->targets,
                                        .state = b->state,
                                        .target = b->target,
@@ -169,4 +199,13 @@ void ps_session_batch_visitors(struct ps_session_batch *b, struct ps_unique *uni
     for (int s = 0; s < b->sessions; s++)
         b->visitor_row[s] = ps_unique_add(unique, b->visitor_row[s]);
     ps_unique_finish(unique, PS_ROUTE_USER, map, keys, b->visitor_row, (size_t)b->sessions);
+}
+
+void ps_session_batch_tracks(struct ps_session_batch *b, struct ps_unique *unique, const struct ps_slot_map *map,
+                             struct ps_keys *keys, uint32_t first)
+{
+    ps_unique_begin(unique);
+    for (int s = 0; s < b->sessions; s++)
+        b->track_row[s] = ps_unique_add(unique, first + b->track_row[s]);
+    ps_unique_finish(unique, PS_ROUTE_LANE, map, keys, b->track_row, (size_t)b->sessions);
 }

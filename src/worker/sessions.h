@@ -2,7 +2,8 @@
  * those compete with.
  *
  * An entry of the order (order.h) is a target, an event with the steps before it (PS_STREAM_PREFIXES), or a session with all of its
- * targets (PS_STREAM_SESSIONS). Everything is a function of (dataset, configuration, seed, epoch, lane, position).
+ * targets (PS_STREAM_SESSIONS), or a target with the one step before it, and a track whose state knows the others (PS_STREAM_PARALLEL).
+ * Everything is a function of (dataset, configuration, seed, epoch, lane, position).
  */
 #ifndef PS_WORKER_SESSIONS_H
 #define PS_WORKER_SESSIONS_H
@@ -20,6 +21,8 @@ struct ps_session_view {
     struct nn_segments steps;
     const uint32_t *item, *item_row, *operation; /* by step */
     const uint32_t *visitor_row;                 /* by session; NULL where the dataset knows no visitors */
+    const uint32_t *track_row;                   /* by session: its row of the tables of lane state; NULL: there is none */
+    const bool *begins;                          /* likewise: its first step, before which its state is zero whatever the row holds */
     int targets;
     const uint32_t *state;           /* by target, as the next ones: the step after which it is to be foretold */
     const uint32_t *target, *target_row; /* its item */
@@ -35,7 +38,8 @@ struct ps_session_view {
 /* The sessions of a micro-batch. Owned arrays. */
 struct ps_session_batch {
     struct ps_session_view view; /* of the arrays below */
-    uint32_t *begin, *item, *item_row, *operation, *visitor_row;
+    uint32_t *begin, *item, *item_row, *operation, *visitor_row, *track_row;
+    bool *begins;
     uint32_t *state, *target, *target_row, *choice, *candidate, *candidate_row;
     uint8_t *feedback;
     real *weight, *log_q;
@@ -57,6 +61,9 @@ void ps_session_batch_add(struct ps_session_batch *batch, const struct ps_datase
                           uint64_t until, bool shown);
 /* Appends what is needed to foretell a case: the steps before it. Its only target is the case's own item. */
 void ps_session_batch_add_case(struct ps_session_batch *batch, const struct ps_dataset *dataset, uint32_t case_);
+/* Appends the step before the event `target` of a training session, on a track, and the event as its target. */
+void ps_session_batch_add_step(struct ps_session_batch *batch, const struct ps_dataset *dataset, uint32_t session, uint32_t target,
+                               uint32_t track);
 /* After the last one: weights and candidates. Draws sampled candidates from `alias`. */
 void ps_session_batch_end(struct ps_session_batch *batch, const struct ps_recipe *recipe, const struct ps_dataset *dataset,
                           const struct ps_alias *alias, struct ps_random *random);
@@ -67,6 +74,10 @@ void ps_session_batch_items(struct ps_session_batch *batch, struct ps_unique *un
 /* Likewise who made the sessions, where that is known. */
 void ps_session_batch_visitors(struct ps_session_batch *batch, struct ps_unique *unique, const struct ps_slot_map *map,
                                struct ps_keys *keys);
+
+/* Likewise the tracks' state: the rows from `first` on are the lane's. */
+void ps_session_batch_tracks(struct ps_session_batch *batch, struct ps_unique *unique, const struct ps_slot_map *map,
+                             struct ps_keys *keys, uint32_t first);
 
 /* Next items of a training session. */
 static inline uint64_t ps_session_targets(const struct ps_dataset *dataset, uint64_t session)

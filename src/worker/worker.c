@@ -42,6 +42,16 @@ static int pull_next(struct ps_worker *w, uint32_t l, struct ps_error *err)
     return 0;
 }
 
+/* A lane that carries state reads what its last micro-batch has left, so that one must be in on every shard; in sync a pull waits for
+ * it there. */
+static bool may_pull(const struct ps_worker *w, const struct ps_lane *lane)
+{
+    if (lane->drained || lane->revoked || lane->next_pull - lane->next_push >= PS_AHEAD)
+        return false;
+    bool carries = w->model.recipe.stream == PS_STREAM_PARALLEL && w->config.train.consistency != PS_SYNC;
+    return !carries || (lane->next_pull == lane->next_push && !lane->pushed);
+}
+
 /* Pulls ahead: always for the lane with the lowest position that may pull. */
 static int pull_ahead(struct ps_worker *w, struct ps_error *err)
 {
@@ -54,8 +64,7 @@ static int pull_ahead(struct ps_worker *w, struct ps_error *err)
                 continue;
             if (lane->next_pull > lane->next_push)
                 lowest_ahead = PS_MIN(lowest_ahead, lane->next_push);
-            if (!lane->drained && !lane->revoked && lane->next_pull - lane->next_push < PS_AHEAD &&
-                (best == UINT32_MAX || lane->next_pull < w->lane[best].next_pull))
+            if (may_pull(w, lane) && (best == UINT32_MAX || lane->next_pull < w->lane[best].next_pull))
                 best = l;
         }
         if (best == UINT32_MAX || (w->ahead >= PS_WINDOW && w->lane[best].next_pull >= lowest_ahead))

@@ -267,7 +267,7 @@ static void test_round_trip(void **state)
              "model: {name: pop, embedding: 7, cascade: none, unit: code, layers: 3, "
              "loss_weights: [0.1, 0.2, 0.30000000000000004], loss: bpr, indicators: [-1, 2.5], indicators_popularity: [0.5], indicators_recency: [-0.5], "
              "indicators_least: 5, pretrained_gmf: a, "
-             "pretrained_mlp: b, pretrained_share: 0, unobserved_weight: 0.25, dropout: 0.5, dropout_hidden: 0.25, hidden: 12, experts: 3, expert_width: 9, levels: 2, task_weighting: uncertainty, gate_dropout: 0.2, "
+             "pretrained_mlp: b, pretrained_share: 0, unobserved_weight: 0.25, dropout: 0.5, dropout_hidden: 0.25, hidden: 12, elu: 0.5, bpreg: 2, experts: 3, expert_width: 9, levels: 2, task_weighting: uncertainty, gate_dropout: 0.2, "
              "confidence: 1, cg_steps: 5, history: 9, features: [brand, film.genre], feature_pooling: mean, branch_updates: all, score: mlp, knowledge: joint, "
              "knowledge_weight: 2, knowledge_margin: 0.5, knowledge_epochs: 3, l2: 1.0e-7, init_scale: 0.1}\n"
              "train: {epochs: 1, batch: 99, negatives: 0, sampling: union, lanes: 1024, consistency: sync, "

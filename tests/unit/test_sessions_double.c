@@ -39,7 +39,7 @@ static void objective_end(struct objective *o, struct model_bench *b)
     struct ps_session_batch *s = &o->batch;
     o->bench = b;
     memcpy(s->item_row, s->item, (size_t)s->steps * sizeof *s->item);
-    memcpy(s->target_row, s->target, (size_t)s->targets * sizeof *s->target);
+    memcpy(s->target_row, s->target, (size_t)s->targets * sizeof *s->target); /* tracks' rows are what they are already */
     if (s->view.candidate_row)
         memcpy(s->candidate_row, s->candidate, (size_t)s->view.candidates * sizeof *s->candidate);
     else
@@ -48,7 +48,8 @@ static void objective_end(struct objective *o, struct model_bench *b)
                                .sample_weight = (real)(1.0 / s->next)};
 }
 
-/* All training sessions; the second one ends before its last step once more where prefixes are streamed. */
+/* All training sessions; the second one ends before its last step once more where prefixes are streamed. Of tracks two that begin a
+ * session and two within one. */
 static void objective_init(struct objective *o, struct model_bench *b)
 {
     const struct ps_dataset *d = b->model.dataset;
@@ -60,6 +61,11 @@ static void objective_init(struct objective *o, struct model_bench *b)
     if (recipe->stream == PS_STREAM_SESSIONS) {
         for (uint32_t s = 0; s < 3; s++)
             ps_session_batch_add(&o->batch, d, s, 1, d->sessions.begin[s + 1] - d->sessions.begin[s], recipe->feedback);
+    } else if (recipe->stream == PS_STREAM_PARALLEL) {
+        ps_session_batch_add_step(&o->batch, d, 0, 1, 5);
+        ps_session_batch_add_step(&o->batch, d, 0, 3, 2);
+        ps_session_batch_add_step(&o->batch, d, 1, 2, 0);
+        ps_session_batch_add_step(&o->batch, d, 1, 3, 7);
     } else {
         ps_session_batch_add(&o->batch, d, 0, 3, 4, false);
         ps_session_batch_add(&o->batch, d, 0, 2, 3, false);
@@ -87,6 +93,8 @@ static void check_gradients(struct model_bench *b, const char *what)
     char names[PS_MAX_TABLES][160];
     int inputs = 0;
     for (int t = 0; t < b->model.tables; t++) {
+        if (b->model.table[t].update != PS_UPDATE_OPTIMIZER)
+            continue; /* what is left for it is no gradient */
         snprintf(names[t], sizeof names[t], "%s: %s", what, b->model.table[t].name);
         input[inputs++] = (struct gradient_input){names[t], b->value[t], b->grad[t], model_bench_size(b, t)};
     }
@@ -109,6 +117,7 @@ static void check_scores(struct model_bench *b, const char *what)
     const struct ps_dataset *d = b->model.dataset;
     struct ps_recipe all = b->model.recipe;
     all.candidates = PS_TRAIN_ALL;
+    all.stream = PS_STREAM_PREFIXES;
     if (b->model.recipe.candidates != PS_TRAIN_ALL || b->model.class_->judge)
         return; /* the loss has other terms */
     for (uint32_t c = 0; c < TOY_CASES; c++) {
@@ -154,36 +163,54 @@ static const struct form {
     bool loss_differs; /* from what the scores' softmax gives */
 } forms[] = {{PS_UNIT_DEFAULT, PS_SCORE_DOT, PS_LOSS_DEFAULT, PS_TASKS_GIVEN, false},
              {PS_UNIT_PAPER, PS_SCORE_MLP, PS_LOSS_DEFAULT, PS_TASKS_UNCERTAINTY, false},
-             {PS_UNIT_CODE, PS_SCORE_MLP, PS_LOSS_BOTH_TERMS, PS_TASKS_GIVEN, true}};
+             {PS_UNIT_CODE, PS_SCORE_MLP, PS_LOSS_BOTH_TERMS, PS_TASKS_GIVEN, true},
+             {PS_UNIT_DEFAULT, PS_SCORE_DOT, PS_LOSS_BPR, PS_TASKS_GIVEN, true},
+             {PS_UNIT_DEFAULT, PS_SCORE_DOT, PS_LOSS_BPR_MAX, PS_TASKS_GIVEN, true},
+             {PS_UNIT_DEFAULT, PS_SCORE_DOT, PS_LOSS_TOP1, PS_TASKS_GIVEN, true},
+             {PS_UNIT_DEFAULT, PS_SCORE_DOT, PS_LOSS_TOP1_MAX, PS_TASKS_GIVEN, true}};
 
-/* Forms in which a model differs. */
-static size_t forms_of(const struct ps_model_class *class_)
+/* Whether a model differs in this form from the first. */
+static bool has_form(const struct ps_model_class *class_, size_t f)
 {
-    int forms_it_has = PS_MAX(model_bench_choices(class_, "score", PS_COUNT(forms)), model_bench_choices(class_, "unit", PS_COUNT(forms)));
-    return (size_t)PS_MAX(forms_it_has, model_bench_choices(class_, "task_weighting", 2));
+    bool score = model_bench_choices(class_, "score", 2) > 1, tasks = model_bench_choices(class_, "task_weighting", 2) > 1;
+    bool unit = model_bench_choices(class_, "unit", 2) > 1;
+    return f == 0 || (unit && f < 3) || (f == 1 && (score || tasks)) || (f == 2 && score) || (f > 2 && model_bench_choices(class_, "bpreg", 2) > 1);
+}
+
+/* A track has few rows of lane state. */
+static struct ps_config session_config(void)
+{
+    struct ps_config config = toy_config(4);
+    config.train.lanes = 1;
+    config.train.batch = 8;
+    config.train.samples = 5;
+    return config;
 }
 
 static void for_all_forms(void (*check)(struct model_bench *, const char *), double l2, bool any_loss)
 {
     struct ps_dataset dataset = toy_session_dataset();
     FOR_MODELS(m, true)
-    for (size_t k = 0; ps_models[m]->forward && k < 2 * forms_of(ps_models[m]); k++) {
+    for (size_t k = 0; ps_models[m]->forward && k < 2 * PS_COUNT(forms); k++) {
         const struct form *form = &forms[k / 2];
-        struct ps_config config = toy_config(4);
+        struct ps_config config = session_config();
         char what[160];
-        if (form->loss_differs && !any_loss)
+        if (!has_form(ps_models[m], k / 2) || (form->loss_differs && !any_loss))
             continue;
         config.model.l2 = l2;
-        config.model.dropout = config.model.dropout_hidden = l2 > 0 ? 0.3 : 0;
+        config.model.dropout = l2 > 0 ? 0.3 : 0;
+        config.model.dropout_hidden = config.model.dropout;
+        config.model.layers = k ? 2 : 1;
+        config.model.elu = 0.7;
+        config.model.bpreg = 0.9;
         config.model.expert_width = 3;
         config.model.experts = 2;
         config.model.levels = 2;
         config.model.task_weighting = form->tasks;
         config.model.unit = form->unit;
         config.model.score = form->score;
-        config.model.loss = any_loss ? form->loss : PS_LOSS_BCE;
+        config.model.loss = any_loss ? form->loss : PS_LOSS_SOFTMAX;
         config.train.candidates = k % 2 ? PS_TRAIN_SAMPLED : PS_TRAIN_ALL;
-        config.train.samples = 5;
         snprintf(what, sizeof what, "%s, form %zu, candidates %d", ps_models[m]->name, k / 2, config.train.candidates);
         struct model_bench bench;
         assert_int_equal(model_bench_init(&bench, ps_models[m]->name, &config, &dataset), 0);
@@ -276,6 +303,49 @@ static void test_packing(void **state)
     ps_session_batch_fini(&b);
 }
 
+/* A session on a track, whose state is carried from micro-batch to micro-batch through the row, has after every step the state that
+ * the steps so far have together; what the row held before the session does not matter. */
+static void test_tracks(void **state)
+{
+    struct ps_dataset d = toy_session_dataset();
+    struct ps_config config = session_config();
+    struct model_bench b;
+    config.model.layers = 2;
+    assert_int_equal(model_bench_init(&b, "gru4rec", &config, &d), 0);
+    model_bench_draw(&b, 4);
+    struct ps_recipe prefix = b.model.recipe;
+    prefix.stream = PS_STREAM_PREFIXES;
+    int rows = 0, width = b.model.encoded;
+    while (b.model.table[rows].kind != PS_TABLE_LANE)
+        rows++;
+    assert_int_equal(b.model.table[rows].width, 2 * width);
+    for (uint32_t session = 0; session < 2; session++)
+        for (uint32_t target = 1; target < 4; target++) {
+            struct objective o, whole;
+            if (toy_operations[toy_begin[session] + target] == PS_SHOWN)
+                continue;
+            ps_session_batch_init(&o.batch, &b.model.recipe, &d, 8, 8);
+            ps_session_batch_init(&whole.batch, &prefix, &d, 8, 8);
+            ps_session_batch_begin(&o.batch), ps_session_batch_begin(&whole.batch);
+            ps_session_batch_add_step(&o.batch, &d, session, target, 3);
+            ps_session_batch_add(&whole.batch, &d, session, target, target + 1, false);
+            assert_int_equal(o.batch.begins[0], whole.batch.steps == 1);
+            assert_int_equal(o.batch.item[0], whole.batch.item[whole.batch.steps - 1]);
+            assert_int_equal(o.batch.operation[0], whole.batch.operation[whole.batch.steps - 1]);
+            ps_session_batch_end(&o.batch, &b.model.recipe, &d, NULL, NULL);
+            ps_session_batch_end(&whole.batch, &prefix, &d, NULL, NULL);
+            objective_end(&o, &b), objective_end(&whole, &b);
+            nn_tape_reset(b.tape);
+            const real *now = b.model.class_->encode(&b.model, b.tape, &o.tile)->value;
+            const real *want = b.model.class_->encode(&b.model, b.tape, &whole.tile)->value;
+            for (int j = 0; j < width; j++)
+                assert_true(fabs(now[j] - want[j]) < 1e-12);
+            memcpy(b.value[rows] + 3 * 2 * width, b.grad[rows] + 3 * 2 * width, (size_t)(2 * width) * sizeof(real)); /* what a server does */
+            ps_session_batch_fini(&o.batch), ps_session_batch_fini(&whole.batch);
+        }
+    model_bench_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_scores),
         cmocka_unit_test(test_one_expert),
+        cmocka_unit_test(test_tracks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,7 +60,7 @@ static struct nn_tensor *fpmc_forward(struct ps_model *model, struct nn_tape *ta
     struct nn_tensor *q = fpmc_encode(model, tape, tile);
     if (model->recipe.loss != PS_LOSS_BPR)
         return ps_session_loss(model, tape, tile, q);
-    struct nn_tensor *scores = nn_scores(tape, q, ps_session_candidate_rows(tape, tile, q->cols));
+    struct nn_tensor *scores = nn_scores(tape, q, ps_session_candidate_rows(tape, ps_session_candidates(tile), q->cols));
     struct nn_tensor *loss = nn_ranking_loss(tape, NN_RANK_BPR, scores, 0, s->choice, s->weight);
     return ps_session_l2(model, tape, tile, loss);
 }

@@ -44,7 +44,7 @@ static int init(struct ps_model *model, enum ps_bottom kind, struct ps_error *er
     m->uncertainty = -1;
     int status = ps_session_items(model, d, true, PS_INIT_NORMAL, (float)config->model.init_scale, err);
     if (status >= 0)
-        status = ps_recurrent_declare(&m->states, model, d, err);
+        status = ps_recurrent_declare(&m->states, model, d, 1 / sqrtf((float)d), 1 / sqrtf((float)d), err);
     if (status >= 0)
         status = ps_bottoms_declare(&m->bottoms, model, d, err);
     for (int k = 0; k < m->bottoms.tasks && status >= 0; k++)
@@ -154,7 +154,7 @@ static void judge(struct ps_model *model, struct nn_tape *tape, const struct ps_
         .name = #which,                                                                                                      \
         .title = called,                                                                                                     \
         .source = paper,                                                                                                     \
-        .options = "embedding layers dropout loss_weights task_weighting expert_width " more "l2 init_scale",                \
+        .options = PS_SESSION_OPTIONS " layers dropout dropout_hidden loss_weights task_weighting expert_width " more "init_scale",                \
         .recipe = {.stream = PS_STREAM_SESSIONS, .feedback = true},                                                          \
         .init = init_of,                                                                                                     \
         .fini = fini,                                                                                                        \

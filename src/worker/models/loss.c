@@ -7,12 +7,8 @@ static struct nn_tensor *head_loss(enum ps_objective objective, struct nn_tape *
     switch (objective) {
     case PS_LOSS_BPR: return nn_bpr(tape, z, tile->behind, tile->weight[r]);
     case PS_LOSS_SQUARED: return nn_squared(tape, z, tile->label[r], tile->weight[r]);
-    case PS_LOSS_WHOLE: /* has positives alone here: models/whole.c */
-    case PS_LOSS_BOTH_TERMS: /* is of sessions: models/session.c */
-    case PS_LOSS_DEFAULT:
-    case PS_LOSS_BCE: break;
+    default: return nn_bce_logits(tape, z, tile->label[r], tile->weight[r]); /* the whole loss, too, of positives alone: models/whole.c */
     }
-    return nn_bce_logits(tape, z, tile->label[r], tile->weight[r]);
 }
 
 /* scale/2 times the squares of the values of feature k that the samples have. */

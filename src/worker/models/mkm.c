@@ -59,6 +59,9 @@ int ps_mkm_init(struct ps_model *model, struct ps_mkm_form form, struct ps_error
         status = steps_init(m, model, d, scale, err);
     if (status >= 0)
         status = ps_readout_part_init(&m->readout, model, items_only ? d : 2 * d, d, scale, err);
+    if (status >= 0 && model->config->model.score == PS_SCORE_MLP && ps_recipe_ranks(&model->recipe))
+        status = ps_fail(err, PS_EXIT_USAGE, "model.score is mlp, which is for the losses softmax and both_terms; set model.loss to one of them, "
+                         "or model.score to dot");
     if (status >= 0 && model->config->model.score == PS_SCORE_MLP)
         status = score_init(m, model, d, scale, err);
     return PS_MIN(status, 0);

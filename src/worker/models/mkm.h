@@ -12,7 +12,7 @@
 #ifndef PS_MODELS_MKM_H
 #define PS_MODELS_MKM_H
 
-#include "worker/model.h"
+#include "worker/models/session.h"
 
 /* The ablations of the paper's Table 2. */
 struct ps_mkm_form {
@@ -28,7 +28,7 @@ struct nn_tensor *ps_mkm_encode(struct ps_model *model, struct nn_tape *tape, co
 void ps_mkm_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out);
 
 #define PS_MKM_SOURCE "Meng et al., Incorporating User Micro-behaviors and Item Knowledge into Multi-task Learning, SIGIR 2020"
-#define PS_MKM_OPTIONS "embedding unit score loss l2"
+#define PS_MKM_OPTIONS PS_SESSION_OPTIONS " unit score"
 #define PS_MKM_KNOWLEDGE " knowledge knowledge_weight knowledge_margin knowledge_epochs"
 
 #endif

@@ -19,6 +19,8 @@
     each(mfpr)                                                                                                         \
     each(mmlp)                                                                                                         \
     each(mf_mmlp)                                                                                                      \
+    each(gru4rec)                                                                                                      \
+    each(gru4rec_full)                                                                                                 \
     each(srgnn)                                                                                                        \
     each(narm)                                                                                                         \
     each(stamp)                                                                                                        \

@@ -9,6 +9,9 @@
 
 enum { PS_SESSION_ITEMS = 0 }; /* the table of items, which is declared first */
 
+/* The model.* keys that ps_session_items and ps_session_loss read. */
+#define PS_SESSION_OPTIONS "embedding loss elu bpreg l2"
+
 /* Declares the table of items: "embedding", so wide, and "bias" where asked for; and says that encode makes as many columns. */
 int ps_session_items(struct ps_model *model, int width, bool biased, enum ps_init init, float scale, struct ps_error *err);
 
@@ -17,9 +20,9 @@ struct nn_tensor *ps_session_steps(struct nn_tape *tape, const struct ps_tile *t
 /* The rows of x (one a step) after which a target is to be foretold, targets x cols. */
 struct nn_tensor *ps_session_states(struct nn_tape *tape, const struct ps_tile *tile, const struct nn_tensor *x);
 
-/* model->forward: the mean of -log softmax of the targets' scores, by inner products, over the candidates (or both terms of
- * the cross-entropy, by model.loss); with L2
- * (model.l2) over the looked-up rows of steps and targets. */
+/* model->forward: the mean of the targets' losses (model.loss) by their scores and those of the candidates, which are inner products:
+ * -log softmax, both terms of the cross-entropy, or a ranking loss, under which a target competes with every candidate's place but its own, items like its own
+ * included, as its authors have it (nn/candidates.h). With L2 (model.l2) over the looked-up rows of steps and targets. */
 struct nn_tensor *ps_session_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile);
 /* The same for a tensor that encode has made. */
 struct nn_tensor *ps_session_loss(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *q);
@@ -29,7 +32,7 @@ struct nn_tensor *ps_session_softmax(struct ps_model *model, struct nn_tape *tap
 /* The items that the tile's targets compete with. */
 struct nn_candidates ps_session_candidates(const struct ps_tile *tile);
 /* For other losses: the candidates' embeddings, candidates x width; and a loss with the L2 terms added. */
-struct nn_tensor *ps_session_candidate_rows(struct nn_tape *tape, const struct ps_tile *tile, int width);
+struct nn_tensor *ps_session_candidate_rows(struct nn_tape *tape, struct nn_candidates candidates, int width);
 struct nn_tensor *ps_session_l2(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *loss);
 /* model->score: case_row . embedding (+ bias). */
 void ps_session_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out);

@@ -42,7 +42,7 @@ const struct ps_model_class ps_model_srgnn = {
     .name = "srgnn",
     .title = "gated graph network over a session's items, with soft attention",
     .source = "Wu et al., Session-based Recommendation with Graph Neural Networks, AAAI 2019",
-    .options = "embedding l2",
+    .options = PS_SESSION_OPTIONS,
     .recipe = {.stream = PS_STREAM_PREFIXES},
     .init = srgnn_init,
     .fini = srgnn_fini,
