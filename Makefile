@@ -37,7 +37,7 @@ OBJ += $(O)/tsan_zmq.o
 LDFLAGS += -Wl,--wrap=zmq_msg_send,--wrap=zmq_msg_recv,--wrap=zmq_msg_close
 endif
 LIBOBJ := $(filter-out $(O)/cli/main.o,$(OBJ))
-DOUBLE := $(patsubst src/%.c,$(O)/double/%.o,$(filter src/worker/nn/% src/worker/models/% src/worker/sessions.c,$(SRC)))
+DOUBLE := $(patsubst src/%.c,$(O)/double/%.o,$(filter src/worker/nn/% src/worker/models/% src/worker/sessions.c src/worker/triples.c,$(SRC)))
 PLAIN := $(patsubst src/%.c,$(O)/plain/%.o,$(filter src/worker/nn/%,$(SRC)))
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
 UNITBIN := $(UNIT:tests/unit/%.c=$(O)/tests/%)

@@ -47,7 +47,7 @@ static void print_tables(const struct ps_model *model)
 {
     bool sessions = model->recipe.stream != PS_STREAM_INTERACTIONS;
     static const char *const kinds[] = {[PS_TABLE_USER] = "users", [PS_TABLE_ITEM] = "items", [PS_TABLE_HISTORY] = "items",
-                                        [PS_TABLE_LANE] = "lanes' tracks"};
+                                        [PS_TABLE_LANE] = "lanes' tracks", [PS_TABLE_VALUE] = "values", [PS_TABLE_RELATION] = "relations"};
     if (model->tables == 0)
         printf("\nTables: none\n");
     else
@@ -70,13 +70,14 @@ static void print_tables(const struct ps_model *model)
 /* A model declares its tables for a dataset: here for one of a single user and item without any history, or of nobody's session. */
 static int print_model(const char *name, struct ps_error *err)
 {
-    static const uint64_t offset[2] = {0, 0};
+    static const uint64_t offset[2] = {0, 0}, one[2] = {0, 1};
     static const uint32_t count[1] = {0};
     const struct ps_history none = {.offset = offset, .count = count};
     const struct ps_dataset dataset = {
         .users = 1, .items = 1, .behaviours = 3, .behaviour = {"view", "cart", "buy"}, .train = {none, none, none}};
     const struct ps_dataset sessions = {
-        .users = 1, .items = 1, .behaviours = 1, .behaviour = {"event"}, .train = {none},
+        .users = 1, .items = 1, .behaviours = 1, .behaviour = {"event"}, .train = {none}, .features = 1,
+        .feature = {{.name = "category", .side = PS_ITEMS, .values = 1, .pairs = 1, .offset = one, .value = count}},
         .sessions = {.count = 1, .train = 1, .longest = 2, .visitors = 1, .operations = 2, .feedbacks = 1, .targets = offset,
                      .operation_name = {"click", "order"}, .feedback_name = {"like"}}};
     struct ps_config config;

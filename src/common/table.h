@@ -18,7 +18,9 @@ enum ps_table_kind {
     PS_TABLE_TENSOR = 3,
     PS_TABLE_HISTORY = 4, /* id = dense item id: rows of the items in users' histories, not of a sample's item */
     PS_TABLE_LANE = 5,    /* state that a lane carries from one micro-batch to its next; id = lane * train.batch + track (worker/parallel.h) */
-    PS_TABLE_FEATURE = 6, /* and on: one for each side feature of a model; id = the value's dense id */
+    PS_TABLE_VALUE = 6,    /* id = a value of a relation, those of all relations one after another (worker/triples.h) */
+    PS_TABLE_RELATION = 7, /* id = a relation of knowledge triples */
+    PS_TABLE_FEATURE = 8, /* and on: one for each side feature of a model; id = the value's dense id */
     PS_TABLE_KINDS = PS_TABLE_FEATURE + PS_MAX_FEATURES
 };
 

@@ -24,18 +24,22 @@ void ps_batcher_init(struct ps_batcher *batcher, const struct ps_dataset *datase
         ps_sampler_leave_out_cold(&batcher->sampler);
     if (recipe->stream && recipe->candidates == PS_TRAIN_SAMPLED)
         batcher->alias = ps_alias_new(dataset, recipe->first, config->train.popularity_exponent);
-    batcher->unique = ps_unique_new(PS_MAX((size_t)batcher->capacity, ps_batcher_keys(batcher, PS_TABLE_ITEM)));
-    size_t keys = 0;
+    size_t keys = PS_MAX((size_t)batcher->capacity, ps_batcher_keys(batcher, PS_TABLE_ITEM)), bags = 0;
+    if (recipe->knowledge) {
+        ps_triples_init(&batcher->triples, dataset);
+        keys = PS_MAX(keys, ps_batcher_keys(batcher, PS_TABLE_VALUE) + ps_batcher_keys(batcher, PS_TABLE_RELATION));
+    }
+    batcher->unique = ps_unique_new(keys);
     if (recipe->history) {
         batcher->history = ps_bag_source_history(recipe, dataset);
-        keys = ps_batcher_keys(batcher, PS_TABLE_HISTORY);
+        bags = ps_batcher_keys(batcher, PS_TABLE_HISTORY);
     }
     for (int k = 0; k < recipe->features; k++) {
         batcher->feature[k] = ps_bag_source_feature(recipe, dataset, k);
-        keys = PS_MAX(keys, ps_batcher_keys(batcher, PS_TABLE_FEATURE + (enum ps_table_kind)k));
+        bags = PS_MAX(bags, ps_batcher_keys(batcher, PS_TABLE_FEATURE + (enum ps_table_kind)k));
     }
     if (recipe->history || recipe->features)
-        batcher->unique_bags = ps_unique_new(keys);
+        batcher->unique_bags = ps_unique_new(bags);
 }
 
 void ps_batcher_fini(struct ps_batcher *batcher)
@@ -56,6 +60,7 @@ void ps_batch_init(struct ps_batch *batch, const struct ps_batcher *batcher)
     if (batcher->recipe.stream == PS_STREAM_PARALLEL)
         batch->tracks.key = ps_calloc(n, sizeof *batch->tracks.key);
     if (batcher->recipe.stream) {
+        ps_triple_batch_init(&batch->triples, &batcher->recipe, batcher->dataset, (size_t)batcher->positives);
         ps_session_batch_init(&batch->sessions, &batcher->recipe, batcher->dataset, (size_t)batcher->positives,
                               ps_session_most(&batcher->recipe, batcher->dataset, (size_t)batcher->positives));
         return;
@@ -84,6 +89,7 @@ void ps_batch_fini(struct ps_batch *batch)
         free(batch->label[r]), free(batch->weight[r]);
     free(batch->users.key), free(batch->items.key), free(batch->tracks.key);
     ps_bags_fini(&batch->bags);
+    ps_triple_batch_fini(&batch->triples);
     ps_session_batch_fini(&batch->sessions);
     for (int k = 0; k < batch->features; k++)
         ps_bags_fini(&batch->feature[k]);
@@ -167,6 +173,47 @@ static void group_rows(struct ps_batch *batch, uint32_t epoch)
         batch->behind[i] = row[i] == row[i - 1] ? batch->behind[i - 1] + 1 : 0;
 }
 
+/* The triples of the items that are stepped on or foretold: each item's once. */
+static void join_triples(struct ps_batch *batch, struct ps_batcher *batcher)
+{
+    const struct ps_session_batch *b = &batch->sessions;
+    ps_unique_begin(batcher->unique);
+    uint32_t distinct = 0;
+    for (int k = 0; k < b->steps + b->targets; k++) {
+        uint32_t item = k < b->steps ? b->item[k] : b->target[k - b->steps];
+        if (ps_unique_add(batcher->unique, item) < distinct)
+            continue;
+        distinct++;
+        ps_triple_batch_add_item(&batch->triples, &batcher->triples, item);
+    }
+}
+
+/* The triples that are in the batch: their corrupted ones, and their rows but those of the items. */
+static void end_triples(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map, struct ps_random *random)
+{
+    ps_triple_batch_end(&batch->triples, &batcher->triples, batcher->recipe.knowledge_margin > 0, random, batcher->unique, map);
+}
+
+void ps_batch_build_triples(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
+                            const struct ps_entry *entry, int count, uint32_t epoch, uint32_t lane, uint64_t position)
+{
+    struct ps_random random = ps_random_stream(batcher->seed, PS_RANDOM_SAMPLE, epoch, lane, position);
+    struct ps_session_batch *b = &batch->sessions;
+    ps_session_batch_begin(b);
+    ps_triple_batch_begin(&batch->triples);
+    for (int i = 0; i < count; i++)
+        ps_triple_batch_add(&batch->triples, ps_triples_at(&batcher->triples, entry[i].user));
+    end_triples(batch, batcher, map, &random);
+    ps_unique_begin(batcher->unique);
+    for (int k = 0; k < batch->triples.total; k++)
+        batch->triples.item_row[k] = ps_unique_add(batcher->unique, batch->triples.item[k]);
+    ps_unique_finish(batcher->unique, PS_ROUTE_ITEM, map, &batch->items, batch->triples.item_row, (size_t)batch->triples.total);
+    ps_triple_batch_items(&batch->triples, batcher->unique);
+    ps_session_batch_visitors(b, batcher->unique, map, &batch->users);
+    batch->only_triples = true;
+    batch->n = count;
+}
+
 static void build_sessions(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
                            const struct ps_entry *entry, int count, uint32_t lane, struct ps_random *random)
 {
@@ -186,7 +233,14 @@ static void build_sessions(struct ps_batch *batch, struct ps_batcher *batcher, c
     }
     ps_session_batch_end(b, &batcher->recipe, dataset, batcher->alias, random);
     batch->n = b->next;
-    ps_session_batch_items(b, batcher->unique, map, &batch->items, dataset->items);
+    ps_triple_batch_begin(&batch->triples);
+    if (batcher->recipe.knowledge == PS_KNOWLEDGE_JOINT)
+        join_triples(batch, batcher);
+    if (batcher->recipe.knowledge)
+        end_triples(batch, batcher, map, random);
+    ps_session_batch_items(b, batcher->unique, map, &batch->items, dataset->items, batch->triples.item, batch->triples.total);
+    ps_triple_batch_items(&batch->triples, batcher->unique);
+    batch->only_triples = false;
     ps_session_batch_visitors(b, batcher->unique, map, &batch->users);
     if (tracks)
         ps_session_batch_tracks(b, batcher->unique, map, &batch->tracks, lane * (uint32_t)batcher->positives);
@@ -245,7 +299,8 @@ void ps_batch_tile(const struct ps_batch *batch, const struct ps_batcher *batche
 {
     if (batcher->recipe.stream) { /* a micro-batch of sessions is one tile: their candidates are many */
         tile->n = batch->n;
-        tile->sessions = &batch->sessions.view;
+        tile->sessions = batch->only_triples ? NULL : &batch->sessions.view;
+        tile->triples = batch->triples.count ? &batch->triples.view : NULL;
         return;
     }
     tile->n = tile_end(batch, ps_recipe_groups(&batcher->recipe), first, most) - first;

@@ -13,6 +13,7 @@
 #include "worker/order.h"
 #include "worker/sampler.h"
 #include "worker/sessions.h"
+#include "worker/triples.h"
 #include "worker/unique.h"
 
 struct ps_batch {
@@ -24,6 +25,8 @@ struct ps_batch {
     real *label[PS_MAX_BEHAVIOURS], *weight[PS_MAX_BEHAVIOURS];
     struct ps_keys users, items, tracks;
     struct ps_bags bags; /* the users' histories, where the recipe looks them up */
+    bool only_triples; /* it is of a pass of triples: there is nothing in it of the sessions, and tensors have no part in it */
+    struct ps_triple_batch triples;
     struct ps_session_batch sessions; /* where the recipe streams them; then nothing above is used but n and the keys */
     int features;
     struct ps_bags *feature; /* owned; by the recipe's number of the feature: of its users or items */
@@ -38,6 +41,7 @@ struct ps_batcher {
     int negatives; /* for each positive */
     double share[PS_MAX_BEHAVIOURS]; /* of the entries of an epoch, by behaviour; 1 where a behaviour's term is a sum over all samples */
     struct ps_sampler sampler;
+    struct ps_triples triples; /* where the recipe learns knowledge */
     struct ps_alias *alias; /* owned: of sampled candidates; NULL without */
     struct ps_bag_source history, feature[PS_MAX_FEATURES];
     struct ps_unique *unique, *unique_bags; /* owned scratch; the latter NULL where there are no bags */
@@ -59,16 +63,23 @@ void ps_batch_fini(struct ps_batch *batch);
  * there are positives alone, and behaviour r's terms are lambda_r over all samples of the batch. */
 void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
                     const struct ps_entry *entry, int count, uint32_t epoch, uint32_t lane, uint64_t position);
+/* Fills it from entries that are triples. */
+void ps_batch_build_triples(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
+                            const struct ps_entry *entry, int count, uint32_t epoch, uint32_t lane, uint64_t position);
 
 /* The distinct ids of the batch that a table of rows is asked for. */
 static inline const struct ps_keys *ps_batch_keys(const struct ps_batch *batch, enum ps_table_kind kind)
 {
     if (kind >= PS_TABLE_FEATURE)
         return &batch->feature[kind - PS_TABLE_FEATURE].keys;
-    return kind == PS_TABLE_USER   ? &batch->users
-           : kind == PS_TABLE_ITEM ? &batch->items
-           : kind == PS_TABLE_LANE ? &batch->tracks
-                                   : &batch->bags.keys;
+    switch (kind) {
+    case PS_TABLE_USER: return &batch->users;
+    case PS_TABLE_ITEM: return &batch->items;
+    case PS_TABLE_LANE: return &batch->tracks;
+    case PS_TABLE_VALUE: return &batch->triples.values;
+    case PS_TABLE_RELATION: return &batch->triples.relations;
+    default: return &batch->bags.keys;
+    }
 }
 /* How many they are at most. */
 static inline size_t ps_batcher_keys(const struct ps_batcher *batcher, enum ps_table_kind kind)
@@ -77,8 +88,14 @@ static inline size_t ps_batcher_keys(const struct ps_batcher *batcher, enum ps_t
         return ps_bags_keys(&batcher->feature[kind - PS_TABLE_FEATURE], (size_t)batcher->capacity);
     if (kind == PS_TABLE_HISTORY)
         return ps_bags_keys(&batcher->history, (size_t)batcher->positives);
-    return batcher->recipe.stream && kind == PS_TABLE_ITEM ? ps_session_keys(&batcher->recipe, batcher->dataset, (size_t)batcher->positives)
-                                                           : (size_t)batcher->capacity;
+    if (!batcher->recipe.stream || kind == PS_TABLE_USER || kind == PS_TABLE_LANE)
+        return (size_t)batcher->capacity;
+    size_t triples = ps_triples_most(&batcher->recipe, batcher->dataset, (size_t)batcher->positives);
+    if (kind == PS_TABLE_RELATION)
+        return ps_triples_relations(batcher->dataset);
+    if (kind == PS_TABLE_VALUE)
+        return PS_MIN(triples, (size_t)ps_triples_values(batcher->dataset));
+    return PS_MIN(triples + ps_session_keys(&batcher->recipe, batcher->dataset, (size_t)batcher->positives), (size_t)batcher->dataset->items);
 }
 
 /* The tile that begins at sample `first`: `most` samples (fewer at the batch's end), or what comes nearest to it where

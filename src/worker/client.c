@@ -7,8 +7,11 @@
 
 static const struct ps_keys *step_keys(const struct ps_client *c, const struct ps_step *step, int table)
 {
+    static const struct ps_keys none;
     enum ps_table_kind kind = c->table[table].kind;
-    return kind == PS_TABLE_TENSOR ? &c->tensor[table] : ps_batch_keys(&step->batch, kind);
+    if (kind == PS_TABLE_TENSOR)
+        return step->batch.only_triples ? &none : &c->tensor[table];
+    return ps_batch_keys(&step->batch, kind);
 }
 
 int ps_client_init(struct ps_client *c, struct ps_net *net, uint64_t incarnation, const struct ps_control *welcome,

@@ -98,9 +98,13 @@ int ps_model_add_rows(struct ps_model *model, const char *name, enum ps_table_ki
     spec->update = kind == PS_TABLE_LANE ? PS_UPDATE_ASSIGN : PS_UPDATE_OPTIMIZER;
     const struct ps_dataset *dataset = model->dataset;
     uint64_t users = dataset->sessions.count ? dataset->sessions.visitors : dataset->users;
-    spec->rows = kind == PS_TABLE_USER   ? users
-                 : kind == PS_TABLE_LANE ? (uint64_t)model->config->train.lanes * (uint64_t)model->config->train.batch
-                                         : dataset->items;
+    switch (kind) {
+    case PS_TABLE_USER: spec->rows = users; break;
+    case PS_TABLE_LANE: spec->rows = (uint64_t)model->config->train.lanes * (uint64_t)model->config->train.batch; break;
+    case PS_TABLE_VALUE: spec->rows = ps_triples_values(dataset); break;
+    case PS_TABLE_RELATION: spec->rows = ps_triples_relations(dataset); break;
+    default: spec->rows = dataset->items;
+    }
     return table;
 }
 

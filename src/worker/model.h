@@ -14,6 +14,7 @@
 #include "worker/nn/tasks.h"
 #include "worker/recipe.h"
 #include "worker/sessions.h"
+#include "worker/triples.h"
 
 struct ps_model;
 
@@ -39,6 +40,7 @@ struct ps_tile {
     const real *label[PS_MAX_BEHAVIOURS];  /* need[r] labels in {0, 1} */
     const real *weight[PS_MAX_BEHAVIOURS]; /* need[r] loss weights, or 0: see batch.h */
     const struct ps_session_view *sessions; /* of a model of sessions; user, item and what else is above is not set for those */
+    const struct ps_triple_view *triples;   /* what such a model learns beside; or alone: then sessions is NULL. NULL: nothing */
     struct nn_draws *draws;     /* of the micro-batch; NULL in scoring: nothing is dropped */
     real sample_weight;         /* 1/(samples of the batch): the share of one sample in the L2 term, the batch's mean */
     const struct nn_rows *rows; /* by table index; unused for tensors */

@@ -42,6 +42,7 @@ void ps_order_init(struct ps_order *order, const struct ps_dataset *dataset, con
     order->block = ps_calloc(dataset->blocks, sizeof *order->block);
     order->window_first = ps_calloc(dataset->blocks + 1, sizeof *order->window_first);
     order->window_count = ps_calloc(dataset->blocks, sizeof *order->window_count);
+    order->triples = recipe->knowledge != PS_KNOWLEDGE_JOINT && recipe->knowledge ? ps_triples_count(dataset) : 0;
     if (recipe->sweeps)
         ps_sweep_init(&order->sweep, dataset, order->seed, order->lanes);
     if (recipe->stream == PS_STREAM_PARALLEL)
@@ -65,7 +66,7 @@ static void begin_epoch(struct ps_order *order, uint32_t epoch)
 {
     if (order->epoch == epoch)
         return;
-    uint64_t blocks = order->dataset->blocks;
+    uint64_t blocks = ps_triples_sessions(&order->recipe, epoch) ? order->dataset->blocks : 0;
     struct ps_random random = ps_random_stream(order->seed, PS_RANDOM_ORDER, epoch, 0, 0);
     for (uint64_t i = 0; i < blocks; i++) {
         uint64_t j = ps_random_below(&random, i + 1);
@@ -103,22 +104,33 @@ static uint64_t seek_row(const struct ps_order *order, uint32_t epoch, uint32_t 
     return before;
 }
 
-/* Likewise, in entries. */
-static uint64_t seek_entry(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t batch, int positives,
-                           struct ps_cursor *cursor)
+/* The lane's triples in the epoch. */
+static uint64_t lane_triples(const struct ps_order *order, uint32_t epoch, uint32_t lane)
+{
+    return ps_triples_epoch(&order->recipe, epoch) ? ps_triples_share(order->triples, order->lanes, lane) : 0;
+}
+
+bool ps_order_at_triples(const struct ps_order *order, uint32_t epoch, uint32_t lane, const struct ps_cursor *cursor)
+{
+    return cursor->triples < lane_triples(order, epoch, lane);
+}
+
+/* Puts the cursor before an entry behind the triples. Returns how many of these lie before it. */
+static uint64_t seek_entry(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t entry, struct ps_cursor *cursor)
 {
     begin_epoch(order, epoch);
-    uint64_t window = 0, before = 0, entry = batch * (uint64_t)positives;
+    uint64_t window = 0, before = 0;
     while (window < order->windows && entry - before >= lane_share(order, window, lane))
         before += lane_share(order, window++, lane);
-    *cursor = (struct ps_cursor){window, window < order->windows ? entry - before : 0};
+    cursor->window = window;
+    cursor->offset = window < order->windows ? entry - before : 0;
     return before + cursor->offset;
 }
 
 /* Next items of the lane's first sessions. */
 static uint64_t targets_of(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t sessions)
 {
-    struct ps_cursor cursor = {0};
+    struct ps_cursor cursor = {.triples = lane_triples(order, epoch, lane)};
     struct ps_entry entry[64];
     struct ps_error err;
     uint64_t targets = 0;
@@ -138,8 +150,10 @@ uint64_t ps_order_seek(struct ps_order *order, uint32_t epoch, uint32_t lane, ui
         *cursor = (struct ps_cursor){.offset = batch};
         return ps_parallel_before(&order->parallel, lane, batch);
     }
-    uint64_t entries = seek_entry(order, epoch, lane, batch, positives, cursor);
-    return order->recipe.stream == PS_STREAM_SESSIONS ? targets_of(order, epoch, lane, entries) : entries;
+    uint64_t size = (uint64_t)positives, triples = lane_triples(order, epoch, lane), passed = (triples + size - 1) / size;
+    *cursor = (struct ps_cursor){.triples = PS_MIN(batch * size, triples)};
+    uint64_t entries = seek_entry(order, epoch, lane, batch > passed ? (batch - passed) * size : 0, cursor);
+    return cursor->triples + (order->recipe.stream == PS_STREAM_SESSIONS ? targets_of(order, epoch, lane, entries) : entries);
 }
 
 uint64_t ps_order_batches(struct ps_order *order, uint32_t epoch, uint32_t lane, int positives)
@@ -153,8 +167,8 @@ uint64_t ps_order_batches(struct ps_order *order, uint32_t epoch, uint32_t lane,
             batches++;
         return batches;
     }
-    uint64_t entries = seek_entry(order, epoch, lane, UINT64_MAX, 1, &end);
-    return (entries + (uint64_t)positives - 1) / (uint64_t)positives;
+    uint64_t size = (uint64_t)positives, entries = seek_entry(order, epoch, lane, UINT64_MAX, &end);
+    return (lane_triples(order, epoch, lane) + size - 1) / size + (entries + size - 1) / size;
 }
 
 /* Appends a session's entry, or one for each of its next items, which names the event. */
@@ -270,12 +284,17 @@ int ps_order_next(struct ps_order *order, uint32_t epoch, uint32_t lane, struct 
         return tracks ? ps_parallel_at(&order->parallel, lane, cursor->offset++, out)
                       : ps_sweep_next(&order->sweep, epoch, lane, &cursor->offset, count, out);
     }
+    if (ps_order_at_triples(order, epoch, lane, cursor)) {
+        int triples = ps_triples_next(order->triples, order->seed, order->lanes, epoch, lane, cursor->triples, count, out);
+        cursor->triples += (uint64_t)triples;
+        return triples;
+    }
     begin_epoch(order, epoch);
     int taken = 0;
     while (taken < count && cursor->window < order->windows) {
         uint64_t share = lane_share(order, cursor->window, lane);
         if (cursor->offset >= share) {
-            *cursor = (struct ps_cursor){cursor->window + 1, 0};
+            *cursor = (struct ps_cursor){cursor->triples, cursor->window + 1, 0};
             continue;
         }
         const struct ps_window *w = window_get(order, epoch, cursor->window, err);

@@ -3,6 +3,7 @@
 
 #include "worker/indicators.h"
 #include "worker/sweep.h"
+#include "worker/triples.h"
 
 #include <string.h>
 int ps_recipe_stream(const char *name, enum ps_stream stream, const struct ps_dataset *dataset, struct ps_error *err)
@@ -50,6 +51,9 @@ static int check(const char *name, const struct ps_recipe *recipe, bool whole, c
     if (recipe->loss == PS_LOSS_WHOLE && recipe->sampling == PS_SAMPLING_UNION)
         return ps_fail(err, PS_EXIT_USAGE, "model.loss is whole, which takes each interaction by itself; set train.sampling to "
                        "per_behaviour");
+    if (recipe->knowledge && !ps_triples_count(dataset))
+        return ps_fail(err, PS_EXIT_USAGE, "model %s learns knowledge about items, but the dataset %s has none; prepare it with "
+                       "--item-triples, or set model.knowledge to none", name, dataset->path);
     uint64_t longest = recipe->sweeps ? ps_sweep_longest(dataset) : 0;
     if (longest > (uint64_t)config->train.batch)
         return ps_fail(err, PS_EXIT_USAGE, "train.batch is %d, but a user or item of %s has %llu interactions, which %s needs in one "
@@ -126,6 +130,9 @@ int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_r
         .sampling = config->train.sampling,
         .negatives_from = config->train.negatives_from ? config->train.negatives_from : own_negatives,
         .loss = config->model.loss ? config->model.loss : own_loss,
+        .knowledge = defaults->knowledge ? config->model.knowledge : PS_KNOWLEDGE_NONE,
+        .knowledge_epochs = config->model.knowledge_epochs,
+        .knowledge_margin = config->model.knowledge_margin,
         .history = defaults->history ? config->model.history : 0,
         .sweeps = defaults->sweeps};
     int status = check(name, recipe, defaults->whole, config, dataset, err);
@@ -147,7 +154,8 @@ int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_r
 uint64_t ps_recipe_entries(const struct ps_recipe *recipe, const struct ps_dataset *dataset)
 {
     if (recipe->stream != PS_STREAM_INTERACTIONS)
-        return dataset->sessions.targets[dataset->sessions.train];
+        return dataset->sessions.targets[dataset->sessions.train] +
+               (recipe->knowledge == PS_KNOWLEDGE_ALTERNATING ? ps_triples_count(dataset) : 0);
     if (recipe->sampling == PS_SAMPLING_UNION)
         return dataset->union_pairs;
     uint64_t total = 0;

@@ -47,6 +47,9 @@ struct ps_recipe {
     enum ps_objective loss;
     int negatives; /* for each positive */
     bool sweeps;
+    enum ps_knowledge knowledge; /* when the items' triples are learned (triples.h): in its first epochs alone, if pretrain, */
+    int knowledge_epochs;
+    double knowledge_margin; /* above 0: beside corrupted ones */
     int history; /* items of a user's history under each behaviour, at most; 0: none are looked up */
     int features; /* side features whose embeddings are added to those of users and items (models/embedding.h) */
     uint8_t feature[PS_MAX_FEATURES]; /* their numbers in the dataset, ascending */
@@ -80,7 +83,7 @@ static inline bool ps_recipe_groups(const struct ps_recipe *recipe)
     return ps_recipe_pairs(recipe) || recipe->sweeps;
 }
 
-/* Positives of an epoch: interactions, or next items. */
+/* Positives of an epoch: interactions, or next items, and triples where every epoch has a pass of them. */
 uint64_t ps_recipe_entries(const struct ps_recipe *recipe, const struct ps_dataset *dataset);
 
 #endif

@@ -169,7 +169,7 @@ void ps_session_batch_end(struct ps_session_batch *b, const struct ps_recipe *re
 }
 
 void ps_session_batch_items(struct ps_session_batch *b, struct ps_unique *unique, const struct ps_slot_map *map,
-                            struct ps_keys *keys, uint64_t items)
+                            struct ps_keys *keys, uint64_t items, const uint32_t *others, int count)
 {
     bool all = !b->view.candidate_row;
     ps_unique_begin(unique);
@@ -181,6 +181,8 @@ void ps_session_batch_items(struct ps_session_batch *b, struct ps_unique *unique
         b->target_row[t] = ps_unique_add(unique, b->target[t]);
     for (int k = 0; !all && k < b->view.candidates; k++)
         b->candidate_row[k] = ps_unique_add(unique, b->candidate[k]);
+    for (int k = 0; k < count; k++)
+        ps_unique_add(unique, others[k]);
     ps_unique_finish(unique, PS_ROUTE_ITEM, map, keys, b->item_row, (size_t)b->steps);
     for (int t = 0; t < b->targets; t++)
         b->target_row[t] = ps_unique_key(unique, b->target[t]);

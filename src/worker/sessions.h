@@ -67,9 +67,9 @@ void ps_session_batch_add_step(struct ps_session_batch *batch, const struct ps_d
 /* After the last one: weights and candidates. Draws sampled candidates from `alias`. */
 void ps_session_batch_end(struct ps_session_batch *batch, const struct ps_recipe *recipe, const struct ps_dataset *dataset,
                           const struct ps_alias *alias, struct ps_random *random);
-/* The distinct items of steps, targets and candidates, and the rows of each. */
+/* The distinct items of steps, targets and candidates, and the rows of each; and `others`, whose rows `unique` knows then. */
 void ps_session_batch_items(struct ps_session_batch *batch, struct ps_unique *unique, const struct ps_slot_map *map,
-                            struct ps_keys *keys, uint64_t items);
+                            struct ps_keys *keys, uint64_t items, const uint32_t *others, int count);
 
 /* Likewise who made the sessions, where that is known. */
 void ps_session_batch_visitors(struct ps_session_batch *batch, struct ps_unique *unique, const struct ps_slot_map *map,

@@ -26,6 +26,7 @@ static struct ps_step *begin_step(struct ps_worker *w, uint32_t l, uint64_t posi
 static int pull_next(struct ps_worker *w, uint32_t l, struct ps_error *err)
 {
     struct ps_lane *lane = &w->lane[l];
+    bool triples = ps_order_at_triples(&w->order, lane->epoch, l, &lane->cursor);
     int count = ps_order_next(&w->order, lane->epoch, l, &lane->cursor, w->batcher.positives, w->entry, err);
     if (count < 0)
         return count;
@@ -34,7 +35,8 @@ static int pull_next(struct ps_worker *w, uint32_t l, struct ps_error *err)
         return 0;
     }
     struct ps_step *step = begin_step(w, l, lane->next_pull);
-    ps_batch_build(&step->batch, &w->batcher, &w->client.map, w->entry, count, lane->epoch, l, lane->next_pull);
+    (triples ? ps_batch_build_triples : ps_batch_build)(&step->batch, &w->batcher, &w->client.map, w->entry, count, lane->epoch, l,
+                                                        lane->next_pull);
     lane->ahead[lane->next_pull - lane->next_push] = step;
     lane->next_pull++;
     w->ahead++;
@@ -84,7 +86,9 @@ static void compute(struct ps_worker *w, struct ps_step *step)
     struct nn_tensor param[PS_MAX_TABLES];
     for (int t = 0; t < client->tables; t++) {
         const struct ps_table_spec *table = &client->table[t];
-        if (table->kind == PS_TABLE_TENSOR) {
+        if (table->kind == PS_TABLE_TENSOR && step->batch.only_triples) {
+            param[t] = (struct nn_tensor){(int)table->tensor_rows, (int)table->tensor_cols, NULL, NULL};
+        } else if (table->kind == PS_TABLE_TENSOR) {
             ps_client_tensor(client, step, t, w->param_value[t]);
             memset(w->param_grad[t], 0, table->rows * table->width * sizeof(real));
             param[t] = (struct nn_tensor){(int)table->tensor_rows, (int)table->tensor_cols, w->param_value[t],

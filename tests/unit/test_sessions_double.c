@@ -16,6 +16,7 @@
 struct objective {
     struct model_bench *bench;
     struct ps_session_batch batch;
+    struct ps_triple_batch triples;
     struct ps_tile tile;
     uint32_t row[16];
 };
@@ -48,10 +49,41 @@ static void objective_end(struct objective *o, struct model_bench *b)
                                .sample_weight = (real)(1.0 / s->next)};
 }
 
+/* Four triples, two of one item, and corrupted ones where the recipe has them. */
+static void objective_triples(struct objective *o, struct model_bench *b)
+{
+    static const uint64_t number[] = {0, 6, 7, 12};
+    const struct ps_recipe *recipe = &b->model.recipe;
+    struct ps_triples all;
+    struct ps_random random = ps_random_stream(6, PS_RANDOM_TEST, 0, 0, 0);
+    struct ps_triple_batch *t = &o->triples;
+    if (!recipe->knowledge)
+        return;
+    ps_triples_init(&all, b->model.dataset);
+    ps_triple_batch_init(t, recipe, b->model.dataset, 8);
+    ps_triple_batch_begin(t);
+    int count = PS_COUNT(number);
+    for (int k = 0; k < count; k++)
+        ps_triple_batch_add(t, ps_triples_at(&all, number[k]));
+    t->view = (struct ps_triple_view){count, t->item, t->relation_row, t->value_row, NULL, NULL};
+    for (int k = 0; k < count && recipe->knowledge_margin > 0; k++)
+        ps_triple_batch_add(t, ps_triples_corrupt(&all, (struct ps_triple){t->item[k], t->relation_row[k], t->value_row[k]}, &random));
+    if (recipe->knowledge_margin > 0)
+        t->view.other_item_row = t->item + count, t->view.other_value_row = t->value_row + count;
+    o->tile.triples = &t->view;
+}
+
+static void objective_fini(struct objective *o)
+{
+    ps_session_batch_fini(&o->batch);
+    ps_triple_batch_fini(&o->triples);
+}
+
 /* All training sessions; the second one ends before its last step once more where prefixes are streamed. Of tracks two that begin a
  * session and two within one. */
 static void objective_init(struct objective *o, struct model_bench *b)
 {
+    *o = (struct objective){0};
     const struct ps_dataset *d = b->model.dataset;
     const struct ps_recipe *recipe = &b->model.recipe;
     struct ps_alias *alias = ps_alias_new(d, 0, 0.75);
@@ -75,6 +107,7 @@ static void objective_init(struct objective *o, struct model_bench *b)
     ps_session_batch_end(&o->batch, recipe, d, alias, &random);
     ps_alias_free(alias);
     objective_end(o, b);
+    objective_triples(o, b);
 }
 
 /* Between its kinks the hard sigmoid of NARM's code is a line: a query adds the same to all steps, and their softmax does not see it. */
@@ -85,16 +118,21 @@ static void leave_the_line(struct model_bench *b)
             b->value[t][k] *= 10;
 }
 
-static void check_gradients(struct model_bench *b, const char *what)
+/* alone: of the triples without sessions, in which tensors have no part. */
+static void check_tile(struct model_bench *b, const char *what, bool alone)
 {
     struct objective o;
     objective_init(&o, b);
+    if (alone)
+        o.tile.sessions = NULL;
     struct gradient_input input[PS_MAX_TABLES];
     char names[PS_MAX_TABLES][160];
     int inputs = 0;
     for (int t = 0; t < b->model.tables; t++) {
         if (b->model.table[t].update != PS_UPDATE_OPTIMIZER)
             continue; /* what is left for it is no gradient */
+        if (alone && b->model.table[t].kind == PS_TABLE_TENSOR)
+            continue;
         snprintf(names[t], sizeof names[t], "%s: %s", what, b->model.table[t].name);
         input[inputs++] = (struct gradient_input){names[t], b->value[t], b->grad[t], model_bench_size(b, t)};
     }
@@ -108,7 +146,14 @@ static void check_gradients(struct model_bench *b, const char *what)
         print_message("%s\n", what);
     assert_int_equal(result, GRADIENT_RIGHT);
     assert_int_equal(gradient_check(input, inputs, run, &o, true), GRADIENT_WRONG);
-    ps_session_batch_fini(&o.batch);
+    objective_fini(&o);
+}
+
+static void check_gradients(struct model_bench *b, const char *what)
+{
+    check_tile(b, what, false);
+    if (b->model.recipe.knowledge)
+        check_tile(b, what, true);
 }
 
 /* The loss of a case's item over all items, and the one that its scores give. */
@@ -121,7 +166,7 @@ static void check_scores(struct model_bench *b, const char *what)
     if (b->model.recipe.candidates != PS_TRAIN_ALL || b->model.class_->judge)
         return; /* the loss has other terms */
     for (uint32_t c = 0; c < TOY_CASES; c++) {
-        struct objective o;
+        struct objective o = {0};
         ps_session_batch_init(&o.batch, &all, d, 1, 1);
         ps_session_batch_begin(&o.batch);
         ps_session_batch_add_case(&o.batch, d, c);
@@ -154,28 +199,29 @@ static void check_scores(struct model_bench *b, const char *what)
     }
 }
 
-/* Values of keys that only some models read. */
+/* Values of keys; `option` is one that not all models read: they are passed over. */
 static const struct form {
+    const char *option;
+    enum ps_train_candidates candidates;
+    enum ps_task_weighting weighting;
     enum ps_unit unit;
     enum ps_score score;
     enum ps_objective loss;
-    enum ps_task_weighting tasks;
-    bool loss_differs; /* from what the scores' softmax gives */
-} forms[] = {{PS_UNIT_DEFAULT, PS_SCORE_DOT, PS_LOSS_DEFAULT, PS_TASKS_GIVEN, false},
-             {PS_UNIT_PAPER, PS_SCORE_MLP, PS_LOSS_DEFAULT, PS_TASKS_UNCERTAINTY, false},
-             {PS_UNIT_CODE, PS_SCORE_MLP, PS_LOSS_BOTH_TERMS, PS_TASKS_GIVEN, true},
-             {PS_UNIT_DEFAULT, PS_SCORE_DOT, PS_LOSS_BPR, PS_TASKS_GIVEN, true},
-             {PS_UNIT_DEFAULT, PS_SCORE_DOT, PS_LOSS_BPR_MAX, PS_TASKS_GIVEN, true},
-             {PS_UNIT_DEFAULT, PS_SCORE_DOT, PS_LOSS_TOP1, PS_TASKS_GIVEN, true},
-             {PS_UNIT_DEFAULT, PS_SCORE_DOT, PS_LOSS_TOP1_MAX, PS_TASKS_GIVEN, true}};
-
-/* Whether a model differs in this form from the first. */
-static bool has_form(const struct ps_model_class *class_, size_t f)
-{
-    bool score = model_bench_choices(class_, "score", 2) > 1, tasks = model_bench_choices(class_, "task_weighting", 2) > 1;
-    bool unit = model_bench_choices(class_, "unit", 2) > 1;
-    return f == 0 || (unit && f < 3) || (f == 1 && (score || tasks)) || (f == 2 && score) || (f > 2 && model_bench_choices(class_, "bpreg", 2) > 1);
-}
+    enum ps_knowledge knowledge;
+    double margin;
+    int layers;
+} forms[] = {{.option = "embedding", .knowledge = PS_KNOWLEDGE_ALTERNATING},
+             {.option = "embedding", .knowledge = PS_KNOWLEDGE_ALTERNATING, .candidates = PS_TRAIN_SAMPLED},
+             {.option = "task_weighting", .weighting = PS_TASKS_UNCERTAINTY},
+             {.option = "unit", .unit = PS_UNIT_PAPER},
+             {.option = "unit", .unit = PS_UNIT_CODE},
+             {.option = "layers", .layers = 2},
+             {.option = "bpreg", .loss = PS_LOSS_BPR},
+             {.option = "bpreg", .loss = PS_LOSS_BPR_MAX, .candidates = PS_TRAIN_SAMPLED},
+             {.option = "bpreg", .loss = PS_LOSS_TOP1},
+             {.option = "bpreg", .loss = PS_LOSS_TOP1_MAX, .layers = 2},
+             {.option = "score", .unit = PS_UNIT_PAPER, .score = PS_SCORE_MLP, .knowledge = PS_KNOWLEDGE_JOINT, .margin = 3},
+             {.option = "score", .score = PS_SCORE_MLP, .loss = PS_LOSS_BOTH_TERMS, .candidates = PS_TRAIN_SAMPLED}};
 
 /* A track has few rows of lane state. */
 static struct ps_config session_config(void)
@@ -191,27 +237,30 @@ static void for_all_forms(void (*check)(struct model_bench *, const char *), dou
 {
     struct ps_dataset dataset = toy_session_dataset();
     FOR_MODELS(m, true)
-    for (size_t k = 0; ps_models[m]->forward && k < 2 * PS_COUNT(forms); k++) {
-        const struct form *form = &forms[k / 2];
+    for (size_t k = 0; ps_models[m]->forward && k < PS_COUNT(forms); k++) {
+        const struct form *form = &forms[k];
         struct ps_config config = session_config();
         char what[160];
-        if (!has_form(ps_models[m], k / 2) || (form->loss_differs && !any_loss))
+        if (model_bench_choices(ps_models[m], form->option, 2) < 2 || (form->loss && !any_loss))
             continue;
         config.model.l2 = l2;
         config.model.dropout = l2 > 0 ? 0.3 : 0;
         config.model.dropout_hidden = config.model.dropout;
-        config.model.layers = k ? 2 : 1;
+        config.model.layers = form->layers;
         config.model.elu = 0.7;
         config.model.bpreg = 0.9;
         config.model.expert_width = 3;
         config.model.experts = 2;
         config.model.levels = 2;
-        config.model.task_weighting = form->tasks;
+        config.model.task_weighting = form->weighting;
         config.model.unit = form->unit;
         config.model.score = form->score;
         config.model.loss = any_loss ? form->loss : PS_LOSS_SOFTMAX;
-        config.train.candidates = k % 2 ? PS_TRAIN_SAMPLED : PS_TRAIN_ALL;
-        snprintf(what, sizeof what, "%s, form %zu, candidates %d", ps_models[m]->name, k / 2, config.train.candidates);
+        config.model.knowledge = form->knowledge;
+        config.model.knowledge_margin = form->margin;
+        config.model.knowledge_weight = 0.7;
+        config.train.candidates = form->candidates;
+        snprintf(what, sizeof what, "%s, form %zu", ps_models[m]->name, k);
         struct model_bench bench;
         assert_int_equal(model_bench_init(&bench, ps_models[m]->name, &config, &dataset), 0);
         model_bench_draw(&bench, 1);
@@ -248,7 +297,7 @@ static double *learn(const char *name, const struct ps_dataset *dataset, int exp
     double *all = ps_calloc(*n, sizeof *all), *at = all;
     for (int t = 0; t < b.model.tables; at += model_bench_size(&b, t++))
         memcpy(at, b.grad[t], model_bench_size(&b, t) * sizeof *at);
-    ps_session_batch_fini(&o.batch);
+    objective_fini(&o);
     model_bench_fini(&b);
     return all;
 }

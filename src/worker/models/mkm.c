@@ -1,6 +1,7 @@
 /* mkm.c - see mkm.h. */
 #include "worker/models/mkm.h"
 
+#include "worker/models/knowledge.h"
 #include "worker/models/session_parts.h"
 #include "worker/nn/blas.h"
 
@@ -13,6 +14,7 @@ struct mkm {
     struct ps_graph_part graph, operation_graph;
     struct ps_gru_part gru; /* of the operations, or of the pairs */
     struct ps_readout_part readout;
+    struct ps_knowledge_part knowledge;
     int operation;                                 /* embeddings, operations x d */
     int score_session, score_item, score_b, score_hidden; /* of PS_SCORE_MLP */
 };
@@ -53,6 +55,8 @@ int ps_mkm_init(struct ps_model *model, struct ps_mkm_form form, struct ps_error
     bool items_only = form.items == PS_MKM_ITEM_GRAPH && form.operations == PS_MKM_NO_OPERATIONS;
     m->form = form;
     int status = ps_session_items(model, d, false, PS_INIT_UNIFORM, scale, err);
+    if (status >= 0)
+        status = ps_knowledge_part_init(&m->knowledge, model, d, scale, err);
     if (status >= 0 && !items_only)
         status = m->operation = ps_session_weight(model, "operation", (int)model->dataset->sessions.operations, d, scale, err);
     if (status >= 0)
@@ -150,13 +154,21 @@ static struct nn_candidates hidden_candidates(const struct mkm *m, struct nn_tap
     return c;
 }
 
-struct nn_tensor *ps_mkm_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
+static struct nn_tensor *session_loss(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
 {
     const struct mkm *m = model->state;
     if (model->config->model.score == PS_SCORE_DOT)
         return ps_session_forward(model, tape, tile);
     return ps_session_softmax(model, tape, tile, ps_mkm_encode(model, tape, tile),
                               hidden_candidates(m, tape, tile, model->config->model.embedding));
+}
+
+struct nn_tensor *ps_mkm_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
+{
+    const struct mkm *m = model->state;
+    struct nn_tensor *sessions = tile->sessions ? session_loss(model, tape, tile) : NULL;
+    struct nn_tensor *triples = tile->triples ? ps_knowledge_part_loss(&m->knowledge, model, tape, tile) : NULL;
+    return sessions && triples ? nn_add(tape, sessions, triples) : sessions ? sessions : triples;
 }
 
 void ps_mkm_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out)
