@@ -63,6 +63,25 @@ static int check_ids(const struct ps_run *run, const struct ps_dataset *then, st
     return 0;
 }
 
+/* So must every value of its features. */
+static int check_values(const struct ps_run *run, const struct ps_dataset *then, struct ps_error *err)
+{
+    const struct ps_dataset *now = &run->dataset;
+    for (int k = 0; k < run->model.recipe.features; k++) {
+        const struct ps_feature *feature = &now->feature[run->model.recipe.feature[k]];
+        const struct ps_feature *old = ps_dataset_feature(then, feature->side, feature->name);
+        for (uint64_t v = 0; old && v < old->values; v++) {
+            size_t length, same = 0;
+            const char *name = ps_dataset_feature_name(then, old, v, &length);
+            const char *other = v < feature->values ? ps_dataset_feature_name(now, feature, v, &same) : NULL;
+            if (!other || length != same || memcmp(name, other, length))
+                return ps_fail(err, PS_EXIT_USAGE, "train.warm_start: '%.*s' of the feature %s has another id in %s than in %s; prepare the new "
+                               "one with --dictionary %s", (int)length, name, feature->name, now->path, then->path, then->path);
+        }
+    }
+    return 0;
+}
+
 /* By the dataset of the earlier run. */
 static int check_dataset(const struct ps_run *run, const struct ps_manifest *m, struct ps_error *err)
 {
@@ -80,6 +99,8 @@ static int check_dataset(const struct ps_run *run, const struct ps_manifest *m, 
                          "ids are the same ones; leave the key out for a cold start", run->config.train.warm_start, then.path);
     else
         status = check_ids(run, &then, err);
+    if (!status)
+        status = check_values(run, &then, err);
     ps_dataset_close(&then);
     return status;
 }

@@ -59,6 +59,14 @@ void ps_batch_init(struct ps_batch *batch, const struct ps_batcher *batcher)
     batch->items.key = ps_calloc(ps_batcher_keys(batcher, PS_TABLE_ITEM), sizeof *batch->items.key);
     if (batcher->recipe.stream == PS_STREAM_PARALLEL)
         batch->tracks.key = ps_calloc(n, sizeof *batch->tracks.key);
+    batch->features = batcher->recipe.features;
+    if (batch->features) {
+        batch->users.order = ps_calloc(n, sizeof *batch->users.order);
+        batch->items.order = ps_calloc(ps_batcher_keys(batcher, PS_TABLE_ITEM), sizeof *batch->items.order);
+    }
+    batch->feature = ps_calloc((size_t)batch->features, sizeof *batch->feature);
+    for (int k = 0; k < batch->features; k++)
+        ps_bags_init(&batch->feature[k], &batcher->feature[k], ps_batcher_owners(batcher, k), 0);
     if (batcher->recipe.stream) {
         ps_triple_batch_init(&batch->triples, &batcher->recipe, batcher->dataset, (size_t)batcher->positives);
         ps_session_batch_init(&batch->sessions, &batcher->recipe, batcher->dataset, (size_t)batcher->positives,
@@ -76,10 +84,6 @@ void ps_batch_init(struct ps_batch *batch, const struct ps_batcher *batcher)
     }
     if (batcher->recipe.history)
         ps_bags_init(&batch->bags, &batcher->history, (size_t)batcher->positives, n);
-    batch->feature = ps_calloc((size_t)batcher->recipe.features, sizeof *batch->feature);
-    batch->features = batcher->recipe.features;
-    for (int k = 0; k < batch->features; k++)
-        ps_bags_init(&batch->feature[k], &batcher->feature[k], n, 0);
 }
 
 void ps_batch_fini(struct ps_batch *batch)
@@ -87,7 +91,7 @@ void ps_batch_fini(struct ps_batch *batch)
     free(batch->user), free(batch->item), free(batch->user_row), free(batch->item_row), free(batch->behind);
     for (int r = 0; r < PS_MAX_BEHAVIOURS; r++)
         free(batch->label[r]), free(batch->weight[r]);
-    free(batch->users.key), free(batch->items.key), free(batch->tracks.key);
+    free(batch->users.key), free(batch->items.key), free(batch->tracks.key), free(batch->users.order), free(batch->items.order);
     ps_bags_fini(&batch->bags);
     ps_triple_batch_fini(&batch->triples);
     ps_session_batch_fini(&batch->sessions);
@@ -173,6 +177,13 @@ static void group_rows(struct ps_batch *batch, uint32_t epoch)
         batch->behind[i] = row[i] == row[i - 1] ? batch->behind[i - 1] + 1 : 0;
 }
 
+static void build_features(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map)
+{
+    for (int k = 0; k < batch->features; k++)
+        ps_bags_build(&batch->feature[k], batcher->unique_bags, &batcher->feature[k], map,
+                      batcher->feature[k].feature->side == PS_USERS ? &batch->users : &batch->items, NULL, 0);
+}
+
 /* The triples of the items that are stepped on or foretold: each item's once. */
 static void join_triples(struct ps_batch *batch, struct ps_batcher *batcher)
 {
@@ -212,6 +223,7 @@ void ps_batch_build_triples(struct ps_batch *batch, struct ps_batcher *batcher, 
     ps_session_batch_visitors(b, batcher->unique, map, &batch->users);
     batch->only_triples = true;
     batch->n = count;
+    build_features(batch, batcher, map);
 }
 
 static void build_sessions(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
@@ -253,6 +265,7 @@ void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const st
     const struct ps_recipe *recipe = &batcher->recipe;
     if (recipe->stream) {
         build_sessions(batch, batcher, map, entry, count, lane, &random);
+        build_features(batch, batcher, map);
         return;
     }
     int pairs = draw_samples(batch, batcher, &random, entry, count), n = batch->n;
@@ -276,9 +289,7 @@ void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const st
     ps_unique_finish(batcher->unique, PS_ROUTE_ITEM, map, &batch->items, batch->item_row, (size_t)n);
     if (recipe->history)
         ps_bags_build(&batch->bags, batcher->unique_bags, &batcher->history, map, &batch->users, batch->item, n);
-    for (int k = 0; k < recipe->features; k++)
-        ps_bags_build(&batch->feature[k], batcher->unique_bags, &batcher->feature[k], map,
-                      batcher->feature[k].feature->side == PS_USERS ? &batch->users : &batch->items, NULL, 0);
+    build_features(batch, batcher, map);
 }
 
 static int tile_end(const struct ps_batch *batch, bool groups, int first, int most)

@@ -82,10 +82,11 @@ static inline const struct ps_keys *ps_batch_keys(const struct ps_batch *batch, 
     }
 }
 /* How many they are at most. */
+static inline size_t ps_batcher_owners(const struct ps_batcher *batcher, int feature);
 static inline size_t ps_batcher_keys(const struct ps_batcher *batcher, enum ps_table_kind kind)
 {
     if (kind >= PS_TABLE_FEATURE)
-        return ps_bags_keys(&batcher->feature[kind - PS_TABLE_FEATURE], (size_t)batcher->capacity);
+        return ps_bags_keys(&batcher->feature[kind - PS_TABLE_FEATURE], ps_batcher_owners(batcher, (int)(kind - PS_TABLE_FEATURE)));
     if (kind == PS_TABLE_HISTORY)
         return ps_bags_keys(&batcher->history, (size_t)batcher->positives);
     if (!batcher->recipe.stream || kind == PS_TABLE_USER || kind == PS_TABLE_LANE)
@@ -96,6 +97,11 @@ static inline size_t ps_batcher_keys(const struct ps_batcher *batcher, enum ps_t
     if (kind == PS_TABLE_VALUE)
         return PS_MIN(triples, (size_t)ps_triples_values(batcher->dataset));
     return PS_MIN(triples + ps_session_keys(&batcher->recipe, batcher->dataset, (size_t)batcher->positives), (size_t)batcher->dataset->items);
+}
+/* Likewise the users or items that have the values of the recipe's feature number k. */
+static inline size_t ps_batcher_owners(const struct ps_batcher *batcher, int k)
+{
+    return ps_batcher_keys(batcher, batcher->feature[k].feature->side == PS_USERS ? PS_TABLE_USER : PS_TABLE_ITEM);
 }
 
 /* The tile that begins at sample `first`: `most` samples (fewer at the batch's end), or what comes nearest to it where

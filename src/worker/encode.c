@@ -1,6 +1,8 @@
 /* encode.c - see encode.h. */
 #include "worker/encode.h"
 
+#include "worker/bags.h"
+
 #include <stdlib.h>
 
 /* Distinct ids and their rows in each table of a kind. */
@@ -19,6 +21,7 @@ struct ps_encoder {
     struct ps_session_batch batch;
     struct ps_unique *unique;
     struct fetched items, visitors;
+    struct ps_bag_source feature[PS_MAX_FEATURES];
     struct nn_rows rows[PS_MAX_TABLES];
 };
 
@@ -45,6 +48,8 @@ struct ps_encoder *ps_encoder_new(struct ps_model *model, const struct ps_row_so
     e->recipe.candidates = PS_TRAIN_ALL;
     e->recipe.stream = PS_STREAM_PREFIXES; /* whole sessions, of a model that was trained step by step, too */
     e->map.shards = 1;
+    for (int k = 0; k < model->recipe.features; k++)
+        e->feature[k] = ps_bag_source_feature(&model->recipe, model->dataset, k);
     e->unique = ps_unique_new(capacity);
     ps_session_batch_init(&e->batch, &e->recipe, model->dataset, PS_ENCODE_SESSIONS, targets);
     fetched_init(&e->items, capacity);
@@ -80,6 +85,9 @@ static int fetch_rows(struct ps_encoder *e, struct fetched *f, enum ps_table_kin
         f->value[t] = ps_realloc(f->value[t], (size_t)n * spec->width, sizeof *f->value[t]);
         f->pointer[t] = ps_realloc(f->pointer[t], n, sizeof *f->pointer[t]);
         int status = e->source->fetch(e->source->ctx, t, f->id, (int)n, f->value[t], err);
+        for (int k = 0; status >= 0 && k < e->model->recipe.features; k++)
+            if (ps_model_is_feature_of(e->model, k, t))
+                status = ps_bags_pool(&e->feature[k], e->source, e->model->first_feature + k, (int)spec->width, f->id, n, f->value[t], err);
         if (status < 0)
             return status;
         for (uint32_t k = 0; k < n; k++)

@@ -109,8 +109,8 @@ static int choose_features(struct ps_recipe *recipe, const char *name, const str
                            dataset->path, there);
     }
     for (uint32_t f = 0; f < dataset->features; f++)
-        if (is_named(list, "all") || is_named(list, dataset->feature[f].name))
-            recipe->feature[recipe->features++] = (uint8_t)f;
+        if ((is_named(list, "all") || is_named(list, dataset->feature[f].name)) && !(recipe->stream && dataset->feature[f].side == PS_USERS))
+            recipe->feature[recipe->features++] = (uint8_t)f; /* a session is nobody's row */
     recipe->pooling = config->model.feature_pooling;
     return 0;
 }

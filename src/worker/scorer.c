@@ -182,15 +182,26 @@ int ps_scorer_fetch(struct ps_scorer *s, struct ps_row_set *set, size_t n, struc
     return add_features(s, set, n, err);
 }
 
-/* What a model cannot know: an item that is new to it ranks behind all others, and a user that is has the popular ones. */
+/* Whether a feature speaks for a user or item. */
+static bool has_values(const struct ps_scorer *s, enum ps_entity side, uint32_t id)
+{
+    bool has = false;
+    for (int k = 0; k < s->model->recipe.features; k++) {
+        const struct ps_feature *feature = s->feature[k].feature;
+        has |= feature->side == side && feature->offset[id + 1] > feature->offset[id];
+    }
+    return has;
+}
+
+/* What a model cannot know: an item that is new to it, and has no features, ranks behind all others, and such a user has the popular ones. */
 static void put_unknown(const struct ps_scorer *s, const struct ps_score_input *input)
 {
     uint64_t users = s->model->config->eval.known_users, items = s->model->config->eval.known_items;
     for (int u = 0; u < input->users && s->popular; u++)
-        for (int i = 0; i < input->items && input->user_id[u] >= users; i++)
+        for (int i = 0; i < input->items && input->user_id[u] >= users && !has_values(s, PS_USERS, input->user_id[u]); i++)
             s->score[(size_t)u * (size_t)input->items + (size_t)i] = (float)s->popular[input->item_id[i]];
     for (int i = 0; i < input->items && items; i++)
-        for (int u = 0; u < input->users && input->item_id[i] >= items; u++)
+        for (int u = 0; u < input->users && input->item_id[i] >= items && !has_values(s, PS_ITEMS, input->item_id[i]); u++)
             s->score[(size_t)u * (size_t)input->items + (size_t)i] = -INFINITY;
 }
 

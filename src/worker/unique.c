@@ -111,6 +111,8 @@ void ps_unique_finish(struct ps_unique *u, uint32_t route, const struct ps_slot_
         keys->key[i] = u->id[u->order[i]];
         u->rank[u->order[i]] = i;
     }
+    if (keys->order)
+        memcpy(keys->order, u->rank, u->count * sizeof *keys->order);
     keys->count = u->count;
     for (size_t i = 0; i < n; i++)
         row[i] = u->rank[row[i]];

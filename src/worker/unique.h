@@ -9,6 +9,7 @@ struct ps_keys {
     uint32_t count;
     uint64_t *key;
     uint32_t first[PS_MAX_SHARDS + 1]; /* keys of shard s: [first[s], first[s+1]) */
+    uint32_t *order; /* or NULL: the keys in the order in which their ids first appeared, which no slot map changes */
 };
 
 #define PS_NO_KEY UINT32_MAX

@@ -116,7 +116,8 @@ static void compute(struct ps_worker *w, struct ps_step *step)
         loss += (double)tile_loss->value[0];
         nn_backward(w->tape, tile_loss);
     }
-    ps_embedding_back(&w->embedding, &w->model, own, feature, step->batch.user_row, step->batch.item_row, step->batch.n);
+    const uint32_t *const order[] = {[PS_USERS] = step->batch.users.order, [PS_ITEMS] = step->batch.items.order};
+    ps_embedding_back(&w->embedding, &w->model, own, feature, order);
     struct ps_lane *lane = &w->lane[step->lane];
     lane->samples += (uint64_t)step->batch.n;
     lane->loss += loss * step->batch.n;

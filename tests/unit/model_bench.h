@@ -86,7 +86,7 @@ static inline double model_bench_run(struct model_bench *b, struct ps_tile *tile
     struct nn_tensor *loss = b->model.class_->forward(&b->model, b->tape, tile);
     if (backward) {
         nn_backward(b->tape, loss);
-        ps_embedding_back(&b->embedding, &b->model, b->rows, b->feature, tile->user_row, tile->item_row, tile->n);
+        ps_embedding_back(&b->embedding, &b->model, b->rows, b->feature, (const uint32_t *const[2]){NULL, NULL});
     }
     return (double)loss->value[0];
 }

@@ -4,11 +4,13 @@
  *   0  a: 1 2 1 5                     3  a: 5 2 | 6      (2 cases: 2 behind 5, 6 behind 5 2)
  *   1  b: 3 (0 shown) 3 4             4  b: 4 1          (1 case)
  *   2  b: 0 6
+ *
+ * Items have tags, those of toy.h; users (cases) a feature that no model of sessions can use.
  */
 #ifndef PS_TEST_TOY_SESSIONS_H
 #define PS_TEST_TOY_SESSIONS_H
 
-#include "data/dataset.h"
+#include "toy.h"
 
 enum { TOY_CASES = 3, TOY_SESSION_ITEMS = 7 };
 

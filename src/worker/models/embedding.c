@@ -9,7 +9,7 @@
 void ps_embedding_fini(struct ps_embedding *e)
 {
     for (int t = 0; t < PS_MAX_TABLES; t++)
-        free(e->table[t].value), free(e->table[t].grad), free(e->table[t].row), free(e->table[t].done);
+        free(e->table[t].value), free(e->table[t].grad), free(e->table[t].row);
     *e = (struct ps_embedding){0};
 }
 
@@ -27,7 +27,6 @@ static void compose(struct ps_embedding *e, const struct ps_model *model, int t,
     PS_GROW(e->table[t].value, e->table[t].value_capacity, count * width + 1);
     PS_GROW(e->table[t].grad, e->table[t].grad_capacity, count * width + 1);
     PS_GROW(e->table[t].row, e->table[t].row_capacity, count + 1);
-    PS_GROW(e->table[t].done, e->table[t].done_capacity, count + 1);
     real *value = e->table[t].value;
     memset(e->table[t].grad, 0, count * width * sizeof(real));
     for (size_t r = 0; r < count; r++) {
@@ -65,18 +64,11 @@ static void back(const struct ps_embedding *e, const struct ps_model *model, int
 }
 
 void ps_embedding_back(const struct ps_embedding *e, const struct ps_model *model, const struct nn_rows *own, const struct nn_bags *feature,
-                       const uint32_t *user_row, const uint32_t *item_row, int n)
+                       const uint32_t *const order[2])
 {
     for (int t = 0; t < model->first_feature && model->recipe.features; t++) {
-        const uint32_t *row = model->table[t].kind == PS_TABLE_USER ? user_row : item_row;
-        bool *done = e->table[t].done;
-        if (!has_parts(model, t))
-            continue;
-        memset(done, 0, (size_t)own[t].count * sizeof *done);
-        for (int s = 0; s < n; s++)
-            if (!done[row[s]]) {
-                done[row[s]] = true;
-                back(e, model, t, row[s], &own[t], feature);
-            }
+        const uint32_t *row = order[model->table[t].kind == PS_TABLE_USER ? PS_USERS : PS_ITEMS];
+        for (int r = 0; has_parts(model, t) && r < own[t].count; r++)
+            back(e, model, t, row ? row[r] : (uint32_t)r, &own[t], feature);
     }
 }

@@ -17,8 +17,7 @@ struct ps_embedding {
     struct {
         real *value, *grad;
         const real **row;
-        bool *done; /* its gradient has been added */
-        size_t value_capacity, grad_capacity, row_capacity, done_capacity;
+        size_t value_capacity, grad_capacity, row_capacity;
     } table[PS_MAX_TABLES];
 };
 
@@ -27,9 +26,9 @@ void ps_embedding_fini(struct ps_embedding *embedding);
  * on the servers; feature[k]: the bags of the recipe's feature k, by row of its side's tables. Their gradients are 0. */
 const struct nn_rows *ps_embedding_compose(struct ps_embedding *embedding, const struct ps_model *model, const struct nn_rows *own,
                                            const struct nn_bags *feature);
-/* Adds the gradients of those rows to the gradients of own[] and of the features' rows: row by row as samples [0, n) of the micro-batch first
- * name it, an order that no slot map changes. */
+/* Adds the gradients of those rows to the gradients of own[] and of the features' rows. order[side]: all rows of the side in an order that
+ * no slot map changes (struct ps_keys), or NULL: as they come. */
 void ps_embedding_back(const struct ps_embedding *embedding, const struct ps_model *model, const struct nn_rows *own,
-                       const struct nn_bags *feature, const uint32_t *user_row, const uint32_t *item_row, int n);
+                       const struct nn_bags *feature, const uint32_t *const order[2]);
 
 #endif

@@ -11,7 +11,11 @@
 struct nn_tensor *ps_loss(const struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile,
                           struct nn_tensor *const *z, int user_width, int item_width);
 
-/* loss plus that L2 term, where there is one. */
+/* loss plus an L2 term, where there is one: model.l2 / 2 times the sample's weight times the squares of n rows of a table, their first `width`
+ * columns. */
+struct nn_tensor *ps_loss_l2_rows(const struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *loss,
+                                  int table, const uint32_t *row, int n, int width);
+/* loss plus that of users and items. */
 struct nn_tensor *ps_loss_l2(const struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile,
                              struct nn_tensor *loss, int user_width, int item_width);
 

@@ -1,6 +1,7 @@
 /* session.c - see session.h. */
 #include "worker/models/session.h"
 
+#include "worker/models/loss.h"
 #include "worker/nn/blas.h"
 
 #include <string.h>
@@ -79,13 +80,9 @@ static struct nn_tensor *ranking_loss(struct ps_model *model, struct nn_tape *ta
 struct nn_tensor *ps_session_l2(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *loss)
 {
     const struct ps_session_view *s = tile->sessions;
-    const struct nn_rows *items = &tile->rows[PS_SESSION_ITEMS];
     int width = (int)model->table[PS_SESSION_ITEMS].field[0].width;
-    real l2 = (real)model->config->model.l2 * tile->sample_weight;
-    if (!(l2 > 0))
-        return loss;
-    loss = nn_add(tape, loss, nn_l2_rows(tape, (struct nn_lookup){items, s->item_row, 0}, nn_segments_rows(s->steps), width, l2));
-    return nn_add(tape, loss, nn_l2_rows(tape, (struct nn_lookup){items, s->target_row, 0}, s->targets, width, l2));
+    loss = ps_loss_l2_rows(model, tape, tile, loss, PS_SESSION_ITEMS, s->item_row, nn_segments_rows(s->steps), width);
+    return ps_loss_l2_rows(model, tape, tile, loss, PS_SESSION_ITEMS, s->target_row, s->targets, width);
 }
 
 struct nn_tensor *ps_session_softmax(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *q,
