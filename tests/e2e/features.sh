@@ -16,7 +16,8 @@ expect run.yaml '^  features: \[all\]'
 
 # Every model, on one worker and on several, ranks what it has trained.
 penstock 0 models
-models=$(awk '$1 != "popularity" && $1 != "carted_first" && $1 != "wmf_als" { print $1 }' out.txt)
+models=$(awk '$1 !~ /^(popularity|carted_first|own_history|wmf_als|srgnn|.*_sr|mkmsr|gru_.*)$/ { print $1 }' out.txt) # sessions: below
+[ "$(wc -w <<< "$models")" -ge 16 ] || fail "only these models: $models"
 for model in $models; do
     penstock 0 train run.yaml --run "$model" --set "model.name=$model" --servers 1 --workers 1
     digest "$model"
@@ -82,6 +83,20 @@ with=$(cold all | tail -1)
 echo "HR@50 of cold items: $without without features, $with with them"
 awk "BEGIN { exit !($with > 0.4 && $with > 5 * $without) }" || fail "HR@50 of cold items is $without without features and $with with them"
 
+# Items of sessions have features too, here out of triples that tell their taste.
+penstock 0 synth --sessions --out sessions.tsv --triples knowledge.tsv --users 400 --items 300 --interactions 15000
+penstock 0 prepare --sessions --last-item --out sessions --item-triples knowledge.tsv sessions.tsv
+configure data.path=sessions model.name=srgnn eval.floors=false
+for features in '[]' all; do
+    penstock 0 train run.yaml --run "sessions-$features" --set "model.features=$features"
+    grep '^  srgnn ' out.txt > "trained-$features.txt"
+    penstock 0 evaluate "sessions-$features"
+    grep '^  srgnn ' out.txt | cmp - "trained-$features.txt" || fail "srgnn with $features ranks otherwise without servers"
+done
+hr() { sed -n 's/^  srgnn *\([0-9.]*\).*/\1/p' "trained-$1.txt" | head -1; }
+awk "BEGIN { exit !($(hr all) > 1.2 * $(hr '[]')) }" || fail "HR@10 in sessions is $(hr '[]') without features and $(hr all) with them"
+
+configure model.features=all eval.floors=false
 penstock 2 train run.yaml --run refused --set model.name=wmf_als
 expect err.txt 'model.features is set, but wmf_als solves the rows of users and items by themselves; use wmf'
 penstock 2 train run.yaml --run refused --set 'model.features=[brand, colour]'
