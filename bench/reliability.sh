@@ -81,6 +81,19 @@ await '"event":"replica".*"state":"synced"' $((2 * rounds + 2))
 figures 'SIGKILL of a server with a replica, until it is noticed' '"event":"lost","role":"server"' silent
 figures 'then, until a lane goes on with the replica' '"event":"handover".*"why":"promoted"' seconds
 end
+# Slots move: a server joins, and leaves again.
+start 1 2
+for ((i = 1; i <= rounds; i++)); do
+    mpirun -q --oversubscribe --bind-to none -np 1 "$PENSTOCK" join run --as server > joined.txt 2>&1 &
+    await '"event":"move","moved":true' $((2 * i - 1))
+    "$PENSTOCK" scale run --servers 1 > scaled.txt
+    await '"event":"move","moved":true' $((2 * i))
+done
+figures 'rows copied ahead of a move' '"event":"move"' rows_ahead 1 rows
+figures 'then sent while all hold' '"event":"move"' rows_held 1 rows
+figures 'slots move: rows are copied ahead, and all hold, together' '"event":"move"' seconds
+figures 'of that pushes wait, at most' '"event":"move"' held
+end
 # Who has nothing to do: a coordinator, a server and a worker that wait for a second worker.
 rm -rf run
 "$PENSTOCK" train run.yaml --coordinate --servers 1 --workers 2 --run run > run.txt 2>&1 &

@@ -50,6 +50,14 @@ int ps_slot_map_from_entries(struct ps_slot_map *map, uint32_t version, const st
     return 0;
 }
 
+bool ps_slot_map_same(const struct ps_slot_map *a, const struct ps_slot_map *b)
+{
+    bool same = a->shards == b->shards && !memcmp(a->shard_of, b->shard_of, sizeof a->shard_of);
+    for (uint32_t s = 0; same && s < a->shards; s++)
+        same = a->entry[s].incarnation == b->entry[s].incarnation;
+    return same;
+}
+
 uint32_t ps_slot_map_find(const struct ps_slot_map *map, uint64_t incarnation)
 {
     for (uint32_t i = 0; i < map->shards; i++)

@@ -45,6 +45,8 @@ void ps_slot_map_init(struct ps_slot_map *map, uint32_t shards);
 /* Rebuilds the map from entries that came over the wire: every slot exactly once, or an error. */
 int ps_slot_map_from_entries(struct ps_slot_map *map, uint32_t version, const struct ps_shard_entry *entry,
                              uint32_t count, struct ps_error *err);
+/* Whether the same servers own the same slots. */
+bool ps_slot_map_same(const struct ps_slot_map *a, const struct ps_slot_map *b);
 /* The shard of a server, or PS_NO_SHARD. */
 uint32_t ps_slot_map_find(const struct ps_slot_map *map, uint64_t incarnation);
 /* The shard whose backup that server is, or is becoming; or PS_NO_SHARD. */

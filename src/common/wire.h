@@ -52,10 +52,11 @@ enum ps_message_kind {
     PS_RELEASE,
     PS_LOAD,         /* coordinator -> server: a new era and its map, rows from the files in folder `text` (empty: initial values) */
     PS_READY,        /* back: `count` = steps that this shard has given up */
-    PS_MOVE,         /* coordinator -> server at hold `first`: `shards` is the next map; send others what will be theirs. For a server that is
-                      * new: all lanes as they stand (`lease` = 1 where it has ended), `count` as in CUT_REACHED */
-    PS_MOVED,        /* back: the others have it */
-    PS_MAP,          /* coordinator -> member: the era and the slot map in force; what is under way under older ones is void */
+    PS_MOVE,         /* coordinator -> server at hold `first`: send what has changed since copy `since`; the next version of the map is that of it. For a
+                      * server that is new: all lanes as they stand (`lease` = 1 where it has ended), `count` as in CUT_REACHED */
+    PS_MOVED,        /* back: the others have it; `count` rows were sent in the hold */
+    PS_MAP,          /* coordinator -> member: the era and the slot map in force; what is under way under older ones is void, and so is any copy
+                      * ahead but `since` */
     PS_MAP_ACK,      /* back; `first` = the map's version */
     PS_EVAL,         /* coordinator -> worker: rank targets [first, first+count) of `split` with model `text`; `code` = 1: with lists */
     PS_EVAL_DONE,    /* back: a frame of ranks, as ps_ranks_pack lays them out */
@@ -66,6 +67,8 @@ enum ps_message_kind {
     PS_ANSWER,       /* back: `code` 0 or an exit code, `text` what to say */
     PS_SYNCED,       /* server -> coordinator: copy `first` of its shard (a log) has everything, and nothing is acknowledged without it */
     PS_UNSYNCED,     /* server -> coordinator: copy `first` of its shard holds up everything, for `count` ms by now */
+    PS_COPY,         /* coordinator -> server: copy `first`, `shards` is what the map is to become; send others what will be theirs, while you work */
+    PS_COPIED,       /* back: the others have it, as far as it does not change; `count` rows were sent */
     PS_CONTROL_END   /* one more than the last */
 };
 

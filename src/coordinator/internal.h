@@ -41,6 +41,7 @@ struct ps_member {
     double cut_off;     /* when that connection ended; 0: it has not, or another one is there */
     bool stuck;         /* taken for dead because it stood still, and still does */
     bool takes_part;    /* a server without slots that is asked too: it is new, or leaves */
+    uint64_t copied_ahead; /* the last copy of which it has told that it is done */
     struct ps_progress progress; /* entry is always NULL here */
     uint64_t map_known, map_sent; /* era << 32 | map that it has acknowledged, that it was told last */
     double map_sent_at;
@@ -122,12 +123,16 @@ struct ps_cutting {
 };
 
 struct ps_stock;
-/* The move under way. */
+/* Slots that are to move, or are moving (move.c). */
 struct ps_moving {
-    uint64_t id;                /* of its hold; 0: none is under way */
+    uint64_t copy;            /* rows are being copied ahead: the number of that; 0: none are */
+    struct ps_slot_map *next; /* owned: what the map is to become; NULL before the first copy */
+    double begun, asked;      /* the copy, its last question */
+    uint64_t id;                /* of the hold; 0: none is under way */
     struct ps_lane_entry *lane; /* owned, by lane: limits, then how they stand at the hold */
     uint64_t steps;             /* of the optimiser, there */
-    bool failed;                /* a new server was lost, or the hold was given up */
+    uint64_t ahead, rest;       /* rows sent before the hold, and in it */
+    bool failed;                /* a server was lost, or the hold was given up */
     double again;               /* not before */
 };
 
@@ -256,10 +261,11 @@ void ps_map_handle(struct ps_coordinator *c, struct ps_member *member, const str
 void ps_map_tick(struct ps_coordinator *c);
 
 /* move.c */
-/* Whether slots should move now: there are servers without any, or some that want to go. */
-bool ps_move_wanted(const struct ps_coordinator *c);
-/* Moves them; an epoch's lanes must be at work. What fails before it is decided is logged, and tried again later. */
-int ps_move(struct ps_coordinator *c, struct ps_error *err);
+/* Moves slots, where there are servers without any or some that want to go: asked again and again while an epoch's lanes are at work or have
+ * ended. *moved: the map is another one. What fails before that is decided is logged, and tried again later. */
+int ps_move_go_on(struct ps_coordinator *c, bool *moved, struct ps_error *err);
+/* Whether the server is to have slots that are being copied ahead. */
+bool ps_move_takes(const struct ps_coordinator *c, const struct ps_member *server);
 /* Tells all servers the map in force, by which a move that is under way is done or void. */
 int ps_move_settle(struct ps_coordinator *c, struct ps_error *err);
 void ps_move_handle(struct ps_coordinator *c, struct ps_member *server, const struct ps_control *message);
@@ -289,9 +295,6 @@ void ps_replicas_handle(struct ps_coordinator *c, struct ps_member *server, cons
 int ps_replicas_tick(struct ps_coordinator *c, struct ps_error *err);
 /* The shard without a backup. */
 void ps_replicas_forget(struct ps_shard_entry *entry);
-/* Before slots move: no shard has a backup any more. ps_replicas_tick finds others afterwards. */
-int ps_replicas_suspend(struct ps_coordinator *c, struct ps_error *err);
-
 /* detect.c */
 /* A HELLO has come. */
 void ps_detect_hello(struct ps_member *member, int connection);

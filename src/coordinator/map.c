@@ -88,7 +88,8 @@ static bool is_told(const struct ps_coordinator *c, const struct ps_member *m)
 
 void ps_map_tick(struct ps_coordinator *c)
 {
-    struct ps_control map = {.kind = PS_MAP, .epoch = c->epoch, .shards = c->map.entry, .shard_count = c->map.shards};
+    struct ps_control map = {.kind = PS_MAP, .epoch = c->epoch, .since = c->moving.copy, .shards = c->map.entry,
+                             .shard_count = c->map.shards};
     double now = ps_now();
     for (int i = 0; c->era && i < c->members; i++) {
         struct ps_member *m = c->member[i];

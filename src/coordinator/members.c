@@ -216,6 +216,8 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
     else if (control.run == c->run && m && m->alive && control.term == c->term && control.era == c->era) {
         switch (control.kind) {
         case PS_MAP_ACK: ps_map_handle(c, m, &control); break;
+        case PS_COPIED:
+        case PS_MOVED: ps_move_handle(c, m, &control); break;
         case PS_SYNCED:
         case PS_UNSYNCED: ps_replicas_handle(c, m, &control); break;
         case PS_READY: c->loss.steps = PS_MAX(c->loss.steps, control.count); break;

@@ -95,11 +95,11 @@ int ps_rank_run(struct ps_coordinator *c, const char *model, uint32_t split, boo
     while (!status && c->tasks_done < c->tasks) {
         give_tasks(c, model, split);
         status = ps_pump(c, 0.1, err);
-        if (!status && c->epoch && ps_move_wanted(c)) { /* all lanes have ended */
-            status = ps_move(c, err);
-            for (int i = 0; i < c->members; i++)
-                ps_rank_member_lost(c, c->member[i]); /* workers drop what they are at with the map */
-        }
+        bool moved = false;
+        if (!status && c->epoch) /* all lanes have ended */
+            status = ps_move_go_on(c, &moved, err);
+        for (int i = 0; moved && i < c->members; i++)
+            ps_rank_member_lost(c, c->member[i]); /* workers drop what they are at with the map */
         if (c->tasks_done != seen_done) {
             seen_done = c->tasks_done;
             last_done = ps_now();

@@ -132,6 +132,7 @@ int ps_recover(struct ps_coordinator *c, struct ps_error *err)
     c->doing = "loading";
     c->recovering = true;
     c->lanes_live = false;
+    c->moving.copy = 0; /* LOAD ends it */
     for (int i = 0; i < c->members; i++)
         c->member[i]->takes_part = false;
     do {

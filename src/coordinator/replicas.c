@@ -52,7 +52,8 @@ static bool fits(const struct placing *p, uint32_t shard, const struct ps_member
 {
     const struct ps_member *primary = ps_member_find(p->c, p->c->map.entry[shard].incarnation);
     return primary && m->role == PS_ROLE_SERVER && m->alive && m->welcomed && !m->leaving && m->shard == PS_NO_SHARD &&
-           ps_replicas_copy(p->c, m) == PS_NO_SHARD && m->home != primary->home && !(p->spread && !strcmp(m->host, primary->host));
+           ps_replicas_copy(p->c, m) == PS_NO_SHARD && m->home != primary->home && !ps_move_takes(p->c, m) &&
+           !(p->spread && !strcmp(m->host, primary->host));
 }
 
 /* Finds a server for the shard, moving those found before for others where that helps (a matching by augmenting paths). */
@@ -237,14 +238,4 @@ int ps_replicas_tick(struct ps_coordinator *c, struct ps_error *err)
     if (!c->stock) /* while members are still to say which processes they are of */
         changed |= choose(c, false) > 0;
     return changed ? record(c, promoted, err) : 0;
-}
-
-int ps_replicas_suspend(struct ps_coordinator *c, struct ps_error *err)
-{
-    if (!c->config->servers.replicas)
-        return 0;
-    for (uint32_t s = 0; s < c->map.shards; s++)
-        ps_replicas_forget(&c->map.entry[s]);
-    int status = record(c, false, err);
-    return status ? status : ps_move_settle(c, err);
 }

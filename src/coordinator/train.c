@@ -53,7 +53,7 @@ void ps_coordinator_close(struct ps_coordinator *c)
     ps_socket_close(c->socket);
     for (int i = 0; i < c->members; i++)
         free(c->member[i]);
-    free(c->member), free(c->lane), free(c->resumed), free(c->base), free(c->unfinished);
+    free(c->member), free(c->lane), free(c->resumed), free(c->base), free(c->unfinished), free(c->moving.next);
     ps_stock_close(c);
     free(c);
 }
@@ -130,14 +130,15 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
     double start = ps_now(), moved = start;
     uint64_t last_samples = 0;
     uint32_t last_finished = 0;
+    bool slots_moved;
     c->lanes_live = true;
     while (!status && ps_lanes_finished(c) < c->lanes) {
         ps_lanes_tick(c);
         if (ps_cut_due(c))
             ps_cut_begin(c, false, false);
         status = ps_pump(c, 0.1, err);
-        if (!status && ps_move_wanted(c))
-            status = ps_move(c, err);
+        if (!status)
+            status = ps_move_go_on(c, &slots_moved, err);
         uint64_t samples = ps_lanes_samples(c);
         if (samples != last_samples || ps_lanes_finished(c) != last_finished || c->alone_since > 0)
             moved = ps_now();

@@ -93,7 +93,7 @@ static bool take_entry(struct ps_shard *s, const struct ps_data *data, struct ps
     case PS_ENTRY_BEGIN:
     case PS_ENTRY_END: return true;
     case PS_ENTRY_LANE: return take_lane(s, data);
-    case PS_ENTRY_ROWS: return ps_parts_take(s, data, message, s->owns, &s->encode);
+    case PS_ENTRY_ROWS: return ps_parts_take(s, s->rows, data, message, s->owns, &s->encode);
     case PS_ENTRY_PUSH: return take_push(s, data, message);
     case PS_ENTRY_FENCE: return ps_shard_fence(s, data->lane, data->state, &hwm) == 0;
     case PS_ENTRY_EPOCH: return ps_shard_epoch(s, data->epoch);

@@ -26,6 +26,8 @@ void ps_server_reply(struct ps_server *s, const struct ps_control *question, enu
         out.count = s->dropped;
     if (kind == PS_CUT_REACHED)
         out.count = s->shard.steps;
+    if (kind == PS_COPIED || kind == PS_MOVED)
+        out.count = ps_move_rows(s->move);
     if (kind == PS_UNSYNCED)
         out.count = (uint64_t)(1e3 * ps_replica_silence(&s->shard, ps_now()));
     if (kind == PS_CUT_DONE) {
@@ -125,86 +127,96 @@ static void account(struct ps_server *s, const struct ps_control *m)
         ps_server_reply(s, m, PS_ACCOUNT_ACK, lane, s->shard.lanes);
 }
 
-static int begin_move(struct ps_server *s, const struct ps_control *m, struct ps_error *err)
+/* COPY: rows of slots that are to move go ahead. A server without slots has nothing yet but the era. */
+static int copy_ahead(struct ps_server *s, const struct ps_control *m, struct ps_error *err)
 {
     struct ps_shard *shard = &s->shard;
     struct ps_slot_map next;
-    int status = ps_slot_map_from_entries(&next, m->map + 1, m->shards, m->shard_count, err);
+    int status = ps_slot_map_from_entries(&next, 0, m->shards, m->shard_count, err);
     if (status)
         return status;
-    if (ps_move_id(s->move) != m->first) {
-        if (m->era > shard->era || shard->number == PS_NO_SHARD)
-            ps_shard_adopt(shard, m->era, m->epoch, m->map, m->count, m->lane, m->lane_count);
-        else if (!ps_shard_cut_reached(shard) || !shard->cut.hold || shard->cut.id != m->first)
-            return 0;
-        status = ps_move_begin(s->move, m->first, &next, err);
-    } else if (ps_move_sent(s->move)) {
-        ps_server_reply(s, m, PS_MOVED, NULL, 0);
-    }
-    return status;
+    if (shard->number == PS_NO_SHARD && shard->era != m->era)
+        ps_shard_forget(shard, m->era, m->epoch);
+    if (ps_move_id(s->move) != m->first)
+        return ps_move_begin(s->move, m->first, &next, err);
+    if (ps_move_ahead(s->move))
+        ps_server_reply(s, m, PS_COPIED, NULL, 0);
+    return 0;
 }
 
-/* Goes on with a move; tells of its end once by itself. */
+/* MOVE: the shard stands still; the rest goes too. */
+static void move_rest(struct ps_server *s, const struct ps_control *m)
+{
+    struct ps_shard *shard = &s->shard;
+    if (!m->since || ps_move_id(s->move) != m->since)
+        return; /* it is void here, and the next map in force says so */
+    if (ps_move_held(s->move) == m->first) {
+        if (ps_move_sent(s->move))
+            ps_server_reply(s, m, PS_MOVED, NULL, 0);
+        return;
+    }
+    if (shard->number == PS_NO_SHARD)
+        ps_shard_adopt(shard, m->era, m->epoch, m->map, m->count, m->lane, m->lane_count);
+    else if (!ps_shard_cut_reached(shard) || !shard->cut.hold || shard->cut.id != m->first)
+        return;
+    ps_move_hold(s->move, m->first);
+}
+
+/* Goes on with a copy or a move; tells of the end of each once by itself. */
 static double go_on_moving(struct ps_server *s)
 {
     double next = ps_move_progress(s->move);
-    if (ps_move_sent(s->move) && s->told_moved != ps_move_id(s->move)) {
-        struct ps_control move = {.first = s->told_moved = ps_move_id(s->move)};
-        ps_server_reply(s, &move, PS_MOVED, NULL, 0);
+    bool sent = ps_move_sent(s->move);
+    uint64_t done = sent ? ps_move_held(s->move) : ps_move_ahead(s->move) ? ps_move_id(s->move) : 0;
+    if (done && s->told_moved != done) {
+        struct ps_control news = {.first = s->told_moved = done};
+        ps_server_reply(s, &news, sent ? PS_MOVED : PS_COPIED, NULL, 0);
     }
     return next;
 }
 
 /* What a map makes of this server where no slots move: the primary of its shard, a backup, or neither. True: so it is. */
-static bool take_role(struct ps_server *s, const struct ps_control *m, struct ps_error *err)
+static bool take_role(struct ps_server *s, const struct ps_control *m, const struct ps_slot_map *map, struct ps_error *err)
 {
-    struct ps_slot_map map;
     struct ps_shard *shard = &s->shard;
-    if (ps_slot_map_from_entries(&map, m->map, m->shards, m->shard_count, err))
-        return false;
-    uint32_t number = ps_slot_map_find(&map, shard->incarnation), copy = ps_slot_map_find_backup(&map, shard->incarnation);
+    uint32_t number = ps_slot_map_find(map, shard->incarnation), copy = ps_slot_map_find_backup(map, shard->incarnation);
     bool here = m->era == shard->era && shard->loaded;
     if (number != PS_NO_SHARD) {
         if (!here || shard->number != number)
             return false;
         if (shard->backup)
-            ps_backup_promote(shard, &map);
+            ps_backup_promote(shard, map);
         else
-            ps_shard_map(shard, &map, number);
+            ps_shard_map(shard, map, number);
     } else if (copy != PS_NO_SHARD) {
-        if (here && shard->backup && shard->follows.log == map.entry[copy].log)
-            ps_shard_map(shard, &map, copy);
+        if (here && shard->backup && shard->follows.log == map->entry[copy].log)
+            ps_shard_map(shard, map, copy);
         else
-            ps_backup_begin(shard, m->era, m->epoch, &map, copy);
+            ps_backup_begin(shard, m->era, m->epoch, map, copy);
     } else {
         if (m->era != shard->era || shard->loaded)
             ps_shard_forget(shard, m->era, m->epoch); /* it was deposed, or is not wanted as a backup any more */
-        ps_shard_map(shard, &map, PS_NO_SHARD);
+        ps_shard_map(shard, map, PS_NO_SHARD);
         shard->backup = false;
     }
-    return !set_mate(s, &map, false, err);
+    return !set_mate(s, map, false, err);
 }
 
-/* The map in force: the next one, by which a move is done, or one by which it is void. */
+/* The map in force: the next one, by which a move is done, or one by which it is void, or goes on to be copied ahead. */
 static void take_map(struct ps_server *s, const struct ps_control *m, struct ps_error *err)
 {
-    const struct ps_slot_map *next = ps_move_next(s->move);
-    bool moving = ps_move_id(s->move) != 0;
-    if (moving && m->map == next->version) {
-        ps_shard_move(&s->shard, next, ps_slot_map_find(next, s->shard.incarnation));
-    } else if (m->map >= s->shard.map) {
-        if (moving)
-            ps_shard_move_void(&s->shard);
-        else if (s->shard.cut.hold)
-            ps_shard_cut_end(&s->shard, s->shard.cut.id);
-        if (!take_role(s, m, err))
-            return;
-    } else {
+    struct ps_slot_map map;
+    if (m->map < s->shard.map || ps_slot_map_from_entries(&map, m->map, m->shards, m->shard_count, err))
         return;
-    }
-    ps_move_end(s->move);
-    struct ps_control map = {.first = m->map};
-    ps_server_reply(s, &map, PS_MAP_ACK, NULL, 0);
+    bool held = ps_move_held(s->move), done = ps_move_done(s->move, &map);
+    if (!done && s->shard.cut.hold)
+        ps_shard_cut_end(&s->shard, s->shard.cut.id);
+    if (held || ps_move_id(s->move) != m->since)
+        ps_move_end(s->move);
+    if (!take_role(s, m, &map, err))
+        return;
+    struct ps_control answer = {.first = m->map};
+    ps_server_reply(s, &answer, PS_MAP_ACK, NULL, 0);
 }
 
 /* A copy that has become whole: the coordinator records it, and from then on it may become the primary. Or one that is silent: the
@@ -241,7 +253,7 @@ void ps_server_settle(struct ps_server *s)
 
 int ps_server_control(struct ps_server *s, const struct ps_control *m, struct ps_error *err)
 {
-    bool new_here = m->kind == PS_LOAD || m->kind == PS_MOVE || m->kind == PS_MAP;
+    bool new_here = m->kind == PS_LOAD || m->kind == PS_COPY || m->kind == PS_MAP;
     if (m->kind != PS_STOP && (m->era < s->shard.era || (m->era > s->shard.era && !new_here)))
         return 0; /* of a time that is over, or of one that this server has not been told of yet */
     if (s->shard.backup && m->kind != PS_LOAD && m->kind != PS_MAP && m->kind != PS_STOP)
@@ -258,8 +270,11 @@ int ps_server_control(struct ps_server *s, const struct ps_control *m, struct ps
     case PS_FENCE:
         fence(s, m);
         return 0;
+    case PS_COPY:
+        return copy_ahead(s, m, err);
     case PS_MOVE:
-        return begin_move(s, m, err);
+        move_rest(s, m);
+        return 0;
     case PS_MAP:
         take_map(s, m, err);
         return 0;

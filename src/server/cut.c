@@ -90,6 +90,18 @@ static void wind_clock(struct ps_shard *s)
     memset(s->cut_of, 0, sizeof s->cut_of);
 }
 
+uint8_t ps_shard_stamp(struct ps_shard *s)
+{
+    if (s->snapshot)
+        return s->clock;
+    if (s->clock + 1 == UINT8_MAX)
+        wind_clock(s);
+    s->cut_of[++s->clock] = 0;
+    for (uint32_t t = 0; t < s->tables; t++)
+        s->rows[t].clock = s->clock;
+    return s->clock;
+}
+
 void ps_shard_cut_write(struct ps_shard *s, const struct ps_folder *folder, uint64_t since, uint64_t memory)
 {
     double begin = ps_now();

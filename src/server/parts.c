@@ -18,14 +18,16 @@ static int by_key(const void *a, const void *b)
 }
 
 /* The next wanted rows, at most a part's of one table; 0 where there are no more. */
-static uint32_t find_rows(const struct ps_shard *s, struct ps_parts *parts, const bool *wanted, struct ps_buffer *scratch,
-                          struct found **found)
+static uint32_t find_rows(const struct ps_shard *s, struct ps_parts *parts, const bool *wanted, uint8_t since,
+                          struct ps_buffer *scratch, struct found **found)
 {
     for (; parts->table < s->tables; parts->table++, parts->row = 0) {
         const struct ps_rows *rows = &s->rows[parts->table];
         uint32_t most = PS_MAX(PART_BYTES / (uint32_t)(rows->width * sizeof(float)), 1u), count = 0;
         *found = ps_buffer_need(scratch, most * sizeof **found);
         for (; parts->row < rows->count && count < most; parts->row++) {
+            if (*ps_rows_stamp(rows, parts->row) < since)
+                continue;
             uint64_t key = ps_rows_key(rows, parts->row);
             if (wanted[ps_slot_of(&s->spec[parts->table], parts->table, key)])
                 (*found)[count++] = (struct found){key, parts->row};
@@ -36,11 +38,11 @@ static uint32_t find_rows(const struct ps_shard *s, struct ps_parts *parts, cons
     return 0;
 }
 
-bool ps_parts_make(const struct ps_shard *s, struct ps_parts *parts, const bool wanted[PS_SLOTS], struct ps_buffer *scratch,
-                   struct ps_section *section, struct ps_message *message)
+bool ps_parts_make(const struct ps_shard *s, struct ps_parts *parts, const bool wanted[PS_SLOTS], uint8_t since,
+                   struct ps_buffer *scratch, struct ps_section *section, struct ps_message *message)
 {
     struct found *found;
-    uint32_t count = find_rows(s, parts, wanted, scratch, &found);
+    uint32_t count = find_rows(s, parts, wanted, since, scratch, &found);
     if (!count)
         return false;
     qsort(found, count, sizeof *found, by_key);
@@ -58,13 +60,13 @@ bool ps_parts_make(const struct ps_shard *s, struct ps_parts *parts, const bool 
     return true;
 }
 
-bool ps_parts_take(struct ps_shard *s, const struct ps_data *data, const struct ps_message *message,
+bool ps_parts_take(const struct ps_shard *s, struct ps_rows *tables, const struct ps_data *data, const struct ps_message *message,
                    const bool wanted[PS_SLOTS], struct ps_buffer *scratch)
 {
     if (data->sections != 1 || message->count != 3 || data->section[0].table >= s->tables || !data->section[0].rows)
         return false;
     uint32_t t = data->section[0].table, n = data->section[0].rows;
-    struct ps_rows *rows = &s->rows[t];
+    struct ps_rows *rows = &tables[t];
     const uint64_t *key;
     if (ps_frame_size(&message->frame[2]) != (size_t)n * rows->width * sizeof(float) ||
         ps_keys_decode(&message->frame[1], n, PS_CODEC_PLAIN, scratch, &key, NULL) || key[n - 1] >= s->spec[t].rows)

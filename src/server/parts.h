@@ -11,12 +11,12 @@ struct ps_parts {
     uint32_t table, row;
 };
 
-/* The next rows in the slots wanted[], of one table and ascending by key: a section, and frames for keys and rows, which are added to
- * the message. False where there are no more. */
-bool ps_parts_make(const struct ps_shard *shard, struct ps_parts *parts, const bool wanted[PS_SLOTS], struct ps_buffer *scratch,
-                   struct ps_section *section, struct ps_message *message);
-/* Takes in such rows, which must be in the slots wanted[]; false where they make no sense. */
-bool ps_parts_take(struct ps_shard *shard, const struct ps_data *data, const struct ps_message *message,
+/* The next rows in the slots wanted[] with stamps from `since` on, of one table and ascending by key: a section, and frames for keys and
+ * rows, which are added to the message. False where there are no more. */
+bool ps_parts_make(const struct ps_shard *shard, struct ps_parts *parts, const bool wanted[PS_SLOTS], uint8_t since,
+                   struct ps_buffer *scratch, struct ps_section *section, struct ps_message *message);
+/* Takes in such rows, which must be in the slots wanted[], into those of the tables; false where they make no sense. */
+bool ps_parts_take(const struct ps_shard *shard, struct ps_rows *tables, const struct ps_data *data, const struct ps_message *message,
                    const bool wanted[PS_SLOTS], struct ps_buffer *scratch);
 
 #endif

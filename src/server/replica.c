@@ -191,7 +191,7 @@ static void append_rows(struct ps_shard *s)
     struct ps_section section;
     struct ps_message frames;
     ps_message_init(&frames);
-    if (!ps_parts_make(s, &r->parts, s->owns, &r->scratch, &section, &frames)) {
+    if (!ps_parts_make(s, &r->parts, s->owns, 0, &r->scratch, &section, &frames)) {
         r->stage = SENT;
         r->v = s->v;
         r->epoch = s->epoch;

@@ -206,27 +206,42 @@ static bool is_owned(void *ctx, uint64_t key)
     return o->shard->owns[ps_slot_of(&o->shard->spec[o->table], o->table, key)];
 }
 
-/* Drops the rows of slots that the shard does not own. */
-static void keep_own(struct ps_shard *s)
+/* Rows that are not here: from another server, which had them until now. */
+static void add_rows(struct ps_rows *to, struct ps_rows *from)
 {
-    ps_shard_cut_cancel(s);
-    for (uint32_t t = 0; t < s->tables; t++)
-        ps_rows_keep(&s->rows[t], is_owned, &(struct owner){s, t});
+    float *row[PS_ROWS_BATCH];
+    uint32_t fresh[PS_ROWS_BATCH];
+    uint64_t key[PS_ROWS_BATCH];
+    if (!to->count) {
+        struct ps_rows empty = *to;
+        *to = *from;
+        *from = empty;
+        to->clock = empty.clock;
+        for (uint32_t i = 0; i < to->count; i++)
+            *ps_rows_stamp(to, i) = to->clock;
+        return;
+    }
+    for (uint32_t i = 0; i < from->count; i += PS_ROWS_BATCH) {
+        uint32_t count = PS_MIN(from->count - i, (uint32_t)PS_ROWS_BATCH);
+        for (uint32_t k = 0; k < count; k++)
+            key[k] = ps_rows_key(from, i + k);
+        ps_rows_change(to, key, count, row, fresh);
+        for (uint32_t k = 0; k < count; k++)
+            memcpy(row[k], ps_rows_at(from, i + k), to->width * sizeof *row[k]);
+    }
 }
 
-void ps_shard_move(struct ps_shard *s, const struct ps_slot_map *map, uint32_t number)
+void ps_shard_move(struct ps_shard *s, const struct ps_slot_map *map, uint32_t number, struct ps_rows *arrived)
 {
     ps_shard_map(s, map, number);
     for (uint32_t l = 0; l < s->lanes; l++)
         drop_parked(s, &s->lane[l], PS_REFUSE_MAP, s->map);
     ps_commit_reset(s); /* nothing below the hold is asked for any more */
-    keep_own(s);
-    ps_shard_cut_end(s, s->cut.id);
-}
-
-void ps_shard_move_void(struct ps_shard *s)
-{
-    keep_own(s);
+    ps_shard_cut_cancel(s);
+    for (uint32_t t = 0; t < s->tables; t++) {
+        ps_rows_keep(&s->rows[t], is_owned, &(struct owner){s, t});
+        add_rows(&s->rows[t], &arrived[t]);
+    }
     ps_shard_cut_end(s, s->cut.id);
 }
 

@@ -122,9 +122,8 @@ int ps_shard_load(struct ps_shard *shard, uint32_t era, uint32_t epoch, const ch
 void ps_shard_adopt(struct ps_shard *shard, uint32_t era, uint32_t epoch, uint32_t map, uint64_t steps,
                     const struct ps_lane_entry *lane, uint32_t lanes);
 /* The next map, at a hold: rows of slots that are others' now are dropped, as is what the retained set and parked requests were
- * for; the hold is over. The map in force already: the move is void, and what has come by it is dropped. */
-void ps_shard_move(struct ps_shard *shard, const struct ps_slot_map *map, uint32_t number);
-void ps_shard_move_void(struct ps_shard *shard);
+ * for, and `arrived` (by table) are taken over; the hold is over. */
+void ps_shard_move(struct ps_shard *shard, const struct ps_slot_map *map, uint32_t number, struct ps_rows *arrived);
 
 /* A PULL or PUSH; the message's frames are taken over. */
 void ps_shard_take(struct ps_shard *shard, const struct ps_data *data, struct ps_message *message);
@@ -151,6 +150,9 @@ bool ps_shard_cut_reached(struct ps_shard *shard);
 /* Takes the snapshot of a cut that has been reached, and begins to write it into `folder` (snapshot.h): the rows that have changed
  * since the cut `since`, or all where that is 0 or not known here. Without hold the limits fall. */
 void ps_shard_cut_write(struct ps_shard *shard, const struct ps_folder *folder, uint64_t since, uint64_t memory);
+/* Moves the clock on: rows that change from here on have this stamp or a later one, and others too while a snapshot is being written. A stamp
+ * that is later than the clock is of before that began anew. */
+uint8_t ps_shard_stamp(struct ps_shard *shard);
 /* What came of it, when ps_snapshot_ready says so: the file and what it cost, or an error. */
 int ps_shard_cut_written(struct ps_shard *shard, struct ps_file_entry *file, struct ps_cost *cost, struct ps_error *err);
 /* Nothing is written for this cut; without hold the limits fall. */

@@ -60,11 +60,11 @@ late_worker() {
     join late
     event '"event":"member","role":"worker"' $((workers + 1))
 }
-# late_server: the job, and another server that joins in its second epoch, until rule 0 has fired.
+# late_server ARGUMENTS...: the job, and another server that joins in its second epoch, until rule 0 has fired.
 late_server() {
     # shellcheck disable=SC2034
     epochs=20 # time to join
-    start
+    start "$@"
     event '"event":"epoch","epoch":1,'
     join late --as server
     fired 0

@@ -67,7 +67,7 @@ static const struct {
              {"CUT_AT", PS_CUT_AT}, {"CUT_REACHED", PS_CUT_REACHED}, {"CUT_DONE", PS_CUT_DONE}, {"RELEASE", PS_RELEASE},
              {"LOAD", PS_LOAD}, {"READY", PS_READY}, {"MAP", PS_MAP}, {"MAP_ACK", PS_MAP_ACK}, {"EVAL", PS_EVAL},
              {"EVAL_DONE", PS_EVAL_DONE}, {"STOP", PS_STOP}, {"BYE", PS_BYE},
-             {"MOVE", PS_MOVE}, {"MOVED", PS_MOVED}, {"SLOTS", PS_SLOTS_PART}, {"LEAVE", PS_LEAVE},
+             {"MOVE", PS_MOVE}, {"MOVED", PS_MOVED}, {"COPY", PS_COPY}, {"COPIED", PS_COPIED}, {"SLOTS", PS_SLOTS_PART}, {"LEAVE", PS_LEAVE},
              {"REPL", PS_REPL}, {"REPL_ACK", PS_REPL_ACK}, {"SYNCED", PS_SYNCED}};
 
 static int kind_of(const char *name)
