@@ -81,6 +81,21 @@ await '"event":"replica".*"state":"synced"' $((2 * rounds + 2))
 figures 'SIGKILL of a server with a replica, until it is noticed' '"event":"lost","role":"server"' silent
 figures 'then, until a lane goes on with the replica' '"event":"handover".*"why":"promoted"' seconds
 end
+# What a replica costs: the same job with and without, in turn.
+speed() { # ARGUMENTS...: samples a second into $speed, the median of four epochs after the first two
+    start 2 2 "$@"
+    await '"event":"epoch"' 6
+    end
+    speed=$(sed -n 's/.*"event":"epoch".*"samples_per_second":\([0-9]*\).*/\1/p' run/log.jsonl | sed -n 3,6p | sort -n | sed -n 2p)
+}
+: > ratios.txt
+for ((i = 1; i <= rounds; i++)); do
+    speed
+    alone=$speed
+    speed --set servers.replicas=1
+    awk "BEGIN {print $speed / $alone}" >> ratios.txt
+done
+sort -gr ratios.txt | awk '{v[NR] = $1} END {printf "| samples a second with replicas, by those without | %.2f | %.2f | %d |\n", v[int((NR + 1) / 2)], v[NR], NR}'
 # Slots move: a server joins, and leaves again.
 start 1 2
 for ((i = 1; i <= rounds; i++)); do

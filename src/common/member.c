@@ -13,7 +13,7 @@
 #include "common/file.h"
 #include "common/yaml.h"
 
-static const double BEAT_EVERY = 0.25;
+static const double BEAT_EVERY = 0.25, BEAT_AGAIN = 0.05; /* seconds; again: there was no connection */
 static const double LOOK_AFTER = 1; /* seconds of silence before the meeting file is read again, and between readings */
 enum { MEETING_BYTES = 1 << 16 };
 
@@ -112,6 +112,18 @@ bool ps_member_run_ended(const char *meeting, int *code)
     return ended;
 }
 
+/* Takes in what has been answered to beats; whether a coordinator of `term` or a later one has. */
+static bool heard_of(struct ps_membership *m, uint32_t term)
+{
+    struct ps_control answer;
+    bool heard = false;
+    while (receive_on(m, m->beat, &answer)) {
+        heard |= answer.kind == PS_BEAT_ACK && answer.term >= term;
+        ps_control_fini(&answer);
+    }
+    return heard;
+}
+
 static void *beat(void *arg)
 {
     struct ps_membership *m = arg;
@@ -120,6 +132,8 @@ static void *beat(void *arg)
     pthread_mutex_lock(&m->lock);
     snprintf(at, sizeof at, "%s", m->endpoint);
     while (!m->stopping) {
+        if (heard_of(m, m->term)) /* before it is called silent: the connection to a new coordinator must not be made anew */
+            m->last_ack = ps_now();
         struct ps_control message = {.kind = PS_BEAT, .run = m->run, .from = m->options.incarnation, .to = m->coordinator,
                                      .term = m->term, .request = ++number, .progress = m->progress};
         bool silent = ps_now() - m->last_ack > LOOK_AFTER;
@@ -135,22 +149,15 @@ static void *beat(void *arg)
             ps_socket_move(m->beat, at, moved, &ignored);
             snprintf(at, sizeof at, "%s", moved);
         }
-        if (ps_socket_send(m->beat, 0, &beat))
+        bool sent = !ps_socket_send(m->beat, 0, &beat);
+        if (!sent)
             ps_message_fini(&beat);
-        struct ps_control answer;
-        bool heard = false;
-        while (receive_on(m, m->beat, &answer)) {
-            heard |= answer.kind == PS_BEAT_ACK && answer.term >= message.term;
-            ps_control_fini(&answer);
-        }
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += (long)(BEAT_EVERY * 1e9);
+        until.tv_nsec += (long)((sent ? BEAT_EVERY : BEAT_AGAIN) * 1e9);
         until.tv_sec += until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
         pthread_mutex_lock(&m->lock);
-        if (heard)
-            m->last_ack = ps_now();
         if (news)
             snprintf(m->moved, sizeof m->moved, "%s", moved);
         if (ended) {

@@ -1,6 +1,6 @@
 /* detect.c - who is dead: by silence, by a connection that is gone, by standing still (docs/protocol.md, "Leases").
  *
- * - A connection that ends (the process crashed; the kernel closes its sockets at once) and no beat for CUT_OFF after it: that of its beats, before
+ * - A connection that ends (the process crashed; the kernel closes its sockets at once) and no beat for CUT_OFF after it (longer where beats come late): that of its beats, before
  *   the first one that of its HELLO.
  * - A host or a link that is lost. A member from which no beat has come for NUDGE is sent a message; its kernel acknowledges that at once,
  *   however busy the host is, or the connection ends after 1.5 s (common/net.c): this is told from a process that gets no turn.
@@ -14,6 +14,7 @@
 #include "coordinator/internal.h"
 
 static const double CUT_OFF = 0.3;   /* seconds */
+static const double LATE = 1.2;      /* times the longest gap of late */
 static const double NUDGE = 0.3;     /* seconds without a beat; they come every 0.25 */
 static const double UNHEARD = 1.2;   /* seconds without a beat after which a connection that ends was not coming back */
 static const double FIRST_BEAT = 10; /* seconds: a member that this coordinator has not heard yet may have to find it first */
@@ -22,11 +23,11 @@ static const double GAPS = 4;        /* times the longest gap of late that a sil
 static const double GAPS_MOST = 5;   /* times cluster.member_timeout that it may last for this reason */
 static const double GAP_FADES = 0.99; /* with each beat: to a half in 17 s */
 
-void ps_detect_hello(struct ps_member *m, int connection)
+void ps_detect_hello(struct ps_member *m, bool joins, int connection)
 {
     m->last_beat = ps_now();
-    if (m->beats)
-        return; /* over a connection of their own */
+    if (!joins || m->beats)
+        return; /* beats have a connection of their own; one that finds a new coordinator may yet connect once more */
     m->connection = connection;
     m->cut_off = 0;
 }
@@ -83,6 +84,12 @@ static bool at_work(const struct ps_coordinator *c, const struct ps_member *m)
     return m->task || ps_lanes_held(c, m);
 }
 
+/* Seconds in which a member whose connection has ended is heard over another one, if it lives: more where its beats come late. */
+static double back_within(const struct ps_member *m)
+{
+    return PS_MIN(PS_MAX(CUT_OFF, LATE * m->gap), UNHEARD);
+}
+
 static void nudge(struct ps_coordinator *c, struct ps_member *m)
 {
     struct ps_control ack = {.kind = PS_BEAT_ACK};
@@ -104,7 +111,7 @@ double ps_detect_dead(struct ps_coordinator *c, ps_detect_lose *lose)
             m->turned = now;
         if (silent > NUDGE && m->beats && !m->nudged)
             nudge(c, m);
-        if (m->cut_off > 0 && (now - m->cut_off > CUT_OFF || silent > UNHEARD))
+        if (m->cut_off > 0 && (now - m->cut_off > back_within(m) || silent > UNHEARD))
             snprintf(why, sizeof why, "its connection is gone, and there is no sign of life since");
         else if (silent > ps_detect_patience(c, m))
             snprintf(why, sizeof why, "no sign of life for %.1f s", silent);
@@ -120,7 +127,7 @@ double ps_detect_dead(struct ps_coordinator *c, ps_detect_lose *lose)
         if (m->beats && !m->nudged)
             next = PS_MIN(next, m->last_beat + NUDGE + 0.001);
         if (m->cut_off > 0)
-            next = PS_MIN(next, m->cut_off + CUT_OFF + 0.001);
+            next = PS_MIN(next, m->cut_off + back_within(m) + 0.001);
     }
     return next;
 }

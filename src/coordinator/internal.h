@@ -296,8 +296,8 @@ int ps_replicas_tick(struct ps_coordinator *c, struct ps_error *err);
 /* The shard without a backup. */
 void ps_replicas_forget(struct ps_shard_entry *entry);
 /* detect.c */
-/* A HELLO has come. */
-void ps_detect_hello(struct ps_member *member, int connection);
+/* A HELLO has come; `joins`: from one that holds nothing yet. */
+void ps_detect_hello(struct ps_member *member, bool joins, int connection);
 /* A beat has come: before m->progress becomes the beat's. */
 void ps_detect_beat(struct ps_member *member, const struct ps_progress *progress, uint64_t routing_id, int connection);
 /* Takes in which connections have ended: before the messages that have come. */

@@ -106,7 +106,7 @@ static void hello(struct ps_coordinator *c, uint64_t routing_id, const struct ps
                       m->host, m->pid);
     }
     m->home = message->first ? message->first : m->incarnation;
-    ps_detect_hello(m, connection);
+    ps_detect_hello(m, !message->map, connection);
     m->task_since = -INFINITY; /* a question that it was asked before may be lost */
     ps_stock_take(c, m, message);
     if (c->map.version)
