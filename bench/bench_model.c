@@ -2,15 +2,15 @@
  * the rate of the matrix products alone at the same shapes. No network, no servers, no sampling.
  *
  *   bench_model [REPEATS]
- *   bench_model ranking MODEL     full ranking (scores, masks, counts of ranks) over the rate of its products alone
+ *   bench_model ranking MODEL     full ranking (scores, masks, counts of ranks) over the rate of its matrix products alone, for any model
  *
  * Shapes are those of Beibei's two behaviours: 21,716 users, 7,977 items, E = 64, batches of 4,096 in tiles. Figures
- * are medians; pin it to one core (taskset -c 1).
+ * are medians, in processor time; pin it to one core (taskset -c 1).
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "median.h"
+#include "measure.h"
 #include "common/process.h"
 #include "worker/nn/blas.h"
 #include "worker/rank.h"
@@ -90,13 +90,13 @@ static void train_batch(struct ps_model *model, struct nn_tape *tape, const stru
 /* Seconds of the three products of a 192-96 layer, for two behaviours and one batch. */
 static double gemm_batch(int tile, float *x, float *w, float *y)
 {
-    double begin = ps_now();
+    double begin = cpu_now();
     for (int k = 0; k < BEHAVIOURS * BATCH / tile; k++) {
         nn_gemm(false, false, tile, 96, 192, x, 192, w, 96, 0, y, 96);
         nn_gemm(false, true, tile, 192, 96, y, 96, w, 96, 1, x, 192);
         nn_gemm(true, false, 192, 96, tile, x, 192, y, 96, 1, w, 96);
     }
-    return ps_now() - begin;
+    return cpu_now() - begin;
 }
 
 static void bench_training(const char *name, int repeats)
@@ -115,10 +115,10 @@ static void bench_training(const char *name, int repeats)
     for (int tile = 256; tile <= BATCH; tile *= 2) {
         double seconds[64], gemm[64];
         for (int k = 0; k < repeats; k++) {
-            double begin = ps_now();
+            double begin = cpu_now();
             for (int j = 0; j < 10; j++)
                 train_batch(&model, tape, b, tile);
-            seconds[k] = (ps_now() - begin) / 10;
+            seconds[k] = (cpu_now() - begin) / 10;
             gemm[k] = 0;
             for (int j = 0; j < 10; j++)
                 gemm[k] += gemm_batch(tile, x, w, y) / 10;
@@ -147,8 +147,40 @@ static int fetch(void *ctx, int table, const uint32_t *ids, int n, float *out, s
     return 0;
 }
 
-/* Returns GFLOP/s. */
-static double bench_ranking(const char *name, double flops, size_t targets)
+/* A matrix product of the ranking of `users` users and 512 items, so many times. */
+struct product {
+    bool transpose_a, transpose_b;
+    int m, n, k, users, times;
+};
+
+#define DOT {false, true, 256, 512, 64, 256, 1}
+/* Layers after the first, which is linear in the item for a given user: 64 to 32 to 16; and of M-MLP 128 to 64 for each branch, and the fusion. */
+#define TOWER {true, false, 32, 512, 64, 1, 1}, {true, false, 16, 512, 32, 1, 1}
+#define BRANCHES {true, false, 64, 512, 128, 1, BEHAVIOURS}, {true, false, 64, 512, 64, 1, BEHAVIOURS}
+
+/* The products of each model's scores at E = 64; none where they are not matrix work. */
+static const struct {
+    const char *model;
+    struct product product[4];
+} scoring[] = {
+    {"nmtr_gmf", {DOT}},       {"nmtr_mlp", {{0}}},      {"nmtr_neumf", {{true, false, 96, 512, 64, 1, BEHAVIOURS}}},
+    {"bpr", {DOT}},            {"gmf", {DOT}},           {"mlp", {TOWER}},
+    {"neumf", {TOWER, DOT}},   {"mc_bpr", {DOT}},        {"mc_gmf", {DOT}},
+    {"mc_mlp", {TOWER}},       {"mc_neumf", {TOWER, DOT}}, {"cmf", {DOT}},
+    {"wmf", {DOT}},            {"wmf_als", {DOT}},       {"mfpr", {DOT}},
+    {"mmlp", {BRANCHES}},      {"mf_mmlp", {BRANCHES, DOT}},
+};
+
+static const struct product *products_of(const char *name)
+{
+    for (size_t k = 0; k < PS_COUNT(scoring); k++)
+        if (strcmp(scoring[k].model, name) == 0)
+            return scoring[k].product;
+    ps_die(PS_EXIT_USAGE, "bench_model knows no products of %s: add them to scoring[]", name);
+}
+
+/* Returns pairs a second. */
+static double bench_ranking(const char *name, size_t targets)
 {
     struct ps_config config;
     struct ps_model model;
@@ -167,29 +199,55 @@ static double bench_ranking(const char *name, double flops, size_t targets)
         target[k] = (struct ps_pair){(uint32_t)k, (uint32_t)(k * 7 % ITEMS)};
     dataset.test = target, dataset.test_count = targets;
     struct ps_row_source source = {fetch, &memory};
-    double begin = ps_now();
+    double begin = cpu_now();
     struct ps_ranking how = {.split = PS_SPLIT_TEST, .mask = PS_MASK_TARGET};
     struct ps_ranks ranks;
     if (ps_rank_targets(&model, &source, &how, target, targets, &ranks, &err) < 0)
         ps_die(PS_EXIT_FAIL, "%s", err.text);
-    double seconds = ps_now() - begin, pairs = (double)targets * ITEMS;
-    printf("%-12s ranking %zu users x %d items: %.2f s, %.0f M pairs/s, %.0f GFLOP/s\n", name, targets, ITEMS, seconds,
-           pairs / seconds / 1e6, pairs * flops / seconds / 1e9);
-    free(target), ps_ranks_fini(&ranks);
-    return pairs * flops / seconds / 1e9;
+    double rate = (double)targets * ITEMS / (cpu_now() - begin);
+    printf("%-12s ranking %zu users x %d items: %.0f M pairs/s\n", name, targets, ITEMS, rate / 1e6);
+    for (int t = 0; t < model.tables; t++)
+        free(memory.value[t]);
+    free(target), ps_ranks_fini(&ranks), ps_model_fini(&model);
+    return rate;
 }
 
-/* Returns GFLOP/s. */
-static double bench_gemm(const char *what, bool transpose_a, bool transpose_b, int m, int n, int k, int repeats)
+/* Seconds of one call, in the mean of about as many as take a fifth of a second. */
+static double gemm_seconds(const struct product *p)
 {
-    float *a = ps_calloc((size_t)m * k, 4), *b = ps_calloc((size_t)n * k, 4), *c = ps_calloc((size_t)m * n, 4);
-    double begin = ps_now();
-    for (int j = 0; j < repeats; j++)
-        nn_gemm(transpose_a, transpose_b, m, n, k, a, transpose_a ? m : k, b, transpose_b ? k : n, 0, c, n);
-    double rate = 2.0 * m * n * k * repeats / (ps_now() - begin) / 1e9;
-    printf("%s: %.0f GFLOP/s\n", what, rate);
+    float *a = ps_calloc((size_t)p->m * (size_t)p->k, 4), *b = ps_calloc((size_t)p->n * (size_t)p->k, 4),
+          *c = ps_calloc((size_t)p->m * (size_t)p->n, 4);
+    double begin = cpu_now();
+    int calls = 0;
+    for (; calls < 10 || cpu_now() - begin < 0.2; calls++)
+        nn_gemm(p->transpose_a, p->transpose_b, p->m, p->n, p->k, a, p->transpose_a ? p->m : p->k, b, p->transpose_b ? p->k : p->n, 0, c,
+                p->n);
+    double seconds = (cpu_now() - begin) / calls;
     free(a), free(b), free(c);
-    return rate;
+    return seconds;
+}
+
+/* Pairs a second that a model's products alone allow; 0: it has none. */
+static double bench_products(const struct product *product)
+{
+    double seconds = 0;
+    for (int k = 0; k < 4 && product[k].m; k++) {
+        double one = gemm_seconds(&product[k]);
+        seconds += one * product[k].times / ((double)product[k].users * product[k].n);
+        printf("product %d x %d x %d: %.0f GFLOP/s\n", product[k].m, product[k].n, product[k].k,
+               2.0 * product[k].m * product[k].n * product[k].k / one / 1e9);
+    }
+    return seconds > 0 ? 1 / seconds : 0;
+}
+
+static void compare_ranking(const char *name)
+{
+    const struct product *product = products_of(name);
+    double before = bench_products(product);
+    double reached = bench_ranking(name, product->users > 1 ? USERS : USERS / 16);
+    double after = bench_products(product);
+    if (before > 0)
+        printf("%.0f %% of the products alone\n", 200 * reached / (before + after));
 }
 
 int main(int argc, char **argv)
@@ -200,25 +258,17 @@ int main(int argc, char **argv)
     int repeats = argc > 1 ? atoi(argv[1]) : 7;
     repeats = PS_MIN(PS_MAX(repeats, 1), 64);
     uint64_t *no_history = ps_calloc(USERS + 1, sizeof *no_history);
+    uint32_t *no_users = ps_calloc(ITEMS, sizeof *no_users);
     for (int r = 0; r < BEHAVIOURS; r++)
-        dataset.train[r].offset = no_history;
+        dataset.train[r].offset = no_history, dataset.train[r].count = no_users;
     printf("OpenBLAS kernels: %s\n", ps_blas_kernel());
     if (argc == 3 && strcmp(argv[1], "ranking") == 0) {
-        bool gmf = strcmp(argv[2], "nmtr_gmf") == 0;
-        double before = gmf ? bench_gemm("products", false, true, 256, 512, 64, 4000)
-                            : bench_gemm("products", true, false, 96, 512, 64, 8000);
-        double reached = bench_ranking(argv[2], gmf ? 2 * 64 : 2 * 64 * 96 * BEHAVIOURS, gmf ? USERS : USERS / 16);
-        double after = gmf ? bench_gemm("products", false, true, 256, 512, 64, 4000)
-                           : bench_gemm("products", true, false, 96, 512, 64, 8000);
-        printf("%.0f %% of the products alone\n", 200 * reached / (before + after));
+        compare_ranking(argv[2]);
         return 0;
     }
     bench_training("nmtr_gmf", repeats);
     bench_training("nmtr_neumf", repeats);
-    bench_gemm("product of 256 users and 512 items, E = 64", false, true, 256, 512, 64, 2000);
-    bench_gemm("product of 512 items and a 64 x 96 matrix", true, false, 96, 512, 64, 5000);
-    bench_ranking("nmtr_gmf", 2 * 64, USERS);
-    bench_ranking("nmtr_mlp", 2 * 64, USERS / 8);
-    bench_ranking("nmtr_neumf", 2 * 64 * 96 * BEHAVIOURS, USERS / 8);
+    for (size_t k = 0; k < PS_COUNT(scoring); k++)
+        compare_ranking(scoring[k].model);
     return 0;
 }

@@ -10,21 +10,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "median.h"
+#include "measure.h"
 #include "common/process.h"
 #include "worker/nn/blas.h"
 #include "worker/nn/candidates.h"
 #include "worker/nn/sequence.h"
 
 enum { SESSIONS = 512, STEPS = 30, ROWS = SESSIONS * STEPS, LONGEST = 2 * STEPS, D = 100, ITEMS = 100000, CHUNK = 512 };
-
-/* Seconds of this thread on a processor: a shared machine may take it away meanwhile. */
-static double cpu_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static struct nn_tensor drawn(int rows, int cols, double scale)
 {

@@ -5,12 +5,15 @@ Machines are noisy and shared, so everything is measured in turn, round after ro
 what counts are ratios within the run. Needs only Python's standard library; PyTorch (python3-torch) is used where it is installed.
 
     bench/run.py [--rounds 7] [--seconds 4] [--only NAME,...] [--data FOLDER]
+    bench/run.py --rounds 3 --only models          # a line for each model: training beside GMF's, full ranking beside its products
 
-Names: gmf neumf rows processes ranking memory. Data: Beibei's two behaviours from PENSTOCK_DATA; made data of that size without it.
+Names: gmf neumf rows processes ranking models (every model that learns: not among the default ones). Data: Beibei's two behaviours from PENSTOCK_DATA; made data of that size without it.
 """
 import argparse
 import json
 import os
+import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -25,7 +28,7 @@ USERS, ITEMS, PAIRS, BATCH = 21716, 7977, 642622, 4096
 parser = argparse.ArgumentParser()
 parser.add_argument("--rounds", type=int, default=7)
 parser.add_argument("--seconds", type=float, default=4)
-parser.add_argument("--only", default="gmf,neumf,rows,processes,ranking,memory")
+parser.add_argument("--only", default="gmf,neumf,rows,processes,ranking")
 parser.add_argument("--data", default=DATA)
 arguments = parser.parse_args()
 names = arguments.only.split(",")
@@ -68,8 +71,8 @@ def prepare():
 number = 0
 
 
-def train(model, epochs, pin, launch=False, **settings):
-    """Samples per second of the training epochs of one run."""
+def train(model, epochs, pin, launch=False, processor=False, **settings):
+    """Samples per second of the training epochs of one run, or per second of processor time of all of it."""
     global number
     number += 1
     folder = os.path.join(work, "run%d" % number)
@@ -82,9 +85,14 @@ def train(model, epochs, pin, launch=False, **settings):
     command = [PENSTOCK, "launch" if launch else "train", conf, "--run", folder, "--servers", 1, "--workers", 1]
     for key, value in keys.items():
         command += ["--set", "%s=%s" % (key, value)]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     run(command, pin)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     with open(os.path.join(folder, "metrics.json")) as f:
-        speed = json.load(f)["training"]["samples_per_second"]
+        training = json.load(f)["training"]
+    speed = training["samples_per_second"]
+    if processor:
+        speed = training["samples"] / (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     shutil.rmtree(folder)
     return speed
 
@@ -113,8 +121,35 @@ def rows(transport):
 
 
 def ranking(model):
-    """GFLOP/s of full ranking over the GFLOP/s of the same products alone."""
-    return run([os.path.join(PROGRAMS, "bench_model"), "ranking", model], one)
+    """Full ranking: pairs per second, and its share of the rate of its matrix products alone (None: it has none)."""
+    text = run([os.path.join(PROGRAMS, "bench_model"), "ranking", model], one)
+    share = re.search(r"(\d+) % of the products alone", text)
+    return 1e6 * float(re.search(r"(\d+) M pairs/s", text)[1]), share and float(share[1]) / 100
+
+
+def learning_models():
+    return [line.split()[0] for line in run([PENSTOCK, "models"]).splitlines() if line.strip() and "(a rule," not in line]
+
+
+def bench_models():
+    """Samples of training, by each model's own recipe, and pairs of full ranking, per second of processor time on one core, for every model that learns."""
+    global data
+    log, data = os.path.join(work, "models.tsv"), os.path.join(work, "models")
+    run([PENSTOCK, "synth", "--out", log, "--users", 4000, "--items", ITEMS, "--interactions", 250000])
+    run([PENSTOCK, "prepare", "--behaviours", "cart,buy", "--out", data, log])
+    models = learning_models()
+    trained, ranked = {m: [] for m in models}, {m: [] for m in models}
+    for _ in range(arguments.rounds):
+        for m in models:
+            trained[m].append(train(m, 3, one, processor=True, train__sampling="per_behaviour", train__batch=8192))
+            ranked[m].append(ranking(m))
+    print("made data: 4,000 users, %d items; batches of 8192; rates per second of processor time" % ITEMS)
+    print("%-12s %18s %10s %18s %22s" % ("model", "training, k/s", "of GMF's", "ranking, M pairs/s", "of its products alone"))
+    for m in models:
+        share = [s for _, s in ranked[m] if s is not None]
+        print("%-12s %18.0f %10.2f %18.0f %22s" % (
+            m, median(trained[m]) / 1e3, median([a / b for a, b in zip(trained[m], trained["gmf"])]),
+            median([r for r, _ in ranked[m]]) / 1e6, "%.2f" % median(share) if share else "no matrix work"))
 
 
 has_torch = subprocess.run(["/usr/bin/python3", "-c", "import torch"], capture_output=True).returncode == 0
@@ -145,12 +180,14 @@ if "processes" in names:
 if "ranking" in names:
     for m in ("nmtr_gmf", "nmtr_neumf"):
         series.append(("ranking", "full ranking over GEMM, %s" % m, "ratio",
-                       lambda m=m: float(ranking(m).split("of the products alone")[0].split()[-2]) / 100, 1))
+                       lambda m=m: ranking(m)[1], 1))
 
 print("data: %s; batches of %d, E=64, %d rounds in turn, cores %s; '[least, most]' is the spread"
       % (description, BATCH, arguments.rounds, two))
 if not has_torch:
     print("python3-torch is not installed: no comparison with PyTorch")
+if "models" in names:
+    bench_models()
 values = {s[:2]: [] for s in series}
 try:
     for _ in range(arguments.rounds):

@@ -30,9 +30,10 @@ static const struct argp_option options[] = {
 static const char doc[] =
     "Learn what it says of an item that its user has it under a weaker behaviour.\v"
     "Everything that RUN has learned stays as it is; for each weaker behaviour it is fitted to the validation pairs, which the "
-    "training has not seen, ranked under eval.mask: what it adds to a score that the user has the item, how popular it is under that behaviour, "
-    "and, where the data have times, how long ago that was. Give the lines that it prints to the run that is to rank so: in its "
-    "configuration, or as --set of evaluate and recommend. Validation pairs must have been put under weaker behaviours as often as those to come will be "
+    "training has not seen, ranked under eval.mask: what it adds to a score that the user has the item, how popular it is under that "
+    "behaviour, and, where the data have times, how long ago that was. Give the lines that it prints to the run that is to rank so: in "
+    "its configuration, or as --set of evaluate and recommend. eval.users says how many pairs are used (10000 where it is 0). "
+    "Validation pairs must have been put under weaker behaviours as often as those to come will be "
     "(penstock prepare --hide-weaker): where all of them have one, or none, the number is only as large as the prior lets it be.";
 
 static void add_override(struct arguments *a, const char *text, struct argp_state *state)
@@ -98,7 +99,7 @@ static void print(const struct ps_dataset *dataset, size_t n, int terms, const s
     }
 }
 
-/* All validation pairs, or MOST_PAIRS of them, evenly spaced. */
+/* eval.users of the validation pairs, or at most MOST_PAIRS, evenly spaced. */
 static int learn(struct ps_offline *offline, int terms, struct ps_error *err)
 {
     const struct ps_dataset *dataset = &offline->dataset;
@@ -109,7 +110,8 @@ static int learn(struct ps_offline *offline, int terms, struct ps_error *err)
     if (terms > PS_INDICATOR_RECENCY && !has_times(dataset))
         terms = PS_INDICATOR_RECENCY;
     struct ps_indicator_fit fit;
-    size_t n = PS_MIN(dataset->valid_count, (uint64_t)MOST_PAIRS);
+    uint64_t most = offline->config.eval.users ? offline->config.eval.users : MOST_PAIRS;
+    size_t n = PS_MIN(dataset->valid_count, most);
     struct ps_pair *pair = ps_calloc(n, sizeof *pair);
     for (size_t k = 0; k < n; k++)
         pair[k] = dataset->valid[k * dataset->valid_count / n];

@@ -3,6 +3,7 @@
 # validation NDCG of a global permutation, within the spread over seeds (docs/data.md).
 # time limit: 300
 . "$(dirname "$0")/helpers.sh"
+. "$(dirname "$0")/accuracy_helpers.sh"
 need_data beibei-cart-buy
 limit=100
 
@@ -39,20 +40,6 @@ YAML
     done
 done
 
-# The means over three seeds differ by less than four standard errors of their difference, or a hundredth.
 cat values.tsv
-awk -F '\t' '
-    { n[$1]++; sum[$1] += $2; square[$1] += $2 * $2 }
-    END {
-        for (window in n) {
-            mean[window] = sum[window] / n[window]
-            variance[window] = (square[window] - n[window] * mean[window] ^ 2) / (n[window] - 1)
-            total += variance[window] > 0 ? variance[window] / n[window] : 0
-        }
-        allowed = 4 * sqrt(total) > mean[0] / 100 ? 4 * sqrt(total) : mean[0] / 100
-        difference = mean[0] > mean[34100] ? mean[0] - mean[34100] : mean[34100] - mean[0]
-        text = "ndcg@100: %.4f by a global permutation, %.4f through windows, allowed difference %.4f\n"
-        printf text, mean[0], mean[34100], allowed
-        exit !(difference <= allowed)
-    }' values.tsv || fail 'the shuffle window changes the accuracy'
+same_means values.tsv 0 34100 ndcg@100 || fail 'the shuffle window changes the accuracy'
 awk -F '\t' '$2 < 0.02 { exit 1 }' values.tsv || fail 'NMTR-GMF learned nothing'
