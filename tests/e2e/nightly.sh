@@ -130,9 +130,16 @@ expect out.txt "model refused: against production: ndcg@10 is 0\.[0-9]*, product
 [ "$(production)" = "versions/$third" ] || fail 'a worse model has changed production'
 expect hooks.txt '"outcome":"model refused"'
 
-# The last night, by processes; the log of the night before is trained on too.
+# A step that takes too long is ended, and told as a failure; the next start goes on, by processes. The log of the night before is trained on too.
 sed 's/launch: .*/launch: {servers: 2, workers: 1}/' nightly.yaml > groups.yaml
+sed 's/train: train.yaml/train: train.yaml, hours: 1.0e-7/' nightly.yaml > hasty.yaml
 arrive day-04
+rm hooks.txt
+penstock 4 nightly hasty.yaml
+expect err.txt "night $(name), examine: .*\(it took longer than 0.00036 s\); see "
+expect hooks.txt '"outcome":"failed"'
+penstock 0 history nightly.yaml
+expect out.txt "^  $(name)  failed .* examine: night"
 limit=120 penstock 0 nightly groups.yaml
 cp out.txt said.txt
 published
@@ -142,9 +149,33 @@ events=$(grep -o '"events":[0-9]*' shop/nights/"$fourth"/summary.json | head -n 
 lines=$(sed -n 's/^  lines: //p' shop/production/dataset/dataset.yaml)
 [ "$lines" = "$(cat day-00 day-01 day-02 day-03 day-04 | wc -l)" ] || fail "the last night was trained on $lines lines"
 
+# A window of days: what is before it is passed over, and logs that are outside of it altogether are gone. Interrupted, the night ends with its own
+# code; the next start goes on.
+sed 's/"view,cart,buy"}/"view,cart,buy", window_days: 30}/; s/gate: {/gate: {allowed_drop: 1, /' nightly.yaml > window.yaml
+arrive day-05
+"$PENSTOCK" nightly window.yaml > /dev/null 2> stopped.txt &
+pid=$!
+wait_until 60 'the night has a checkpoint' begun
+kill -TERM $pid
+status=0
+wait $pid || status=$?
+[ $status = 7 ] || { cat stopped.txt; fail "an interrupted night ended with $status instead of 7"; }
+[ "$(production)" = "versions/$fourth" ] || fail 'an interrupted night has changed production'
+penstock 0 nightly window.yaml
+cp out.txt said.txt
+published
+[ ! -e shop/taken/"$first" ] || fail 'a log is kept that no window will reach'
+[ -e shop/taken/"$fourth" ] || fail 'a log within the window is gone'
+grep -q '^  early: [1-9]' shop/production/dataset/dataset.yaml || fail 'nothing was before the window'
+for entity in users items; do
+    head -n "$(wc -l < first/$entity.tsv)" shop/production/export/$entity.tsv | cmp - first/$entity.tsv || fail "$entity have other ids than in the first night"
+done
+second=$third third=$fourth fourth=$(name)
+[ ! -e shop/versions/"$first" ] || fail 'more versions are kept than were asked for'
+
 # History has all of it, and a rollback is one command; what cannot be gone back to is said.
 penstock 0 history nightly.yaml
-[ "$(grep -c ' published ' out.txt)" = 4 ] || fail 'the history has not four published nights'
+[ "$(grep -c ' published ' out.txt)" = 5 ] || fail 'the history has not five published nights'
 [ "$(grep -c ' refused ' out.txt)" = 4 ] || fail 'the history has not four refused nights'
 expect out.txt "^\* $fourth  published "
 penstock 0 publish nightly.yaml --rollback

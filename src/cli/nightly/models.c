@@ -1,4 +1,4 @@
-/* models.c - from a dataset to production: the stages train, evaluate, judge and publish; see nightly.h. */
+/* models.c - from a dataset to production: the stages train, evaluate, judge, export and publish; see nightly.h. */
 #include "cli/nightly/nightly.h"
 
 #include <math.h>
@@ -12,15 +12,6 @@
 #include "cli/run.h"
 #include "common/file.h"
 #include "common/schema.h"
-
-/* Whether the night's run has this file, or its version where the run has become it. */
-static bool has(const struct ps_nightly *n, const struct ps_night *night, const char *file)
-{
-    char *path = ps_night_path(n->folder, night->name, file);
-    bool is = !access(path, R_OK);
-    free(path);
-    return is;
-}
 
 /* ---- train ---- */
 
@@ -45,10 +36,10 @@ static void begin_training(struct ps_step *step, const struct ps_nightly *n)
 int ps_nightly_train(const struct ps_nightly *n, struct ps_night *night, struct ps_error *err)
 {
     struct ps_step step;
-    char production[PS_NIGHT_NAME], *run = ps_night_path(n->folder, night->name, "run");
+    char production[PS_NIGHT_NAME], *run = ps_night_path(n->folder, night->name, "run"), *ended = ps_format("%s/metrics.json", run);
     int status = 0;
     ps_version_production(n->folder, production);
-    if (has(n, night, "run/metrics.json"))
+    if (!access(ended, R_OK))
         goto done;
     begin_training(&step, n);
     if (ps_run_has_checkpoint(run)) {
@@ -69,7 +60,7 @@ int ps_nightly_train(const struct ps_nightly *n, struct ps_night *night, struct 
     if (!status)
         status = ps_step_run(&step, n, night, "train", err);
 done:
-    free(run);
+    free(run), free(ended);
     return status;
 }
 
@@ -162,17 +153,17 @@ done:
 
 /* ---- publish ---- */
 
-int ps_nightly_publish(const struct ps_nightly *n, struct ps_night *night, struct ps_error *err)
+int ps_nightly_export(const struct ps_nightly *n, struct ps_night *night, struct ps_error *err)
 {
     struct ps_step step;
-    int status = 0;
-    if (has(n, night, "run/config.yaml")) { /* it has not become the version yet */
-        ps_step_init(&step, "export");
-        ps_step_add(&step, "%s/nights/%s/run", n->folder, night->name);
-        status = ps_step_run(&step, n, night, "export", err);
-    }
-    if (!status)
-        status = ps_version_make(n->folder, night, err);
+    ps_step_init(&step, "export");
+    ps_step_add(&step, "%s/nights/%s/run", n->folder, night->name);
+    return ps_step_run(&step, n, night, "export", err);
+}
+
+int ps_nightly_publish(const struct ps_nightly *n, struct ps_night *night, struct ps_error *err)
+{
+    int status = ps_version_make(n->folder, night, err);
     if (!status)
         status = ps_version_point(n->folder, night->name, err);
     if (!status)

@@ -14,7 +14,7 @@
 #include "common/sealed.h"
 #include "coordinator/runlog.h"
 
-const char *const ps_night_stages[] = {"take", "examine", "prepare", "train", "evaluate", "judge", "publish", "clean", "tell", "done"};
+const char *const ps_night_stages[] = {"take", "examine", "prepare", "train", "evaluate", "judge", "export", "publish", "clean", "tell", "done"};
 const char *const ps_night_outcomes[] = {"open", "failed", "published", "log refused", "model refused", "abandoned"};
 
 char *ps_night_path(const char *folder, const char *name, const char *file)

@@ -15,7 +15,8 @@ enum ps_night_stage {
     PS_NIGHT_TRAIN,
     PS_NIGHT_EVALUATE, /* production on tonight's split */
     PS_NIGHT_JUDGE,    /* the gate's checks of the model */
-    PS_NIGHT_PUBLISH,
+    PS_NIGHT_EXPORT,   /* its tables, into the run */
+    PS_NIGHT_PUBLISH,  /* the run becomes a version, and that production */
     PS_NIGHT_CLEAN,    /* what is not kept any more is removed */
     PS_NIGHT_TELL,     /* the hook */
     PS_NIGHT_DONE,

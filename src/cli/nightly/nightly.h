@@ -38,6 +38,7 @@ int ps_nightly_train(const struct ps_nightly *n, struct ps_night *night, struct 
 /* production on tonight's split, where there is one. */
 int ps_nightly_evaluate(const struct ps_nightly *n, struct ps_night *night, struct ps_error *err);
 int ps_nightly_judge(const struct ps_nightly *n, struct ps_night *night, struct ps_error *err);
+int ps_nightly_export(const struct ps_nightly *n, struct ps_night *night, struct ps_error *err);
 int ps_nightly_publish(const struct ps_nightly *n, struct ps_night *night, struct ps_error *err);
 int ps_nightly_clean(const struct ps_nightly *n, struct ps_night *night, struct ps_error *err);
 int ps_nightly_tell(const struct ps_nightly *n, struct ps_night *night, struct ps_error *err);

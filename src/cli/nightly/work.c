@@ -109,9 +109,10 @@ int ps_nightly_tell(const struct ps_nightly *n, struct ps_night *night, struct p
 /* ---- the stages ---- */
 
 static int (*const stages[PS_NIGHT_STAGES])(const struct ps_nightly *n, struct ps_night *night, struct ps_error *err) = {
-    [PS_NIGHT_TAKE] = ps_nightly_take,         [PS_NIGHT_EXAMINE] = ps_nightly_examine,   [PS_NIGHT_PREPARE] = ps_nightly_prepare,
-    [PS_NIGHT_TRAIN] = ps_nightly_train,       [PS_NIGHT_EVALUATE] = ps_nightly_evaluate, [PS_NIGHT_JUDGE] = ps_nightly_judge,
-    [PS_NIGHT_PUBLISH] = ps_nightly_publish,   [PS_NIGHT_CLEAN] = ps_nightly_clean,       [PS_NIGHT_TELL] = ps_nightly_tell,
+    [PS_NIGHT_TAKE] = ps_nightly_take,     [PS_NIGHT_EXAMINE] = ps_nightly_examine,   [PS_NIGHT_PREPARE] = ps_nightly_prepare,
+    [PS_NIGHT_TRAIN] = ps_nightly_train,   [PS_NIGHT_EVALUATE] = ps_nightly_evaluate, [PS_NIGHT_JUDGE] = ps_nightly_judge,
+    [PS_NIGHT_EXPORT] = ps_nightly_export, [PS_NIGHT_PUBLISH] = ps_nightly_publish,   [PS_NIGHT_CLEAN] = ps_nightly_clean,
+    [PS_NIGHT_TELL] = ps_nightly_tell,
 };
 
 /* One stage, and the record of it. */
