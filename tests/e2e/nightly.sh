@@ -132,14 +132,14 @@ expect hooks.txt '"outcome":"model refused"'
 
 # A step that takes too long is ended, and told as a failure; the next start goes on, by processes. The log of the night before is trained on too.
 sed 's/launch: .*/launch: {servers: 2, workers: 1}/' nightly.yaml > groups.yaml
-sed 's/train: train.yaml/train: train.yaml, hours: 1.0e-7/' nightly.yaml > hasty.yaml
+sed 's/train: train.yaml/train: train.yaml, hours: 5.0e-5/' nightly.yaml > hasty.yaml
 arrive day-04
 rm hooks.txt
 penstock 4 nightly hasty.yaml
-expect err.txt "night $(name), examine: .*\(it took longer than 0.00036 s\); see "
+expect err.txt "night $(name), (examine|prepare|train): .*\(it took longer than 0.18 s\); see "
 expect hooks.txt '"outcome":"failed"'
 penstock 0 history nightly.yaml
-expect out.txt "^  $(name)  failed .* examine: night"
+expect out.txt "^  $(name)  failed .* (examine|prepare|train): night"
 limit=120 penstock 0 nightly groups.yaml
 cp out.txt said.txt
 published

@@ -35,7 +35,7 @@ int ps_step_run(struct ps_step *step, const struct ps_nightly *n, const struct p
         step->child.limit = n->settings.nightly.hours * 3600;
     fprintf(stderr, "penstock: %s: %s\n", night->name, name);
     int status = ps_children_run(&step->child, 1, 1, NULL, NULL, err), code = step->child.code;
-    if (!status && step->child.late)
+    if (!status && code && step->child.late)
         status = ps_fail(err, PS_EXIT_NET, "night %s, %s: %s; see %s", night->name, name, step->child.failure, output);
     else if (!status && code)
         status = ps_fail(err, code < 128 ? code : PS_EXIT_FAIL, "night %s, %s: %s", night->name, name, step->child.failure);
