@@ -24,10 +24,13 @@ static const char doc[] =
     "A file of features has the column of the item (or user) and a column for each feature; triples have item, relation and value, and "
     "each relation is a feature. A feature's TYPE is token, token_seq (several values, separated by blanks, or by the character behind a "
     "colon: token_seq:|), float (ranges between quantiles, at most 10, or as many as behind a colon: float:20) or skip; without "
-    "--feature it is what the header says ('price:float'), or token.\n\nExamples:\n"
+    "--feature it is what the header says ('price:float'), or token.\n\n"
+    "With --sessions the behaviours are operations, and need not be named. --test takes a FILE of sessions or none, --valid a part of the "
+    "training sessions (the last ones, default 0.1) or none.\n\nExamples:\n"
     "  penstock prepare --out shop --behaviours view,cart,buy log.tsv.gz\n"
     "  penstock prepare --out beibei --behaviours cart,buy --test buy.test.tsv --hide-weaker 0.377 "
     "cart=cart.train.tsv buy=buy.train.tsv\n"
+    "  penstock prepare --out clicks --sessions --session-gap 30m --test-from 0.1 log.tsv\n"
     "  penstock prepare --out tuesday --dictionary monday --behaviours view,cart,buy tuesday.tsv";
 
 enum {

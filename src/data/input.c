@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct ps_input {
     struct ps_fields *fields; /* owned */
@@ -106,7 +107,29 @@ bool ps_input_has(const struct ps_input *in, enum ps_role_column role)
 
 /* ---- lines of data ---- */
 
-/* A decimal number of units (seconds, or milliseconds) as milliseconds, rounded down. */
+/* "2018-03-01", "2018-03-01 13:09:03" or "2018-03-01T13:09:03Z": a date of UTC. */
+static bool parse_date(struct ps_slice field, int64_t *seconds)
+{
+    static const char pattern[] = "0000-00-00 00:00:00Z";
+    int part[7] = {0}, p = 0;
+    if (field.length != 10 && field.length != 19 && field.length != 20)
+        return false;
+    for (size_t i = 0; i < field.length; i++) {
+        char c = field.text[i];
+        if (pattern[i] == '0' ? !isdigit((unsigned char)c) : c != pattern[i] && (i != 10 || c != 'T'))
+            return false;
+        if (pattern[i] == '0')
+            part[p] = 10 * part[p] + (c - '0');
+        else
+            p++;
+    }
+    struct tm date = {.tm_year = part[0] - 1900, .tm_mon = part[1] - 1, .tm_mday = part[2], .tm_hour = part[3], .tm_min = part[4],
+                      .tm_sec = part[5]};
+    *seconds = timegm(&date); /* which makes another date of one that is none */
+    return date.tm_mon == part[1] - 1 && date.tm_mday == part[2] && date.tm_hour == part[3] && date.tm_min == part[4];
+}
+
+/* A date, or a decimal number of units (seconds, or milliseconds), as milliseconds, rounded down. */
 static int parse_time(struct ps_input *in, struct ps_slice field, int64_t *time)
 {
     static const double latest = 1e11; /* seconds: the year 5138 */
@@ -125,6 +148,10 @@ static int parse_time(struct ps_input *in, struct ps_slice field, int64_t *time)
     }
     double seconds;
     int shown = (int)PS_MIN(field.length, (size_t)40);
+    if (parse_date(field, time)) {
+        *time *= 1000;
+        return 0;
+    }
     if (!ps_slice_number(field, &seconds))
         return ps_fields_bad(in->fields, "'%.*s' is not a time", shown, field.text);
     seconds /= in->milliseconds ? 1000 : 1;

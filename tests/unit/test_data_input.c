@@ -127,6 +127,17 @@ static void test_times(void **state)
     next_is("u", "i", NULL, 1600000000123);
     next_is("u", "i", NULL, 1);
     end_is_next();
+    open_file(write_text("a", "user\titem\ttime\nu\ti\t2018-03-01 13:09:03\nu\ti\t2020-02-29\nu\ti\t1969-12-31T23:59:59Z\n"
+                              "u\ti\t2019-02-29\nu\ti\t2018-03-01 24:00:00\nu\ti\t2018-03-01 13:09\nu\ti\t2018-03-01Z13:09:03\n"),
+              (struct ps_input_format){.milliseconds = true}); /* dates need no unit */
+    next_is("u", "i", NULL, INT64_C(1519909743000));
+    next_is("u", "i", NULL, INT64_C(1582934400000));
+    next_is("u", "i", NULL, -1000);
+    next_is_bad("'2019-02-29' is not a time");
+    next_is_bad("'2018-03-01 24:00:00' is not a time");
+    next_is_bad("'2018-03-01 13:09' is not a time");
+    next_is_bad("'2018-03-01Z13:09:03' is not a time");
+    end_is_next();
 }
 
 static void test_columns(void **state)
