@@ -112,7 +112,7 @@ $(O)/bench/%: bench/%.c $(O)/libpenstock.a
 
 # Fuzz targets (tests/fuzz/fuzz.h), for clang and SAN=fuzz; the unit test that feeds them their corpus needs neither. Every block of
 # bytes has the same checksum in them.
-FUZZ := control data codec config checkpoint record ranks dataset prepare
+FUZZ := control data codec config checkpoint record ranks dataset sessions prepare
 FUZZBIN := $(FUZZ:%=$(O)/fuzz/%)
 WRAP := -Wl,--wrap=ps_hash64,--wrap=ps_writer_sum
 $(O)/tests/test_fuzz_corpus: LDFLAGS += $(WRAP)

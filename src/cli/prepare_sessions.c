@@ -127,14 +127,15 @@ const struct argp ps_session_options = {options, parse, NULL, NULL, NULL, NULL, 
 static void finish_valid(struct ps_session_arguments *a, struct argp_state *state)
 {
     struct ps_session_rules *r = &a->o->sessions;
-    char *end;
-    r->valid = 0.1;
-    if (!a->valid)
+    bool none = a->valid && !strcmp(a->valid, "none");
+    r->valid = none ? 0 : 0.1;
+    if (!a->valid || none)
         return;
-    r->valid = strcmp(a->valid, "none") ? strtod(a->valid, &end) : 0;
-    if (strcmp(a->valid, "none") && (end == a->valid || *end || !(r->valid > 0 && r->valid < 1)))
+    char *end;
+    r->valid = strtod(a->valid, &end);
+    if (end == a->valid || *end || !(r->valid > 0 && r->valid < 1))
         argp_error(state, "--valid takes a part of the training sessions between 0 and 1, or none, not '%s'", a->valid);
-    if (r->test == PS_TEST_LAST_ITEM && r->valid > 0)
+    if (r->test == PS_TEST_LAST_ITEM)
         argp_error(state, "--last-item validates on the step before the last; --valid takes none beside it");
 }
 

@@ -2,33 +2,7 @@
  * the file's number before it. Files get the sizes that dataset.yaml gives them. Whatever opens can be read to the last pair. */
 #include "fuzz.h"
 
-#include "common/yaml.h"
-#include "data/prepare.h"
 #include "dataset_files.h"
-
-static void resize(const char *folder)
-{
-    struct ps_yaml *root;
-    struct ps_error err;
-    char *path = ps_format("%s/dataset.yaml", folder);
-    int status = ps_yaml_load(path, PS_EXIT_DATA, &root, &err);
-    free(path);
-    if (status)
-        return;
-    const struct ps_yaml *files = ps_yaml_get(root, "files");
-    for (int i = 0; files && i < files->count; i++) {
-        const char *name = files->child[i].key;
-        const struct ps_yaml *bytes = ps_yaml_get(&files->child[i], "bytes");
-        uint64_t size = bytes && bytes->text ? strtoull(bytes->text, NULL, 10) : UINT64_MAX;
-        if (!name || strchr(name, '/') || size > FUZZ_FILE_BYTES)
-            continue;
-        path = ps_format("%s/%s", folder, name);
-        if (strcmp(name, "dataset.yaml") && access(path, F_OK) == 0 && truncate(path, (off_t)size))
-            abort();
-        free(path);
-    }
-    ps_yaml_free(root);
-}
 
 static void read_all(const char *folder)
 {
@@ -59,15 +33,7 @@ static void read_all(const char *folder)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct fuzz_input in = {data, size};
-    char *folder = ps_format("%s/dataset", fuzz_folder());
-    fuzz_dataset_write(folder);
-    while (in.size) {
-        const char *name = fuzz_dataset_file[fuzz_byte(&in) % PS_COUNT(fuzz_dataset_file)];
-        struct fuzz_input part = fuzz_part(&in);
-        fuzz_file(folder, name, part, part.size);
-    }
-    resize(folder);
+    char *folder = fuzz_dataset_replace((struct fuzz_input){data, size}, FUZZ_INTERACTIONS);
     read_all(folder);
     free(folder);
     return 0;

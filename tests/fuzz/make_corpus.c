@@ -346,22 +346,35 @@ static void ranks_seeds(void)
     free(path);
 }
 
-static void dataset_seeds(void)
+/* A file as it is; or with its last number as high as can be, which no reader may believe. */
+static void put_dataset_file(const char *target, enum fuzz_dataset_kind kind, int file, bool high)
 {
-    char *folder = ps_format("%s/seed", fuzz_folder());
+    struct seed s;
+    size_t size = fuzz_dataset_content[kind][file].size, from = high && size >= 4 ? size - 4 : size;
+    char *bytes = ps_malloc(size), *name = ps_format("%s%s", fuzz_dataset_file[kind][file], high ? "-high" : "");
+    memcpy(bytes, fuzz_dataset_content[kind][file].data, size);
+    memset(bytes + from, 0xff, size - from);
+    begin(&s);
+    fputc(file, s.out);
+    put_part(&s, bytes, size);
+    finish(&s, target, name);
+    free(bytes), free(name);
+}
+
+static void dataset_seeds(const char *target, enum fuzz_dataset_kind kind)
+{
+    char *folder = ps_format("%s/seed-%s", fuzz_folder(), target);
     struct seed all;
     begin(&all);
-    fuzz_dataset_write(folder);
-    for (int f = 0; f < FUZZ_DATASET_FILES; f++) {
-        struct seed s;
-        begin(&s);
-        fputc(f, s.out);
+    fuzz_dataset_write(folder, kind);
+    for (int f = 0; f < fuzz_dataset_files(kind); f++) {
         fputc(f, all.out);
-        put_file(&s, folder, fuzz_dataset_file[f]);
-        put_file(&all, folder, fuzz_dataset_file[f]);
-        finish(&s, "dataset", fuzz_dataset_file[f]);
+        put_file(&all, folder, fuzz_dataset_file[kind][f]);
+        put_dataset_file(target, kind, f, false);
+        if (kind == FUZZ_SESSIONS && !strstr(fuzz_dataset_file[kind][f], ".names") && f > 0)
+            put_dataset_file(target, kind, f, true);
     }
-    finish(&all, "dataset", "all");
+    finish(&all, target, "all");
     free(folder);
 }
 
@@ -377,7 +390,8 @@ int main(int argc, char **argv)
     checkpoint_seeds();
     record_seeds();
     ranks_seeds();
-    dataset_seeds();
+    dataset_seeds("dataset", FUZZ_INTERACTIONS);
+    dataset_seeds("sessions", FUZZ_SESSIONS);
     /* Seeds of `prepare` are tables, which are kept as they are. */
     return 0;
 }

@@ -24,6 +24,9 @@
 #include "../fuzz/dataset.c"
 #undef read_all
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput feed_sessions
+#include "../fuzz/sessions.c"
+#undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput feed_data
 #define drop drop_answer
 #include "../fuzz/data.c"
@@ -76,6 +79,7 @@ FEED(checkpoint)
 FEED(record)
 FEED(ranks)
 FEED(dataset)
+FEED(sessions)
 FEED(prepare)
 
 static struct fuzz_input seed(const char *name)
@@ -139,6 +143,7 @@ int main(void)
         cmocka_unit_test(codec_inputs_do_no_harm),   cmocka_unit_test(config_inputs_do_no_harm),
         cmocka_unit_test(checkpoint_inputs_do_no_harm), cmocka_unit_test(record_inputs_do_no_harm),
         cmocka_unit_test(ranks_inputs_do_no_harm),   cmocka_unit_test(dataset_inputs_do_no_harm),
-        cmocka_unit_test(prepare_inputs_do_no_harm), cmocka_unit_test(seeds_are_taken)};
+        cmocka_unit_test(sessions_inputs_do_no_harm), cmocka_unit_test(prepare_inputs_do_no_harm),
+        cmocka_unit_test(seeds_are_taken)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
