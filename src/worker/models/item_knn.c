@@ -4,7 +4,7 @@
 
 static const double DECAY = 0.8;
 
-static void item_knn_list(const struct ps_cooccurrence *counts, const uint32_t *step, int steps, struct ps_rule_list *list)
+static void item_knn_list(const struct ps_rule_counts *counts, const uint32_t *step, int steps, struct ps_rule_list *list)
 {
     ps_rule_add_neighbours(counts, step, steps, DECAY, list);
 }

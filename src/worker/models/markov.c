@@ -1,7 +1,7 @@
 /* markov.c - the first-order Markov chain: what came next in training behind the session's last item. */
 #include "worker/models/session_rule.h"
 
-static void markov_list(const struct ps_cooccurrence *counts, const uint32_t *step, int steps, struct ps_rule_list *list)
+static void markov_list(const struct ps_rule_counts *counts, const uint32_t *step, int steps, struct ps_rule_list *list)
 {
     ps_rule_add_neighbours(counts, step + steps - 1, 1, 1, list);
 }

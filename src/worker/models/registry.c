@@ -43,7 +43,8 @@
     each(session_recent)                                                                                               \
     each(markov)                                                                                                       \
     each(item_knn)                                                                                                     \
-    each(session_counts)
+    each(session_counts)                                                                                               \
+    each(session_knowledge)
 
 #define DECLARE(name) extern const struct ps_model_class ps_model_##name;
 #define LIST(name) &ps_model_##name,

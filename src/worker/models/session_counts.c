@@ -4,7 +4,7 @@
 static const double DECAY = 0.8;
 enum { OWN = 5, OWN_BITS = 56 }; /* neighbours weigh less than 2^56 */
 
-static void session_counts_list(const struct ps_cooccurrence *counts, const uint32_t *step, int steps, struct ps_rule_list *list)
+static void session_counts_list(const struct ps_rule_counts *counts, const uint32_t *step, int steps, struct ps_rule_list *list)
 {
     ps_rule_add_recent(step, steps, OWN, UINT64_C(1) << OWN_BITS, list);
     ps_rule_add_neighbours(counts, step, steps, DECAY, list);

@@ -1,7 +1,7 @@
 /* session_popularity.c - the rule "what the session had most comes again" (S-POP). */
 #include "worker/models/session_rule.h"
 
-static void session_popularity_list(const struct ps_cooccurrence *counts, const uint32_t *step, int steps, struct ps_rule_list *list)
+static void session_popularity_list(const struct ps_rule_counts *counts, const uint32_t *step, int steps, struct ps_rule_list *list)
 {
     for (int k = 0; k < steps; k++)
         ps_rule_add(list, step[k], 1);

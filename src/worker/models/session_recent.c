@@ -1,7 +1,7 @@
 /* session_recent.c - the rule "what the session had last comes again". */
 #include "worker/models/session_rule.h"
 
-static void session_recent_list(const struct ps_cooccurrence *counts, const uint32_t *step, int steps, struct ps_rule_list *list)
+static void session_recent_list(const struct ps_rule_counts *counts, const uint32_t *step, int steps, struct ps_rule_list *list)
 {
     ps_rule_add_recent(step, steps, steps, 1, list);
 }

@@ -1,6 +1,7 @@
 /* session_rule.c - see session_rule.h. */
 #include "worker/models/session_rule.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 
 /* Items pass by a block at a time, and cases again with each block: their lists are kept. */
 enum { CASES = 8192, LONGEST = 4096 };
+enum { ASKED = 8, SHARED = 4096 }; /* steps that are asked what they share; items with a value, beyond which it says little */
 
 struct scored {
     uint32_t item;
@@ -24,7 +26,7 @@ struct kept {
 
 struct rule {
     ps_rule_list_fn *fill;
-    struct ps_cooccurrence counts; /* owned, as is everything below */
+    struct ps_rule_counts counts; /* owned, as is everything below */
     uint32_t *popularity, distinct;
     struct ps_rule_list list;
     uint32_t *step;
@@ -51,15 +53,42 @@ void ps_rule_add_recent(const uint32_t *step, int steps, int most, uint64_t unit
     }
 }
 
-void ps_rule_add_neighbours(const struct ps_cooccurrence *counts, const uint32_t *step, int steps, double decay,
+void ps_rule_add_neighbours(const struct ps_rule_counts *counts, const uint32_t *step, int steps, double decay,
                             struct ps_rule_list *list)
 {
     for (int back = 0; back < steps; back++) {
         uint32_t item = step[steps - 1 - back];
         uint64_t weight = ps_decayed(decay, (uint64_t)back);
-        for (uint64_t k = counts->begin[item]; k < counts->begin[item + 1] && weight; k++)
-            ps_rule_add(list, counts->entry[k].item, weight * counts->entry[k].weight);
+        const struct ps_cooccurrence *near = &counts->near;
+        for (uint64_t k = near->begin[item]; k < near->begin[item + 1] && weight; k++)
+            ps_rule_add(list, near->entry[k].item, weight * near->entry[k].weight);
     }
+}
+
+static void add_sharers_of(const struct ps_rule_counts *counts, uint32_t f, uint32_t item, double weight, struct ps_rule_list *list)
+{
+    const struct ps_sharers *s = &counts->sharers[f];
+    uint64_t values;
+    const uint32_t *value = ps_dataset_feature_values(&counts->dataset->feature[f], item, &values);
+    for (uint64_t v = 0; v < values; v++) {
+        uint64_t begin = s->begin[value[v]], end = s->begin[value[v] + 1];
+        if (end - begin > SHARED)
+            continue;
+        double rare = log((double)counts->dataset->items / (double)(end - begin));
+        for (uint64_t k = begin; k < end; k++)
+            if (s->item[k] != item)
+                ps_rule_add(list, s->item[k], (uint64_t)llround(weight * rare));
+    }
+}
+
+void ps_rule_add_sharers(const struct ps_rule_counts *counts, const uint32_t *step, int steps, double decay, double share,
+                         struct ps_rule_list *list)
+{
+    for (int back = 0; back < PS_MIN(steps, ASKED); back++)
+        for (uint32_t f = 0; f < counts->dataset->features; f++)
+            if (counts->sharers[f].begin)
+                add_sharers_of(counts, f, step[steps - 1 - back],
+                               share * PS_WEIGHT_ONE * (double)ps_decayed(decay, (uint64_t)back), list);
 }
 
 int ps_session_rule_init(struct ps_model *model, ps_rule_list_fn *fill, struct ps_counting how)
@@ -69,8 +98,39 @@ int ps_session_rule_init(struct ps_model *model, ps_rule_list_fn *fill, struct p
     rule->fill = fill;
     rule->popularity = ps_popularity_ranks(dataset, &rule->distinct);
     rule->step = ps_calloc(dataset->sessions.longest, sizeof *rule->step);
+    rule->counts.dataset = dataset;
     if (how.window)
-        ps_cooccurrence_init(&rule->counts, dataset, how);
+        ps_cooccurrence_init(&rule->counts.near, dataset, how);
+    return 0;
+}
+
+/* The items of each value, by counting. */
+static void invert(struct ps_sharers *s, const struct ps_feature *feature, uint64_t items)
+{
+    s->begin = ps_calloc(feature->values + 2, sizeof *s->begin);
+    s->item = ps_calloc(PS_MAX(feature->pairs, (uint64_t)1), sizeof *s->item);
+    for (uint64_t k = 0; k < feature->pairs; k++)
+        s->begin[feature->value[k] + 2]++;
+    for (uint64_t v = 0; v < feature->values; v++)
+        s->begin[v + 2] += s->begin[v + 1];
+    for (uint64_t i = 0; i < items; i++)
+        for (uint64_t k = feature->offset[i]; k < feature->offset[i + 1]; k++)
+            s->item[s->begin[feature->value[k] + 1]++] = (uint32_t)i;
+}
+
+int ps_session_rule_know(struct ps_model *model, struct ps_error *err)
+{
+    const struct ps_dataset *dataset = model->dataset;
+    struct rule *rule = model->state;
+    uint32_t known = 0;
+    for (uint32_t f = 0; f < dataset->features; f++)
+        if (dataset->feature[f].side == PS_ITEMS) {
+            invert(&rule->counts.sharers[f], &dataset->feature[f], dataset->items);
+            known++;
+        }
+    if (!known)
+        return ps_fail(err, PS_EXIT_USAGE, "model %s asks what items have in common, but the dataset %s has no features of items; prepare "
+                       "it with --item-features or --item-triples", model->class_->name, dataset->path);
     return 0;
 }
 
@@ -81,7 +141,9 @@ void ps_session_rule_fini(struct ps_model *model)
         return;
     for (int k = 0; k < CASES; k++)
         free(rule->kept[k].item);
-    ps_cooccurrence_fini(&rule->counts);
+    for (int f = 0; f < PS_MAX_FEATURES; f++)
+        free(rule->counts.sharers[f].begin), free(rule->counts.sharers[f].item);
+    ps_cooccurrence_fini(&rule->counts.near);
     free(rule->popularity), free(rule->step), free(rule->list.entry);
     free(rule);
 }

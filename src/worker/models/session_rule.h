@@ -14,11 +14,23 @@ struct ps_rule_list {
 };
 void ps_rule_add(struct ps_rule_list *list, uint32_t item, uint64_t weight);
 
-/* Lists what the items of a session's steps so far (oldest first, at least one) speak for. */
-typedef void ps_rule_list_fn(const struct ps_cooccurrence *counts, const uint32_t *step, int steps, struct ps_rule_list *list);
+/* What a rule has counted. */
+struct ps_rule_counts {
+    struct ps_cooccurrence near;
+    const struct ps_dataset *dataset; /* borrowed */
+    struct ps_sharers {
+        uint64_t *begin; /* owned; values + 1 */
+        uint32_t *item;  /* owned: who has a value of the items' feature, value by value */
+    } sharers[PS_MAX_FEATURES]; /* by the dataset's features; empty for users' */
+};
 
-/* model->init: for a rule that counts nothing, window is 0. */
+/* Lists what the items of a session's steps so far (oldest first, at least one) speak for. */
+typedef void ps_rule_list_fn(const struct ps_rule_counts *counts, const uint32_t *step, int steps, struct ps_rule_list *list);
+
+/* model->init: for a rule that counts nothing, window is 0. A rule of knowledge begins as any other, and then counts who shares what.
+ * Errors: PS_EXIT_USAGE where nothing is known of the items. */
 int ps_session_rule_init(struct ps_model *model, ps_rule_list_fn *fill, struct ps_counting how);
+int ps_session_rule_know(struct ps_model *model, struct ps_error *err);
 void ps_session_rule_fini(struct ps_model *model);
 /* model->score: exact in float, as the number of an item's place among the distinct ones of its case. */
 void ps_session_rule_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out);
@@ -26,7 +38,11 @@ void ps_session_rule_score(struct ps_model *model, struct nn_tape *tape, const s
 /* Adds the last `most` distinct items of a session: the last one with weight most * unit, the one before with a unit less, .. */
 void ps_rule_add_recent(const uint32_t *step, int steps, int most, uint64_t unit, struct ps_rule_list *list);
 /* Adds the neighbours of a session's steps: those of the last one, and those of the ones before it, each decayed once more. */
-void ps_rule_add_neighbours(const struct ps_cooccurrence *counts, const uint32_t *step, int steps, double decay,
+void ps_rule_add_neighbours(const struct ps_rule_counts *counts, const uint32_t *step, int steps, double decay,
                             struct ps_rule_list *list);
+/* Adds the items that share a value of a feature with one of the last steps: for each such value `share` times the log of how rare it is
+ * among the items, decayed as above. */
+void ps_rule_add_sharers(const struct ps_rule_counts *counts, const uint32_t *step, int steps, double decay, double share,
+                         struct ps_rule_list *list);
 
 #endif
