@@ -24,7 +24,8 @@ static error_t parse(int key, char *value, struct argp_state *state)
 static void print_list(void)
 {
     for (int m = 0; ps_models[m]; m++)
-        printf("%-14s %s\n", ps_models[m]->name, ps_models[m]->title);
+        printf("%-18s %-12s %s\n", ps_models[m]->name,
+               ps_models[m]->recipe.stream == PS_STREAM_INTERACTIONS ? "interactions" : "sessions", ps_models[m]->title);
 }
 
 /* The keys "model.OPTION" of the blank-separated options, with their defaults and what they are for. */
@@ -67,7 +68,8 @@ static void print_tables(const struct ps_model *model)
     }
 }
 
-/* A model declares its tables for a dataset: here for one of a single user and item without any history, or of nobody's session. */
+/* A model declares its tables for a dataset: here for one of a single user and item without any history, or of a
+ * session without events. */
 static int print_model(const char *name, struct ps_error *err)
 {
     static const uint64_t offset[2] = {0, 0}, one[2] = {0, 1};
@@ -78,7 +80,7 @@ static int print_model(const char *name, struct ps_error *err)
     const struct ps_dataset sessions = {
         .users = 1, .items = 1, .behaviours = 1, .behaviour = {"event"}, .train = {none}, .features = 1,
         .feature = {{.name = "category", .side = PS_ITEMS, .values = 1, .pairs = 1, .offset = one, .value = count}},
-        .sessions = {.count = 1, .train = 1, .longest = 2, .visitors = 1, .operations = 2, .feedbacks = 1, .targets = offset,
+        .sessions = {.count = 1, .train = 1, .longest = 2, .visitors = 1, .operations = 2, .feedbacks = 1, .begin = offset, .targets = offset,
                      .operation_name = {"click", "order"}, .feedback_name = {"like"}}};
     struct ps_config config;
     struct ps_model model;

@@ -7,7 +7,7 @@ make_data
 configure train.consistency=sync eval.floors=false
 
 penstock 0 models
-models=$(awk '$1 !~ /^(popularity|carted_first|own_history)$/ { print $1 }' out.txt)
+models=$(awk '$2 == "interactions" && $1 !~ /^(popularity|carted_first|own_history)$/ { print $1 }' out.txt)
 [ "$(wc -w <<< "$models")" -ge 16 ] || fail "only these models: $models"
 for model in $models; do
     penstock 0 train run.yaml --run "$model" --set "model.name=$model" --servers 1 --workers 1

@@ -1,0 +1,45 @@
+#!/bin/bash
+# Every model of sessions goes the whole way: trained with `sync` it ends with the same checkpoint whatever the number of servers and
+# workers, workers and commands rank alike; the rules rank, and reports have the floors.
+# time limit: 400
+. "$(dirname "$0")/helpers.sh"
+penstock 0 synth --sessions --users 300 --items 200 --interactions 5000 --triples kg.tsv --out log.tsv
+penstock 0 prepare --sessions --test-from 0.9 --item-triples kg.tsv --out data log.tsv
+configure train.consistency=sync train.batch=32 eval.floors=false eval.bootstrap=0 model.dropout=0.1
+
+penstock 0 models
+models=$(awk '$2 == "sessions" && !/\(a rule/ { print $1 }' out.txt)
+rules=$(awk '$2 == "sessions" && /\(a rule/ { print $1 }' out.txt)
+[ "$(wc -w <<< "$models")" -ge 12 ] || fail "only these models: $models"
+[ "$(wc -w <<< "$rules")" -ge 6 ] || fail "only these rules: $rules"
+for model in $models; do
+    penstock 0 train run.yaml --run "$model" --set "model.name=$model" --servers 1 --workers 1
+    digest "$model"
+    want=$digest
+    penstock 0 train run.yaml --run "$model-many" --set "model.name=$model" --servers 2 --workers 3
+    expect out.txt "^  $model "
+    grep "^  $model " out.txt > trained.txt
+    same_digest "$model-many" "$want"
+    penstock 0 evaluate "$model-many"
+    grep "^  $model " out.txt > evaluated.txt
+    cmp trained.txt evaluated.txt || fail "$model ranks otherwise without servers"
+done
+for rule in $rules popularity; do # nothing is learned, but all is ranked
+    penstock 0 train run.yaml --run "$rule" --set "model.name=$rule" --servers 1 --workers 2
+    expect out.txt "^  $rule "
+    grep "^  $rule " out.txt > ranked.txt
+    penstock 0 evaluate "$rule"
+    grep "^  $rule " out.txt | cmp - ranked.txt || fail "$rule ranks otherwise without servers"
+done
+
+penstock 0 train run.yaml --run floors --set model.name=srgnn --set train.epochs=1 --set eval.floors=true
+for floor in popularity session_recent markov; do expect out.txt "^  $floor "; done
+refuse out.txt '^  carted_first '
+
+penstock 0 prepare --sessions --test-from 0.9 --out plain log.tsv
+penstock 2 train run.yaml --run refused --set model.name=session_knowledge --set data.path=plain
+expect err.txt 'has no features of items; prepare it with --item-features or --item-triples$'
+rm -r data
+make_data
+penstock 2 train run.yaml --run refused --set model.name=markov
+expect err.txt 'model markov learns from sessions, but the dataset data has interactions; prepare it with --sessions$'
