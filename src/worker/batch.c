@@ -250,7 +250,7 @@ static void build_sessions(struct ps_batch *batch, struct ps_batcher *batcher, c
         join_triples(batch, batcher);
     if (batcher->recipe.knowledge)
         end_triples(batch, batcher, map, random);
-    ps_session_batch_items(b, batcher->unique, map, &batch->items, dataset->items, batch->triples.item, batch->triples.total);
+    ps_session_batch_items(b, batcher->unique, map, &batch->items, true, batch->triples.item, batch->triples.total);
     ps_triple_batch_items(&batch->triples, batcher->unique);
     batch->only_triples = false;
     ps_session_batch_visitors(b, batcher->unique, map, &batch->users);

@@ -101,7 +101,7 @@ int ps_encoder_tile(struct ps_encoder *e, struct ps_tile *tile, struct ps_error 
 {
     struct ps_session_batch *batch = &e->batch;
     ps_session_batch_end(batch, &e->recipe, e->model->dataset, NULL, NULL);
-    ps_session_batch_items(batch, e->unique, &e->map, &e->items.keys, 0, NULL, 0);
+    ps_session_batch_items(batch, e->unique, &e->map, &e->items.keys, false, NULL, 0);
     ps_session_batch_visitors(batch, e->unique, &e->map, &e->visitors.keys);
     int status = fetch_rows(e, &e->items, PS_TABLE_ITEM, err);
     if (!status)

@@ -28,7 +28,8 @@ void ps_session_batch_init(struct ps_session_batch *b, const struct ps_recipe *r
 {
     size_t steps = most_steps(recipe, dataset, sessions);
     bool tracks = recipe->stream == PS_STREAM_PARALLEL;
-    size_t candidates = recipe->candidates == PS_TRAIN_SAMPLED ? targets + (size_t)recipe->samples : 0;
+    bool sampled = recipe->candidates == PS_TRAIN_SAMPLED;
+    size_t candidates = sampled ? targets + (size_t)recipe->samples : dataset->items;
     *b = (struct ps_session_batch){0};
     b->begin = ps_calloc(sessions + 1, sizeof *b->begin);
     b->visitor_row = dataset->sessions.visitor ? ps_calloc(sessions, sizeof *b->visitor_row) : NULL;
@@ -43,11 +44,11 @@ void ps_session_batch_init(struct ps_session_batch *b, const struct ps_recipe *r
     b->choice = ps_calloc(targets, sizeof *b->choice);
     b->feedback = ps_calloc(targets, sizeof *b->feedback);
     b->weight = ps_calloc(targets, sizeof *b->weight);
-    if (!candidates)
-        return;
     b->candidate = ps_calloc(candidates, sizeof *b->candidate);
     b->candidate_row = ps_calloc(candidates, sizeof *b->candidate_row);
-    b->log_q = ps_calloc(candidates, sizeof *b->log_q);
+    for (size_t k = 0; !sampled && k < candidates; k++)
+        b->candidate[k] = (uint32_t)k;
+    b->log_q = sampled ? ps_calloc(candidates, sizeof *b->log_q) : NULL;
 }
 
 void ps_session_batch_fini(struct ps_session_batch *b)
@@ -146,9 +147,10 @@ void ps_session_batch_end(struct ps_session_batch *b, const struct ps_recipe *re
 {
     for (int t = 0; t < b->targets; t++)
         b->weight[t] *= (real)(1.0 / PS_MAX(b->next, 1));
-    if (recipe->candidates == PS_TRAIN_SAMPLED)
+    bool sampled = recipe->candidates == PS_TRAIN_SAMPLED;
+    if (sampled)
         add_candidates(b, recipe, dataset, alias, random);
-    int candidates = b->view.candidates;
+    int candidates = sampled ? b->view.candidates : (int)dataset->items;
     b->view = (struct ps_session_view){.steps = {b->sessions, b->begin},
                                        .item = b->item,
                                        .item_row = b->item_row,
@@ -160,36 +162,33 @@ void ps_session_batch_end(struct ps_session_batch *b, const struct ps_recipe *re
                                        .state = b->state,
                                        .target = b->target,
                                        .target_row = b->target_row,
-                                       .choice = recipe->candidates == PS_TRAIN_SAMPLED ? b->choice : b->target_row,
+                                       .choice = sampled ? b->choice : b->target,
                                        .feedback = b->feedback,
                                        .weight = b->weight,
                                        .candidates = candidates,
-                                       .candidate_row = recipe->candidates == PS_TRAIN_SAMPLED ? b->candidate_row : NULL,
-                                       .log_q = recipe->candidates == PS_TRAIN_SAMPLED ? b->log_q : NULL};
+                                       .candidate_row = b->candidate_row,
+                                       .log_q = b->log_q};
 }
 
 void ps_session_batch_items(struct ps_session_batch *b, struct ps_unique *unique, const struct ps_slot_map *map,
-                            struct ps_keys *keys, uint64_t items, const uint32_t *others, int count)
+                            struct ps_keys *keys, bool candidates, const uint32_t *others, int count)
 {
-    bool all = !b->view.candidate_row;
+    if (!candidates)
+        b->view.candidates = 0;
     ps_unique_begin(unique);
-    for (uint64_t i = 0; all && i < items; i++)
-        ps_unique_add(unique, (uint32_t)i);
     for (int k = 0; k < b->steps; k++)
         b->item_row[k] = ps_unique_add(unique, b->item[k]);
     for (int t = 0; t < b->targets; t++)
         b->target_row[t] = ps_unique_add(unique, b->target[t]);
-    for (int k = 0; !all && k < b->view.candidates; k++)
+    for (int k = 0; k < b->view.candidates; k++)
         b->candidate_row[k] = ps_unique_add(unique, b->candidate[k]);
     for (int k = 0; k < count; k++)
         ps_unique_add(unique, others[k]);
     ps_unique_finish(unique, PS_ROUTE_ITEM, map, keys, b->item_row, (size_t)b->steps);
     for (int t = 0; t < b->targets; t++)
         b->target_row[t] = ps_unique_key(unique, b->target[t]);
-    for (int k = 0; !all && k < b->view.candidates; k++)
+    for (int k = 0; k < b->view.candidates; k++)
         b->candidate_row[k] = ps_unique_key(unique, b->candidate[k]);
-    if (all)
-        b->view.candidates = (int)keys->count;
 }
 
 void ps_session_batch_visitors(struct ps_session_batch *b, struct ps_unique *unique, const struct ps_slot_map *map,

@@ -31,7 +31,7 @@ struct ps_session_view {
     const real *weight;              /* in the mean over the micro-batch's next items; 0 for what was only shown */
     /* Items that a target competes with, the same for all: all items, or the targets and drawn ones. */
     int candidates;
-    const uint32_t *candidate_row; /* NULL: all rows as they come */
+    const uint32_t *candidate_row; /* all items come in the order of their ids: where their rows are is the servers' matter */
     const real *log_q;             /* log of how likely it was to be a candidate; NULL for all items */
 };
 
@@ -67,9 +67,10 @@ void ps_session_batch_add_step(struct ps_session_batch *batch, const struct ps_d
 /* After the last one: weights and candidates. Draws sampled candidates from `alias`. */
 void ps_session_batch_end(struct ps_session_batch *batch, const struct ps_recipe *recipe, const struct ps_dataset *dataset,
                           const struct ps_alias *alias, struct ps_random *random);
-/* The distinct items of steps, targets and candidates, and the rows of each; and `others`, whose rows `unique` knows then. */
+/* The distinct items of steps, targets and, where asked for, candidates (else there are none), and the rows of each; and `others`, whose
+ * rows `unique` knows then. */
 void ps_session_batch_items(struct ps_session_batch *batch, struct ps_unique *unique, const struct ps_slot_map *map,
-                            struct ps_keys *keys, uint64_t items, const uint32_t *others, int count);
+                            struct ps_keys *keys, bool candidates, const uint32_t *others, int count);
 
 /* Likewise who made the sessions, where that is known. */
 void ps_session_batch_visitors(struct ps_session_batch *batch, struct ps_unique *unique, const struct ps_slot_map *map,

@@ -42,4 +42,4 @@ expect err.txt 'has no features of items; prepare it with --item-features or --i
 rm -r data
 make_data
 penstock 2 train run.yaml --run refused --set model.name=markov
-expect err.txt 'model markov learns from sessions, but the dataset data has interactions; prepare it with --sessions$'
+expect err.txt 'model markov learns from sessions, but the dataset .*data has interactions; prepare it with --sessions$'

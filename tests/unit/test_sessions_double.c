@@ -36,10 +36,7 @@ static void objective_end(struct objective *o, struct model_bench *b)
     o->bench = b;
     memcpy(s->item_row, s->item, (size_t)s->steps * sizeof *s->item);
     memcpy(s->target_row, s->target, (size_t)s->targets * sizeof *s->target); /* tracks' rows are what they are already */
-    if (s->view.candidate_row)
-        memcpy(s->candidate_row, s->candidate, (size_t)s->view.candidates * sizeof *s->candidate);
-    else
-        s->view.candidates = TOY_SESSION_ITEMS;
+    memcpy(s->candidate_row, s->candidate, (size_t)s->view.candidates * sizeof *s->candidate);
     o->tile = (struct ps_tile){.n = s->next, .epoch = 1, .sessions = &s->view, .rows = b->rows, .param = b->param,
                                .sample_weight = (real)(1.0 / s->next)};
 }

@@ -56,10 +56,6 @@ struct nn_candidates ps_session_candidates(const struct ps_tile *tile)
 
 struct nn_tensor *ps_session_candidate_rows(struct nn_tape *tape, struct nn_candidates c, int width)
 {
-    uint32_t *all = c.from.index ? NULL : nn_tape_alloc(tape, (size_t)c.count * sizeof *all);
-    for (int k = 0; all && k < c.count; k++)
-        all[k] = (uint32_t)k;
-    c.from.index = all ? all : c.from.index;
     return nn_lookup(tape, c.from, c.count, width);
 }
 
