@@ -10,6 +10,7 @@
 
 #include "common/random.h"
 #include "worker/order.h"
+#include "worker/sessions.h"
 
 enum { SESSIONS = 300, LONGEST = 9, LANE_COUNT = 3, TRACKS = 4, BATCHES_MAX = 1000 };
 
@@ -140,6 +141,41 @@ static void any_position_is_found_again(void **state)
     ps_order_fini(&one), ps_order_fini(&other);
 }
 
+/* The rows of lane state that a micro-batch asks for, by shard, and which of them is a session's. */
+static void tracks_have_rows_of_their_lane(void **state)
+{
+    struct ps_dataset d = make_sessions();
+    struct ps_recipe recipe = {.stream = PS_STREAM_PARALLEL};
+    struct ps_order order;
+    struct ps_entry entry[TRACKS];
+    struct ps_session_batch b;
+    struct ps_unique *unique = ps_unique_new(TRACKS);
+    uint64_t key[TRACKS];
+    struct ps_keys keys = {.key = key};
+    static struct ps_slot_map map;
+    static const uint32_t items[SESSIONS * LONGEST];
+    d.sessions.item = items;
+    ps_slot_map_init(&map, 3);
+    ps_session_batch_init(&b, &recipe, &d, TRACKS, TRACKS);
+    open_order(&order, &d);
+    for (uint64_t position = 0; position < 40; position++) {
+        int n = ps_parallel_at(&order.parallel, 2, position, entry);
+        ps_session_batch_begin(&b);
+        for (int k = 0; k < n; k++)
+            ps_session_batch_add_step(&b, &d, entry[k].user, entry[k].item, ps_entry_track(&entry[k]));
+        ps_session_batch_tracks(&b, unique, &map, &keys, 2 * TRACKS);
+        assert_int_equal(keys.count, n);
+        for (int k = 0; k < n; k++)
+            assert_int_equal(keys.key[b.track_row[k]], 2 * TRACKS + ps_entry_track(&entry[k]));
+        for (uint32_t s = 0; s < 3; s++)
+            for (uint32_t r = keys.first[s]; r < keys.first[s + 1]; r++)
+                assert_int_equal(map.shard_of[ps_slot_hash(PS_ROUTE_LANE, keys.key[r])], s);
+    }
+    ps_session_batch_fini(&b);
+    ps_unique_free(unique);
+    ps_order_fini(&order);
+}
+
 static void a_lane_may_be_empty(void **state)
 {
     struct ps_dataset d = make_sessions();
@@ -162,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_next_item_comes_once_and_in_order),
         cmocka_unit_test(any_position_is_found_again),
+        cmocka_unit_test(tracks_have_rows_of_their_lane),
         cmocka_unit_test(a_lane_may_be_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
