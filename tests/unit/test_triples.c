@@ -201,6 +201,35 @@ static void test_batches(void **state)
     }
 }
 
+/* All items are candidates in the order of their ids, however many servers there are. */
+static void test_candidates(void **state)
+{
+    struct ps_dataset d = toy_session_dataset();
+    struct ps_config config;
+    struct ps_slot_map map = {.shards = 3};
+    for (uint32_t slot = 0; slot < PS_SLOTS; slot++)
+        map.shard_of[slot] = (uint16_t)(slot % 3);
+    struct ps_recipe recipe = recipe_with(PS_KNOWLEDGE_NONE, &config, &d);
+    struct ps_batcher batcher;
+    struct ps_batch batch;
+    struct ps_entry entry[] = {{.user = 0, .item = 3}, {.user = 2, .item = 1}};
+    ps_batcher_init(&batcher, &d, &config, &recipe);
+    ps_batch_init(&batch, &batcher);
+    ps_batch_build(&batch, &batcher, &map, entry, 2, 1, 0, 0);
+    const struct ps_session_view *v = &batch.sessions.view;
+    bool sorted = true;
+    assert_int_equal(v->candidates, TOY_SESSION_ITEMS);
+    for (uint32_t k = 0; k < TOY_SESSION_ITEMS; k++) {
+        assert_int_equal(batch.items.key[v->candidate_row[k]], k);
+        sorted &= v->candidate_row[k] == k;
+    }
+    assert_false(sorted); /* as the servers have them */
+    assert_int_equal(v->choice[0], 5);
+    assert_int_equal(v->choice[1], 6);
+    ps_batch_fini(&batch);
+    ps_batcher_fini(&batcher);
+}
+
 static void test_refused(void **state)
 {
     const struct ps_recipe_defaults defaults = {.stream = PS_STREAM_PREFIXES, .knowledge = true};
@@ -219,7 +248,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),   cmocka_unit_test(test_corrupted), cmocka_unit_test(test_passes),
-        cmocka_unit_test(test_strategies), cmocka_unit_test(test_batches),   cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_strategies), cmocka_unit_test(test_batches),   cmocka_unit_test(test_candidates),
+        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -141,7 +141,7 @@ struct nn_tensor *ps_mkm_encode(struct ps_model *model, struct nn_tape *tape, co
 static struct nn_candidates hidden_candidates(const struct mkm *m, struct nn_tape *tape, const struct ps_tile *tile, int d)
 {
     struct nn_candidates c = ps_session_candidates(tile);
-    struct nn_tensor *items = nn_matmul(tape, nn_lookup(tape, item_rows(tile, c.from.index), c.count, d), &tile->param[m->score_item]);
+    struct nn_tensor *items = nn_matmul(tape, nn_lookup(tape, c.from, c.count, d), &tile->param[m->score_item]);
     c.from = nn_lookup_from(tape, items, NULL, 0);
     c.hidden = &tile->param[m->score_hidden];
     return c;
