@@ -90,8 +90,8 @@ static void check_volume(const struct ps_nightly_settings *s, const struct ps_ni
         snprintf(name, sizeof name, "volume of %s", n->log.behaviour[b]);
         /* A behaviour that is new to the configuration has no usual volume. */
         if (usual > 0)
-            add(n, name, events / usual, s->gate.volume_least, s->gate.volume_most, "%.0f events of %s are %.2f of the usual %.0f (median of %d)", events,
-                n->log.behaviour[b], events / usual, usual, nights);
+            add(n, name, events / usual, s->gate.volume_least, s->gate.volume_most,
+                "%.0f events of %s are %.2f of the usual %.0f (median of %d)", events, n->log.behaviour[b], events / usual, usual, nights);
     }
 }
 
@@ -132,8 +132,8 @@ void ps_gate_log(const struct ps_nightly_settings *s, const struct ps_night *ear
         check_sameness(s, before, nights, n);
         check_times(s, before, nights, n);
     }
-    add(n, "ends", ahead, -INFINITY, s->gate.hours_ahead, ahead > 0 ? "the log ends %.2f hours in the future" : "the log ends in the past (%.2f hours)",
-        ahead);
+    add(n, "ends", ahead, -INFINITY, s->gate.hours_ahead,
+        ahead > 0 ? "the log ends %.2f hours in the future" : "the log ends in the past (%.2f hours)", ahead);
 }
 
 void ps_gate_unreadable(struct ps_night *n, const char *why)

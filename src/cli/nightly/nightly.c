@@ -28,12 +28,12 @@ static const struct argp_option options[] = {
 
 static const char doc[] =
     "Retrain on what is new, and publish the model if it is good enough.\v"
-    "CONF is a file as conf/nightly.yaml (docs/nightly.md). Logs are taken from NIGHTLY/inbox and held against those of the nights before; a dataset is "
-    "prepared in which all earlier names keep their ids; a model is trained, cold or from production's, and compared with production on the same split; "
-    "if the gate lets it pass, NIGHTLY/production points at it, by one rename. A start after an interruption, of whatever kind, goes on with that night "
-    "first.\n\n"
-    "Exit codes: 0 published, 8 another process works there, 9 refused by the gate (production is as it was), 10 nothing new in the inbox, 7 interrupted; "
-    "others as in docs/cluster.md.";
+    "CONF is a file as conf/nightly.yaml (docs/nightly.md). Logs are taken from NIGHTLY/inbox and held against those of the nights before; a "
+    "dataset is prepared in which all earlier names keep their ids; a model is trained, cold or from production's, and compared with production "
+    "on the same split; if the gate lets it pass, NIGHTLY/production points at it, by one rename. A start after an interruption, of whatever "
+    "kind, goes on with that night first.\n\n"
+    "Exit codes: 0 published, 8 another process works there, 9 refused by the gate (production is as it was), 10 nothing new in the inbox, "
+    "7 interrupted; others as in docs/cluster.md.";
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {

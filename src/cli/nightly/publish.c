@@ -21,8 +21,8 @@ static const struct argp_option options[] = {
     {0}};
 
 static const char doc[] = "Make another version production, or say which it is.\v"
-                          "CONF is the file of 'penstock nightly'. Without a VERSION and an option all versions are listed, production with a star. Every byte of a "
-                          "version is checked before it becomes production, which is one rename; a night that runs meanwhile is compared with it.";
+                          "CONF is the file of 'penstock nightly'. Without a VERSION and an option all versions are listed, production with "
+                          "a star. Every byte of a version is checked before it becomes production, which is one rename; a night that runs meanwhile is compared with it.";
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -54,7 +54,8 @@ static int before(const char *folder, const char *production, char name[PS_NIGHT
             memcpy(name, version[i], PS_NIGHT_NAME);
     free(version);
     if (!status && !*name)
-        status = ps_fail(err, PS_EXIT_USAGE, "there is no version before %s; 'penstock publish CONF' lists all", *production ? production : "the first one");
+        status = ps_fail(err, PS_EXIT_USAGE, "there is no version before %s; 'penstock publish CONF' lists all",
+                         *production ? production : "the first one");
     return status;
 }
 

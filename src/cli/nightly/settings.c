@@ -25,7 +25,8 @@ static const struct ps_key keys[] = {
     {"nightly.hours", REAL(nightly.hours, 0, INFINITY), .low_open = true, .initial = "12",
      .doc = "Hours that a step (a preparation, the training, an evaluation) may take; then it is ended, and the night with it."},
 
-    {"logs.behaviours", TEXT(logs.behaviours), .initial = "\"\"", .doc = "`penstock prepare --behaviours`: from the weakest to the target, as in view,cart,buy."},
+    {"logs.behaviours", TEXT(logs.behaviours), .initial = "\"\"",
+     .doc = "`penstock prepare --behaviours`: from the weakest to the target, as in view,cart,buy."},
     {"logs.options", TEXT(logs.options), .initial = "\"\"",
      .doc = "More options of `penstock prepare`, separated by blanks, as in --time-unit ms --max-bad 1000. Splits are last-by-time."},
     {"logs.window_days", INT(logs.window_days, 0, 100000), .initial = "0",
@@ -33,9 +34,11 @@ static const struct ps_key keys[] = {
 
     {"launch.servers", INT(launch.servers, 0, PS_MAX_SHARDS), .initial = "0",
      .doc = "Servers of `penstock launch`; 0 trains in one process by `penstock train`."},
-    {"launch.workers", INT(launch.workers, 0, 256), .initial = "0", .doc = "Workers: of the launch, or threads of the one process; 0 is the command's own default."},
+    {"launch.workers", INT(launch.workers, 0, 256), .initial = "0",
+     .doc = "Workers: of the launch, or threads of the one process; 0 is the command's own default."},
     {"launch.hosts", TEXT(launch.hosts), .initial = "\"\"", .doc = "`penstock launch --hosts`: a file of hosts, in place of the two numbers."},
-    {"launch.agent", TEXT(launch.agent), .initial = "\"\"", .doc = "`penstock launch --agent`: what runs a command on another host (ssh unless told otherwise)."},
+    {"launch.agent", TEXT(launch.agent), .initial = "\"\"",
+     .doc = "`penstock launch --agent`: what runs a command on another host (ssh unless told otherwise)."},
 
     {"gate.metric", .type = PS_KEY_METRIC, AT(gate.metric), .second = offsetof(struct ps_nightly_settings, gate.k), .initial = "ndcg@10",
      .doc = "Test metric that tonight's model and production's are compared by; its K must be in eval.k."},
@@ -52,7 +55,8 @@ static const struct ps_key keys[] = {
     {"gate.new_items", REAL(gate.new_items, 0, 1), .initial = "0.5", .doc = "Part of tonight's items, at most, that was never seen before."},
     {"gate.duplicates", REAL(gate.duplicates, 0, 1), .initial = "0.2",
      .doc = "Share of tonight's events that repeat another one's user, item and behaviour: at most the median and this."},
-    {"gate.days_back", REAL(gate.days_back, 0, INFINITY), .initial = "2", .doc = "Days before the newest event of earlier nights at which tonight's may begin."},
+    {"gate.days_back", REAL(gate.days_back, 0, INFINITY), .initial = "2",
+     .doc = "Days before the newest event of earlier nights at which tonight's may begin."},
     {"gate.hours_ahead", REAL(gate.hours_ahead, 0, INFINITY), .initial = "24", .doc = "Hours after now at which tonight's events may end."},
 
     {"keep.versions", INT(keep.versions, 2, 10000), .initial = "5", .doc = "Published versions that are kept, beside production."},
