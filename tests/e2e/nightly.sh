@@ -198,6 +198,20 @@ penstock 3 publish nightly.yaml --rollback
 expect err.txt 'export/users.tsv is not what was published'
 [ "$(production)" = "versions/$fourth" ] || fail 'a damaged version is production'
 
+# An unfinished night may be given up, and a log that the gate would refuse be trained on all the same.
+awk -v OFS='\t' '{ $4 += 1400000; print }' day-05 > day-06
+arrive day-06
+penstock 4 nightly hasty.yaml
+penstock 9 nightly window.yaml --abandon
+expect out.txt "^$(name) abandoned"
+[ "$(production)" = "versions/$fourth" ] || fail 'an abandoned night has changed production'
+tail -n 3000 day-05 > late-05
+arrive late-05
+penstock 0 nightly window.yaml --accept-log
+expect out.txt "^$(name) published: .*: accepted all the same: "
+penstock 0 history nightly.yaml --checks
+expect out.txt '^ +REFUSED goes on +the log has nothing that is newer'
+
 # What a file may not say is refused with its line.
 sed 's/allowed_drop/alowed_drop/; s/gate: {/gate: {alowed_drop: 0, /' nightly.yaml > wrong.yaml
 penstock 2 nightly wrong.yaml
