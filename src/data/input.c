@@ -126,7 +126,7 @@ static bool parse_date(struct ps_slice field, int64_t *seconds)
     struct tm date = {.tm_year = part[0] - 1900, .tm_mon = part[1] - 1, .tm_mday = part[2], .tm_hour = part[3], .tm_min = part[4],
                       .tm_sec = part[5]};
     *seconds = timegm(&date); /* which makes another date of one that is none */
-    return date.tm_mon == part[1] - 1 && date.tm_mday == part[2] && date.tm_hour == part[3] && date.tm_min == part[4];
+    return date.tm_mon == part[1] - 1 && date.tm_hour == part[3] && date.tm_min == part[4];
 }
 
 /* A date, or a decimal number of units (seconds, or milliseconds), as milliseconds, rounded down. */

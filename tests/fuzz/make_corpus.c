@@ -346,14 +346,17 @@ static void ranks_seeds(void)
     free(path);
 }
 
-/* A file as it is; or with its last number as high as can be, which no reader may believe. */
-static void put_dataset_file(const char *target, enum fuzz_dataset_kind kind, int file, bool high)
+/* A file as it is; or with its first or last number as high as can be, which no reader may believe. */
+enum high { HIGH_NONE, HIGH_FIRST, HIGH_LAST };
+static void put_dataset_file(const char *target, enum fuzz_dataset_kind kind, int file, enum high high)
 {
+    static const char *const names[] = {"", "-first-high", "-last-high"};
     struct seed s;
-    size_t size = fuzz_dataset_content[kind][file].size, from = high && size >= 4 ? size - 4 : size;
-    char *bytes = ps_malloc(size), *name = ps_format("%s%s", fuzz_dataset_file[kind][file], high ? "-high" : "");
+    size_t size = fuzz_dataset_content[kind][file].size, number = PS_MIN(size, sizeof(uint32_t));
+    char *bytes = ps_malloc(size), *name = ps_format("%s%s", fuzz_dataset_file[kind][file], names[high]);
     memcpy(bytes, fuzz_dataset_content[kind][file].data, size);
-    memset(bytes + from, 0xff, size - from);
+    if (high)
+        memset(high == HIGH_FIRST ? bytes : bytes + size - number, 0xff, number);
     begin(&s);
     fputc(file, s.out);
     put_part(&s, bytes, size);
@@ -370,9 +373,11 @@ static void dataset_seeds(const char *target, enum fuzz_dataset_kind kind)
     for (int f = 0; f < fuzz_dataset_files(kind); f++) {
         fputc(f, all.out);
         put_file(&all, folder, fuzz_dataset_file[kind][f]);
-        put_dataset_file(target, kind, f, false);
-        if (kind == FUZZ_SESSIONS && !strstr(fuzz_dataset_file[kind][f], ".names") && f > 0)
-            put_dataset_file(target, kind, f, true);
+        put_dataset_file(target, kind, f, HIGH_NONE);
+        if (kind == FUZZ_SESSIONS && !strstr(fuzz_dataset_file[kind][f], ".names") && f > 0) {
+            put_dataset_file(target, kind, f, HIGH_FIRST);
+            put_dataset_file(target, kind, f, HIGH_LAST);
+        }
     }
     finish(&all, target, "all");
     free(folder);

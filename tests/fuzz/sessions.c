@@ -28,8 +28,11 @@ static void read_sessions(const struct ps_dataset *d)
     for (uint64_t b = 0; b < d->blocks; b++)
         for (uint64_t i = d->block_user[b]; !ps_dataset_check_block(d, b, &err) && i < d->block_user[b + 1]; i++)
             read_session(d, i);
-    for (; held < s->count; held++)
+    for (; held < s->count; held++) {
         read_session(d, held);
+        if (s->first[held - s->train] > s->begin[held + 1] - s->begin[held])
+            abort();
+    }
     for (uint64_t u = 0; u < d->users; u++) {
         struct ps_case at = s->cases[u];
         struct ps_pair pair = u < d->valid_count ? d->valid[u] : d->test[u - d->valid_count];
