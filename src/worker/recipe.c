@@ -6,6 +6,7 @@
 #include "worker/triples.h"
 
 #include <string.h>
+
 int ps_recipe_stream(const char *name, enum ps_stream stream, const struct ps_dataset *dataset, struct ps_error *err)
 {
     bool sessions = dataset->sessions.count > 0;
