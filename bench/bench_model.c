@@ -2,7 +2,8 @@
  * the rate of the matrix products alone at the same shapes. No network, no servers, no sampling.
  *
  *   bench_model [REPEATS]
- *   bench_model ranking MODEL     full ranking (scores, masks, counts of ranks) over the rate of its matrix products alone, for any model
+ *   bench_model ranking MODEL     full ranking (scores, masks, counts of ranks) over the rate of its matrix products alone
+ *   bench_model models            the models that it ranks: those of pairs of users and items
  *
  * Shapes are those of Beibei's two behaviours: 21,716 users, 7,977 items, E = 64, batches of 4,096 in tiles. Figures
  * are medians, in processor time; pin it to one core (taskset -c 1).
@@ -262,6 +263,11 @@ int main(int argc, char **argv)
     for (int r = 0; r < BEHAVIOURS; r++)
         dataset.train[r].offset = no_history, dataset.train[r].count = no_users;
     printf("OpenBLAS kernels: %s\n", ps_blas_kernel());
+    if (argc == 2 && strcmp(argv[1], "models") == 0) {
+        for (size_t k = 0; k < PS_COUNT(scoring); k++)
+            printf("%s\n", scoring[k].model);
+        return 0;
+    }
     if (argc == 3 && strcmp(argv[1], "ranking") == 0) {
         compare_ranking(argv[2]);
         return 0;

@@ -7,7 +7,7 @@ what counts are ratios within the run. Needs only Python's standard library; PyT
     bench/run.py [--rounds 7] [--seconds 4] [--only NAME,...] [--data FOLDER]
     bench/run.py --rounds 3 --only models          # a line for each model: training beside GMF's, full ranking beside its products
 
-Names: gmf neumf rows processes ranking models (every model that learns: not among the default ones). Data: Beibei's two behaviours from PENSTOCK_DATA; made data of that size without it.
+Names: gmf neumf rows processes ranking models (every model of pairs: not among the default ones). Data: Beibei's two behaviours from PENSTOCK_DATA; made data of that size without it.
 """
 import argparse
 import json
@@ -127,21 +127,17 @@ def ranking(model):
     return 1e6 * float(re.search(r"(\d+) M pairs/s", text)[1]), share and float(share[1]) / 100
 
 
-def learning_models():
-    return [line.split()[0] for line in run([PENSTOCK, "models"]).splitlines() if line.strip() and "(a rule," not in line]
-
-
 def bench_models():
-    """Samples of training, by each model's own recipe, and pairs of full ranking, per second of processor time on one core, for every model that learns."""
+    """Samples of training, by each model's own recipe, and pairs of full ranking, per second of processor time on one core, for every model of pairs."""
     global data
     log, data = os.path.join(work, "models.tsv"), os.path.join(work, "models")
     run([PENSTOCK, "synth", "--out", log, "--users", 4000, "--items", ITEMS, "--interactions", 250000])
     run([PENSTOCK, "prepare", "--behaviours", "cart,buy", "--out", data, log])
-    models = learning_models()
+    models = run([os.path.join(PROGRAMS, "bench_model"), "models"]).splitlines()[1:]
     trained, ranked = {m: [] for m in models}, {m: [] for m in models}
     for _ in range(arguments.rounds):
         for m in models:
-            trained[m].append(train(m, 3, one, processor=True, train__sampling="per_behaviour", train__batch=8192))
+            trained[m].append(train(m, 2, one, processor=True, train__sampling="per_behaviour", train__batch=8192))
             ranked[m].append(ranking(m))
     print("made data: 4,000 users, %d items; batches of 8192; rates per second of processor time" % ITEMS)
     print("%-12s %18s %10s %18s %22s" % ("model", "training, k/s", "of GMF's", "ranking, M pairs/s", "of its products alone"))
@@ -153,7 +149,7 @@ def bench_models():
 
 
 has_torch = subprocess.run(["/usr/bin/python3", "-c", "import torch"], capture_output=True).returncode == 0
-data, description = prepare()
+data, description = prepare() if names != ["models"] else (None, "made")
 series = []  # (group, name, unit, function, scale)
 if "gmf" in names:
     series.append(("gmf", "penstock, embedded, one core", "M samples/s", lambda: train("nmtr_gmf", 3, one), 1e-6))
