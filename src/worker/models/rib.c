@@ -2,7 +2,7 @@
  * states. With x_t = [item; operation] and h_t the states:
  *   alpha = softmax over the session of v . tanh(h_t W + b);   score_j = (sum_t alpha_t h_t) S . e_j
  * The authors' code regresses the target's embedding and ranks by cosine; a softmax over items as here is what the models that it is
- * compared with have. Its vectors begin as those of word2vec over items and operations: model.pretrained_items.
+ * compared with have.
  */
 #include "worker/models/session.h"
 
