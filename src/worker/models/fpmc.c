@@ -5,7 +5,6 @@
  * (train.candidates: sampled).
  */
 #include "worker/models/session.h"
-#include "worker/nn/candidates.h"
 
 #include <stdlib.h>
 
@@ -54,17 +53,6 @@ static struct nn_tensor *fpmc_encode(struct ps_model *model, struct nn_tape *tap
     return nn_concat(tape, who, before);
 }
 
-static struct nn_tensor *fpmc_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
-{
-    const struct ps_session_view *s = tile->sessions;
-    struct nn_tensor *q = fpmc_encode(model, tape, tile);
-    if (model->recipe.loss != PS_LOSS_BPR)
-        return ps_session_loss(model, tape, tile, q);
-    struct nn_tensor *scores = nn_scores(tape, q, ps_session_candidate_rows(tape, ps_session_candidates(tile), q->cols));
-    struct nn_tensor *loss = nn_ranking_loss(tape, NN_RANK_BPR, scores, 0, s->choice, s->weight);
-    return ps_session_l2(model, tape, tile, loss);
-}
-
 const struct ps_model_class ps_model_fpmc = {
     .name = "fpmc",
     .title = "factorised personalised Markov chains: who comes back, and what was there before",
@@ -73,7 +61,7 @@ const struct ps_model_class ps_model_fpmc = {
     .recipe = {.stream = PS_STREAM_PREFIXES, .loss = PS_LOSS_BPR},
     .init = fpmc_init,
     .fini = fpmc_fini,
-    .forward = fpmc_forward,
+    .forward = ps_session_forward,
     .encode = fpmc_encode,
     .score = ps_session_score,
 };

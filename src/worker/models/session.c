@@ -54,11 +54,6 @@ struct nn_candidates ps_session_candidates(const struct ps_tile *tile)
     return (struct nn_candidates){{&tile->rows[PS_SESSION_ITEMS], s->candidate_row, 0}, s->candidates, s->log_q, NULL};
 }
 
-struct nn_tensor *ps_session_candidate_rows(struct nn_tape *tape, struct nn_candidates c, int width)
-{
-    return nn_lookup(tape, c.from, c.count, width);
-}
-
 /* All candidates' scores are written down: a ranking loss is for sampled ones. */
 static struct nn_tensor *ranking_loss(struct ps_model *model, struct nn_tape *tape, const struct ps_session_view *s, struct nn_tensor *q,
                                       struct nn_candidates candidates)
@@ -67,13 +62,13 @@ static struct nn_tensor *ranking_loss(struct ps_model *model, struct nn_tape *ta
                                             [PS_LOSS_BPR_MAX] = NN_RANK_BPR_MAX,
                                             [PS_LOSS_TOP1] = NN_RANK_TOP1,
                                             [PS_LOSS_TOP1_MAX] = NN_RANK_TOP1_MAX};
-    struct nn_tensor *o = nn_scores(tape, q, ps_session_candidate_rows(tape, candidates, q->cols));
+    struct nn_tensor *o = nn_scores(tape, q, nn_lookup(tape, candidates.from, candidates.count, q->cols));
     if (model->recipe.loss == PS_LOSS_BPR_MAX)
         o = nn_elu(tape, o, (real)model->config->model.elu);
     return nn_ranking_loss(tape, kinds[model->recipe.loss], o, (real)model->config->model.bpreg, s->choice, s->weight);
 }
 
-struct nn_tensor *ps_session_l2(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *loss)
+static struct nn_tensor *session_l2(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *loss)
 {
     const struct ps_session_view *s = tile->sessions;
     int width = (int)model->table[PS_SESSION_ITEMS].field[0].width;
@@ -88,7 +83,7 @@ struct nn_tensor *ps_session_softmax(struct ps_model *model, struct nn_tape *tap
     enum nn_softmax_form form = model->recipe.loss == PS_LOSS_BOTH_TERMS ? NN_BOTH_TERMS : NN_CROSS_ENTROPY;
     struct nn_tensor *loss = ps_recipe_ranks(&model->recipe) ? ranking_loss(model, tape, s, q, candidates)
                                                              : nn_softmax_loss(tape, q, candidates, s->choice, s->weight, form);
-    return ps_session_l2(model, tape, tile, loss);
+    return session_l2(model, tape, tile, loss);
 }
 
 struct nn_tensor *ps_session_loss(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *q)

@@ -31,9 +31,6 @@ struct nn_tensor *ps_session_softmax(struct ps_model *model, struct nn_tape *tap
                                      struct nn_candidates candidates);
 /* The items that the tile's targets compete with. */
 struct nn_candidates ps_session_candidates(const struct ps_tile *tile);
-/* For other losses: the candidates' embeddings, candidates x width; and a loss with the L2 terms added. */
-struct nn_tensor *ps_session_candidate_rows(struct nn_tape *tape, struct nn_candidates candidates, int width);
-struct nn_tensor *ps_session_l2(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *loss);
 /* model->score: case_row . embedding (+ bias). */
 void ps_session_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out);
 
