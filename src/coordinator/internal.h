@@ -221,6 +221,8 @@ int ps_state_check(struct ps_coordinator *c, struct ps_error *err);
 int ps_stock_open(struct ps_coordinator *c, struct ps_error *err);
 /* What a HELLO says, while it is waited for. */
 void ps_stock_take(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *hello);
+/* A worker has handed a lane back that its HELLO told of: it is granted anew. */
+void ps_stock_returned(struct ps_coordinator *c, const struct ps_member *worker, const struct ps_lane_entry *entry);
 /* In an epoch that goes on: lanes stay with the workers that have their newest lease, and what has ended has ended. */
 void ps_stock_lanes(struct ps_coordinator *c);
 void ps_stock_close(struct ps_coordinator *c);

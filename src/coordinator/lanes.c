@@ -130,6 +130,8 @@ static void fence_acked(struct ps_coordinator *c, struct ps_member *server, cons
 static void done(struct ps_coordinator *c, struct ps_member *worker, const struct ps_control *message)
 {
     struct ps_lane_record *lane = &c->lane[message->lane[0].lane];
+    if (c->stock) /* what a worker has said that it holds counts first: it says this again until it is heard */
+        return;
     if (lane->state == PS_LANE_GRANTED && lane->lease == message->lane[0].lease) {
         if (lane->reached <= lane->position)
             first_push(c, lane);
@@ -161,6 +163,8 @@ void ps_lanes_handle(struct ps_coordinator *c, struct ps_member *member, const s
             fence_acked(c, member, entry);
         else if (message->kind == PS_GRANT_ACK && lane->holder == member && lane->lease == entry->lease)
             lane->granted = true;
+        else if (message->kind == PS_RETURN && c->stock)
+            ps_stock_returned(c, member, entry);
         else if (message->kind == PS_RETURN && lane->holder == member && lane->lease == entry->lease &&
                  lane->state == PS_LANE_GRANTED) {
             hand_over(lane, "returned");

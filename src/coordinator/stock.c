@@ -65,6 +65,13 @@ void ps_stock_take(struct ps_coordinator *c, struct ps_member *m, const struct p
     }
 }
 
+void ps_stock_returned(struct ps_coordinator *c, const struct ps_member *worker, const struct ps_lane_entry *entry)
+{
+    struct known *lane = &c->stock->lane[entry->lane];
+    if (lane->holder == worker && lane->held.lease == entry->lease)
+        lane->holder = NULL;
+}
+
 void ps_stock_unsettle(struct ps_coordinator *c)
 {
     for (uint32_t l = 0; c->stock && l < c->lanes; l++)
