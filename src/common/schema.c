@@ -116,7 +116,7 @@ static const struct ps_key keys[] = {
      .initial = "alternating",
      .doc = "mkmsr, km_sr: when the items' features are learned as triples: before the sessions of every epoch, with the sessions, in the "
             "first epochs alone, or never."},
-    {"model.knowledge_weight", REAL(model.knowledge_weight), AT_LEAST_0, .initial = "0.001",
+    {"model.knowledge_weight", REAL(model.knowledge_weight), ABOVE_0, .initial = "0.001",
      .doc = "Weight of the mean over a micro-batch's triples, beside that over its next items."},
     {"model.knowledge_margin", REAL(model.knowledge_margin), AT_LEAST_0, .initial = "0",
      .doc = "By how much a triple is to be nearer than a corrupted one; 0: there are no corrupted ones."},
