@@ -168,7 +168,7 @@ static bool coordinator_ended(struct supervisor *s, int *code)
         return false;
     if (*code < 128 || s->told || !may_start_again(g))
         return true;
-    g->start_at = ps_now() + COORDINATOR_AFTER * (1 << (g->restarts - 1));
+    g->start_at = ps_now() + ldexp(COORDINATOR_AFTER, g->restarts - 1);
     ps_warn("the coordinator ended with code %d; it is started again (%d of %d)", *code, g->restarts, MAX_RESTARTS);
     return false;
 }

@@ -131,7 +131,7 @@ static int make_ranges(struct ranges *r, struct ps_preparation *p, struct ps_gat
     uint64_t most = memory_left(p, owners) / sizeof(float), stride = feature->count / most + 1, seen = 0, n = 0;
     float *number = ps_malloc((feature->count / stride + 1) * sizeof *number);
     struct records *records = ps_malloc(sizeof *records);
-    struct ps_gathered_value record;
+    struct ps_gathered_value record = {0};
     int status = records_begin(records, p, feature, err);
     while (!status && (status = records_next(records, &record, err)) > 0) {
         status = 0;
@@ -170,6 +170,7 @@ static uint32_t range_of(const struct ranges *r, struct ps_gathered *feature, fl
         else
             high = middle;
     }
+    PS_ASSERT(r->range);
     return r->range[low].value;
 }
 
@@ -178,7 +179,7 @@ static int name_numbers(struct ps_preparation *p, struct ps_gathered *feature, u
 {
     struct ranges ranges = {0};
     struct records *records = ps_malloc(sizeof *records);
-    struct ps_gathered_value record;
+    struct ps_gathered_value record = {0};
     keep_ranges(&ranges, feature);
     int status = ranges.count ? 0 : make_ranges(&ranges, p, feature, owners, err);
     FILE *named = status ? NULL : ps_prepare_scratch(p, err);
@@ -189,7 +190,7 @@ static int name_numbers(struct ps_preparation *p, struct ps_gathered *feature, u
     while (!status && (status = records_next(records, &record, err)) > 0) {
         status = 0;
         record.value = range_of(&ranges, feature, number_of(&record));
-        if (fwrite_unlocked(&record, sizeof record, 1, named) != 1)
+        if ((fwrite_unlocked)(&record, sizeof record, 1, named) != 1)
             status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write temporary records to %s", p->folder);
     }
     free(records);
@@ -222,7 +223,7 @@ struct writing {
 
 static int count_owners(struct writing *w, struct ps_error *err)
 {
-    struct ps_gathered_value record;
+    struct ps_gathered_value record = {0};
     int status = records_begin(&w->records, w->p, w->feature, err);
     while (!status && (status = records_next(&w->records, &record, err)) > 0) {
         status = 0;
@@ -234,7 +235,7 @@ static int count_owners(struct writing *w, struct ps_error *err)
 /* Owners [first, end) with `size` values. */
 static int write_run(struct writing *w, struct ps_feature_writer *file, uint64_t first, uint64_t end, uint64_t *with, struct ps_error *err)
 {
-    struct ps_gathered_value record;
+    struct ps_gathered_value record = {0};
     uint32_t at = 0;
     for (uint64_t o = first; o < end; o++) {
         uint32_t n = w->count[o];

@@ -253,7 +253,7 @@ static int put(struct ps_preparation *p, struct ps_gathered *feature, uint32_t o
 {
     struct ps_gathered_value record = {owner, value};
     feature->count++;
-    if (fwrite_unlocked(&record, sizeof record, 1, feature->spill) == 1)
+    if ((fwrite_unlocked)(&record, sizeof record, 1, feature->spill) == 1)
         return 0;
     return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot write temporary records to %s", p->folder);
 }

@@ -90,9 +90,9 @@ char *ps_synth_put_number(char *to, uint64_t number, int digits)
 
 char *ps_synth_put_text(char *to, const char *text)
 {
-    size_t length = strlen(text);
-    memcpy(to, text, length);
-    return to + length;
+    while (*text)
+        *to++ = *text++;
+    return to;
 }
 
 char *ps_synth_put_name(char *to, char letter, uint64_t number, uint64_t count)
@@ -188,7 +188,8 @@ static int put_user(const struct ps_synth *s, struct ps_writer *file, uint64_t n
     uint64_t segment = draw_or_any(&random, own_segment, ps_random_below(&own, o->tastes), o->tastes);
     char text[EVENT_MAX], name[32];
     *ps_synth_put_name(name, 'u', ps_random_permute(s->user_names, o->users, number), o->users) = 0;
-    int length = snprintf(text, sizeof text, "%s\ts%llu\t%llu\n", name, (unsigned long long)segment, (unsigned long long)(18 + ps_random_below(&random, 63)));
+    uint64_t age = 18 + ps_random_below(&random, 63);
+    int length = snprintf(text, sizeof text, "%s\ts%llu\t%llu\n", name, (unsigned long long)segment, (unsigned long long)age);
     return ps_writer_put(file, text, (size_t)length, err);
 }
 

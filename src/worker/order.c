@@ -131,7 +131,7 @@ static uint64_t seek_entry(struct ps_order *order, uint32_t epoch, uint32_t lane
 static uint64_t targets_of(struct ps_order *order, uint32_t epoch, uint32_t lane, uint64_t sessions)
 {
     struct ps_cursor cursor = {.triples = lane_triples(order, epoch, lane)};
-    struct ps_entry entry[64];
+    struct ps_entry entry[64] = {{0}};
     struct ps_error err;
     uint64_t targets = 0;
     for (int n; sessions && (n = ps_order_next(order, epoch, lane, &cursor, (int)PS_MIN(sessions, PS_COUNT(entry)), entry, &err)) > 0;

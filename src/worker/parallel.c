@@ -88,6 +88,7 @@ int ps_parallel_at(struct ps_parallel *p, uint32_t l, uint64_t position, struct 
     if (!lane->track || lane->position > position)
         rewind_lane(p, l);
     seek(p, l, position);
+    PS_ASSERT(lane->track);
     int n = 0;
     for (uint32_t k = 0; k < p->tracks && lane->position == position; k++)
         if (lane->track[k].left)

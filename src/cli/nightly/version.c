@@ -256,7 +256,7 @@ int ps_version_prune(const char *folder, int keep, struct ps_error *err)
     if (!status)
         status = ps_version_list(folder, &name, &count, err);
     ps_version_production(folder, production);
-    for (int i = 0; i < count - keep && !status; i++)
+    for (int i = 0; name && i < count - keep && !status; i++)
         if (strcmp(name[i], production))
             status = remove_version(folder, name[i], err);
     if (lock >= 0)

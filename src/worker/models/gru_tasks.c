@@ -92,7 +92,7 @@ static void towers(struct ps_model *model, struct nn_tape *tape, const struct ps
 
 static struct nn_tensor *encode(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
 {
-    struct nn_tensor *t[PS_MAX_TASKS];
+    struct nn_tensor *t[PS_MAX_TASKS] = {NULL};
     towers(model, tape, tile, NULL, t);
     return t[0];
 }
@@ -121,7 +121,7 @@ static struct nn_tensor *feedback_loss(struct ps_model *model, struct nn_tape *t
 static struct nn_tensor *forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
 {
     const struct gru_tasks *m = model->state;
-    struct nn_tensor *t[PS_MAX_TASKS], *loss[PS_MAX_TASKS], *sum = NULL;
+    struct nn_tensor *t[PS_MAX_TASKS] = {NULL}, *loss[PS_MAX_TASKS] = {NULL}, *sum = NULL;
     towers(model, tape, tile, NULL, t);
     for (int k = 0; k < m->bottoms.tasks; k++)
         loss[k] = k ? feedback_loss(model, tape, tile, t[k], k) : ps_session_loss(model, tape, tile, t[0]);
@@ -139,7 +139,7 @@ static struct nn_tensor *forward(struct ps_model *model, struct nn_tape *tape, c
 static void judge(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_gate_use *use, real *out)
 {
     const struct gru_tasks *m = model->state;
-    struct nn_tensor *t[PS_MAX_TASKS];
+    struct nn_tensor *t[PS_MAX_TASKS] = {NULL};
     towers(model, tape, tile, use, t);
     int feedbacks = m->bottoms.tasks - 1;
     for (int k = 0; k < feedbacks; k++) {

@@ -69,6 +69,7 @@ static struct nn_tensor *run_experts(struct nn_tape *tape, const struct ps_tile 
 static struct nn_tensor *mix(const struct ps_bottoms *b, const struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile,
                              int level, int task, struct nn_tensor *x, struct nn_tensor *experts, struct nn_gate_use *use)
 {
+    PS_ASSERT(experts);
     int n = experts->cols / b->width;
     if (n == 1)
         return experts;
