@@ -319,6 +319,34 @@ static void test_one_expert(void **state)
     same("gru_ple", "gru_single", &dataset, 1, false);
 }
 
+/* What both models make of the same values: P(k) of the chain is P(first) P(k) of the single ones. */
+static void judged(const char *name, const struct ps_dataset *dataset, real *out)
+{
+    struct ps_config config = session_config();
+    struct model_bench b;
+    struct objective o;
+    assert_int_equal(model_bench_init(&b, name, &config, dataset), 0);
+    model_bench_draw(&b, 4);
+    objective_init(&o, &b);
+    o.tile.draws = NULL;
+    b.model.class_->judge(&b.model, b.tape, &o.tile, NULL, out);
+    objective_fini(&o);
+    model_bench_fini(&b);
+}
+
+static void test_chain(void **state)
+{
+    struct ps_dataset dataset = toy_session_dataset();
+    real single[16], chain[16];
+    judged("gru_single", &dataset, single);
+    judged("gru_esmm", &dataset, chain);
+    for (int t = 0; t < 7; t++) {
+        double first = 1 / (1 + exp(-single[2 * t])), own = 1 / (1 + exp(-single[2 * t + 1])), both = 1 / (1 + exp(-chain[2 * t + 1]));
+        assert_true(chain[2 * t] == single[2 * t]);
+        assert_true(fabs(both - first * own) < 1e-12);
+    }
+}
+
 /* Steps, targets and weights of the toy's sessions. */
 static void test_packing(void **state)
 {
@@ -397,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_scores),
         cmocka_unit_test(test_one_expert),
+        cmocka_unit_test(test_chain),
         cmocka_unit_test(test_tracks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@ struct gru_tasks {
     struct tower tower[PS_MAX_TASKS];
     int bias[PS_MAX_TASKS]; /* of each feedback's logit */
     int uncertainty;        /* 1 x tasks; -1: the weights are given */
+    bool chain;             /* the first feedback comes before the others: what is learned of those is both (ESMM) */
 };
 
 static int declare_tower(struct ps_model *model, struct gru_tasks *m, int task, int input, int width, struct ps_error *err)
@@ -71,6 +72,13 @@ static int init_extraction(struct ps_model *model, struct ps_error *err)
     return init(model, PS_BOTTOM_EXTRACTION, err);
 }
 
+static int init_chain(struct ps_model *model, struct ps_error *err)
+{
+    int status = init_single(model, err);
+    ((struct gru_tasks *)model->state)->chain = true;
+    return status;
+}
+
 static void fini(struct ps_model *model)
 {
     free(model->state);
@@ -107,15 +115,28 @@ static struct nn_tensor *feedback_logit(const struct ps_model *model, struct nn_
     return nn_add_bias(tape, nn_row_dot(tape, t, item), &tile->param[m->bias[task]]);
 }
 
-static struct nn_tensor *feedback_loss(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *t, int task)
+/* Whether a task's probability is the product of the first feedback's and its own. */
+static bool chained(const struct gru_tasks *m, int task)
 {
+    return m->chain && task > 1;
+}
+
+static struct nn_tensor *feedback_loss(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *const *t,
+                                       int task)
+{
+    const struct gru_tasks *m = model->state;
     int n = tile->sessions->targets;
+    uint8_t bits = (uint8_t)(1u << (task - 1) | (chained(m, task) ? 1 : 0));
     real *label = nn_tape_alloc(tape, (size_t)n * sizeof *label), *weight = nn_tape_alloc(tape, (size_t)n * sizeof *weight);
     for (int b = 0; b < n; b++) {
-        label[b] = tile->sessions->feedback[b] >> (task - 1) & 1;
+        label[b] = (tile->sessions->feedback[b] & bits) == bits;
         weight[b] = (real)(1.0 / n);
     }
-    return nn_bce_logits(tape, feedback_logit(model, tape, tile, t, task), label, weight);
+    struct nn_tensor *z = feedback_logit(model, tape, tile, t[task], task);
+    if (!chained(m, task))
+        return nn_bce_logits(tape, z, label, weight);
+    struct nn_tensor *first = nn_sigmoid(tape, feedback_logit(model, tape, tile, t[1], 1));
+    return nn_bce(tape, nn_mul(tape, first, nn_sigmoid(tape, z)), label, weight);
 }
 
 static struct nn_tensor *forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
@@ -124,7 +145,7 @@ static struct nn_tensor *forward(struct ps_model *model, struct nn_tape *tape, c
     struct nn_tensor *t[PS_MAX_TASKS] = {NULL}, *loss[PS_MAX_TASKS] = {NULL}, *sum = NULL;
     towers(model, tape, tile, NULL, t);
     for (int k = 0; k < m->bottoms.tasks; k++)
-        loss[k] = k ? feedback_loss(model, tape, tile, t[k], k) : ps_session_loss(model, tape, tile, t[0]);
+        loss[k] = k ? feedback_loss(model, tape, tile, t, k) : ps_session_loss(model, tape, tile, t[0]);
     if (m->uncertainty >= 0)
         return nn_uncertainty(tape, loss, &tile->param[m->uncertainty], 1);
     for (int k = 0; k < m->bottoms.tasks; k++) {
@@ -133,6 +154,13 @@ static struct nn_tensor *forward(struct ps_model *model, struct nn_tape *tape, c
             loss[k] = nn_scale(tape, loss[k], weight), sum = sum ? nn_add(tape, sum, loss[k]) : loss[k];
     }
     return sum;
+}
+
+/* The logit of sigma(a) sigma(b): p / (1 - p) is 1 / (e^-a + e^-b + e^-(a+b)). */
+static real both(real a, real b)
+{
+    double x = -(double)a, y = -(double)b, top = fmax(fmax(x, y), x + y);
+    return (real)-(top + log(exp(x - top) + exp(y - top) + exp(x + y - top)));
 }
 
 /* out: targets x feedbacks. */
@@ -145,7 +173,7 @@ static void judge(struct ps_model *model, struct nn_tape *tape, const struct ps_
     for (int k = 0; k < feedbacks; k++) {
         const real *logit = feedback_logit(model, tape, tile, t[k + 1], k + 1)->value;
         for (int b = 0; b < tile->sessions->targets; b++)
-            out[b * feedbacks + k] = logit[b];
+            out[b * feedbacks + k] = chained(m, k + 1) ? both(out[b * feedbacks], logit[b]) : logit[b];
     }
 }
 
@@ -172,3 +200,5 @@ GRU_TASKS_CLASS(gru_mmoe, "GRU4Rec, multi-gate mixture of experts over its state
                 "experts gate_dropout ");
 GRU_TASKS_CLASS(gru_ple, "GRU4Rec, progressive layered extraction over its states", init_extraction,
                 "Tang et al., Progressive Layered Extraction (PLE), RecSys 2020", "experts levels gate_dropout ");
+GRU_TASKS_CLASS(gru_esmm, "GRU4Rec, whose first feedback comes before the others, over all that was shown", init_chain,
+                "Ma et al., Entire Space Multi-Task Model (ESMM), SIGIR 2018", "");

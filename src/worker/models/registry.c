@@ -35,6 +35,7 @@
     each(gru_single)                                                                                                   \
     each(gru_shared)                                                                                                   \
     each(gru_mmoe)                                                                                                     \
+    each(gru_esmm)                                                                                                     \
     each(gru_ple)                                                                                                      \
     each(popularity)                                                                                                   \
     each(carted_first)                                                                                                 \
