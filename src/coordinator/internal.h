@@ -63,6 +63,7 @@ struct ps_lane_record {
     bool granted; /* GRANT acknowledged */
     double revoked;   /* GRANTED: when it was asked back; 0: it was not */
     double moved;     /* when it was last taken for another worker */
+    double unnamed;   /* GRANTED: since when its holder's beats do not name it; 0: they do */
     uint64_t reached; /* next position to be pushed, by the holder's last beat */
     struct {          /* the last hand-over, until the new holder's first push is seen */
         const char *why; /* NULL: there is none */

@@ -63,7 +63,7 @@ static void set_free(struct ps_lane_record *lane)
 {
     lane->state = PS_LANE_FREE;
     lane->holder = NULL;
-    lane->revoked = 0;
+    lane->revoked = lane->unnamed = 0;
 }
 
 void ps_lanes_again(struct ps_coordinator *c, const char *why)
@@ -102,8 +102,31 @@ static void first_push(struct ps_coordinator *c, struct ps_lane_record *lane)
     m->worked = true;
 }
 
+/* Lanes that a worker has taken and no longer speaks of, though it lives: something between the two has been lost that neither says
+ * again. They are granted anew before the run waits for ever. */
+static void take_unnamed(struct ps_coordinator *c, const struct ps_member *worker, const bool *named)
+{
+    double now = ps_now();
+    for (uint32_t l = 0; l < c->lanes; l++) {
+        struct ps_lane_record *lane = &c->lane[l];
+        if (lane->state != PS_LANE_GRANTED || lane->holder != worker)
+            continue;
+        if (named[l] || !lane->granted)
+            lane->unnamed = 0;
+        else if (!lane->unnamed)
+            lane->unnamed = now;
+        else if (now - lane->unnamed > ps_detect_patience(c, worker)) {
+            ps_warn("worker (process %u on %s) does not know of lane %u any more, which it had taken; it is granted anew", worker->pid,
+                    worker->host, l);
+            hand_over(lane, "unnamed");
+            set_free(lane);
+        }
+    }
+}
+
 void ps_lanes_beat(struct ps_coordinator *c, struct ps_member *worker, const struct ps_progress *progress)
 {
+    bool named[PS_MAX_LANES] = {false};
     for (uint32_t i = 0; i < progress->entries; i++) {
         const struct ps_lane_entry *entry = &progress->entry[i];
         struct ps_lane_record *lane = entry->lane < c->lanes ? &c->lane[entry->lane] : NULL;
@@ -112,8 +135,9 @@ void ps_lanes_beat(struct ps_coordinator *c, struct ps_member *worker, const str
         if (lane->reached <= lane->position && entry->position > lane->position)
             first_push(c, lane);
         lane->reached = PS_MAX(lane->reached, entry->position);
-        lane->granted = true;
+        lane->granted = named[entry->lane] = true;
     }
+    take_unnamed(c, worker, named);
 }
 
 static void fence_acked(struct ps_coordinator *c, struct ps_member *server, const struct ps_lane_entry *entry)
