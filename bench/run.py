@@ -6,8 +6,9 @@ what counts are ratios within the run. Needs only Python's standard library; PyT
 
     bench/run.py [--rounds 7] [--seconds 4] [--only NAME,...] [--data FOLDER]
     bench/run.py --rounds 3 --only models          # a line for each model: training beside GMF's, full ranking beside its products
+    bench/run.py --rounds 3 --only sessions        # a line for each model of sessions: training beside the softmax's products, and with two workers
 
-Names: gmf neumf rows processes ranking models (every model of pairs: not among the default ones). Data: Beibei's two behaviours from PENSTOCK_DATA; made data of that size without it.
+Names: gmf neumf rows processes ranking models sessions (every model of pairs, of sessions: not among the default ones). Data: Beibei's two behaviours from PENSTOCK_DATA; made data of that size without it.
 """
 import argparse
 import json
@@ -71,7 +72,7 @@ def prepare():
 number = 0
 
 
-def train(model, epochs, pin, launch=False, processor=False, **settings):
+def train(model, epochs, pin, launch=False, processor=False, workers=1, **settings):
     """Samples per second of the training epochs of one run, or per second of processor time of all of it."""
     global number
     number += 1
@@ -82,7 +83,7 @@ def train(model, epochs, pin, launch=False, processor=False, **settings):
     keys = {"model.name": model, "train.epochs": epochs, "train.batch": BATCH, "train.sampling": "union",
             "eval.users": 1, "eval.floors": "false", "early_stop.every": 1000, "checkpoint.every": 1000}
     keys.update({k.replace("__", "."): v for k, v in settings.items()})
-    command = [PENSTOCK, "launch" if launch else "train", conf, "--run", folder, "--servers", 1, "--workers", 1]
+    command = [PENSTOCK, "launch" if launch else "train", conf, "--run", folder, "--servers", 1, "--workers", workers]
     for key, value in keys.items():
         command += ["--set", "%s=%s" % (key, value)]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -148,8 +149,34 @@ def bench_models():
             median([r for r, _ in ranked[m]]) / 1e6, "%.2f" % median(share) if share else "no matrix work"))
 
 
+def bench_sessions():
+    """Next items that are learned per second by every model of sessions, with all items as candidates: per second of processor time on one
+    core, beside what the three products of the softmax alone allow there; and on the clock, with two workers beside one on two cores."""
+    global data
+    log, data, items, width, batch = os.path.join(work, "sessions.tsv"), os.path.join(work, "sessions"), 8000, 64, 256
+    triples = os.path.join(work, "triples.tsv")
+    run([PENSTOCK, "synth", "--sessions", "--out", log, "--triples", triples, "--items", items, "--interactions", 60000, "--users", 4000])
+    run([PENSTOCK, "prepare", "--sessions", "--behaviour-column", "operation", "--step-column", "step", "--feedback", "like,share",
+         "--item-triples", triples, "--valid", "none", "--test-from", "0.05", "--out", data, log])
+    models = [line.split()[0] for line in run([PENSTOCK, "models"]).splitlines() if " sessions " in line and "(a rule" not in line]
+    settings = {"model__embedding": width, "train__batch": batch, "train__sampling": "per_behaviour", "train__lanes": 4, "model__knowledge": "none"}
+    rate = 1e9 * ceiling("gemm", batch, items, width, arguments.seconds / 4)
+    alone, both = {m: [] for m in models}, {m: [] for m in models}
+    for _ in range(arguments.rounds):
+        for m in models:
+            own = dict(settings, train__candidates="sampled") if m == "fpmc" else settings
+            own = dict(own, train__batch=32) if m.startswith("gru") else own  # whole sessions
+            alone[m].append(train(m, 1, one, processor=True, **own))
+            both[m].append(train(m, 1, two, workers=2, **own) / train(m, 1, two, **own))
+    print("made sessions: %d items, embeddings of %d; all items are candidates (fpmc: 2,048 sampled ones); rates per second of processor time" % (items, width))
+    print("%-14s %16s %26s %22s" % ("model", "next items, k/s", "of the softmax's products", "two workers over one"))
+    for m in models:
+        print("%-14s %16.1f %26s %22.2f" % (m, median(alone[m]) / 1e3, "-" if m == "fpmc" else "%.2f" % (median(alone[m]) * 6 * items * width / rate),
+                                             median(both[m])))
+
+
 has_torch = subprocess.run(["/usr/bin/python3", "-c", "import torch"], capture_output=True).returncode == 0
-data, description = prepare() if names != ["models"] else (None, "made")
+data, description = prepare() if set(names) - {"models", "sessions"} else (None, "made")
 series = []  # (group, name, unit, function, scale)
 if "gmf" in names:
     series.append(("gmf", "penstock, embedded, one core", "M samples/s", lambda: train("nmtr_gmf", 3, one), 1e-6))
@@ -184,6 +211,8 @@ if not has_torch:
     print("python3-torch is not installed: no comparison with PyTorch")
 if "models" in names:
     bench_models()
+if "sessions" in names:
+    bench_sessions()
 values = {s[:2]: [] for s in series}
 try:
     for _ in range(arguments.rounds):

@@ -16,7 +16,7 @@ expect run.yaml '^  features: \[all\]'
 
 # Every model, on one worker and on several, ranks what it has trained.
 penstock 0 models
-models=$(awk '$1 !~ /^(popularity|carted_first|own_history|wmf_als|srgnn|.*_sr|mkmsr|gru_.*)$/ { print $1 }' out.txt) # sessions: below
+models=$(awk '$2 == "interactions" && $1 !~ /^(popularity|carted_first|own_history|wmf_als)$/ { print $1 }' out.txt) # sessions: below
 [ "$(wc -w <<< "$models")" -ge 16 ] || fail "only these models: $models"
 for model in $models; do
     penstock 0 train run.yaml --run "$model" --set "model.name=$model" --servers 1 --workers 1

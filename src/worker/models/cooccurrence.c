@@ -36,7 +36,8 @@ static int by_weight(const void *a, const void *b)
 size_t ps_weighed_merge(struct ps_weighed *list, size_t n)
 {
     size_t kept = 0;
-    qsort(list, n, sizeof *list, by_item);
+    if (n)
+        qsort(list, n, sizeof *list, by_item);
     for (size_t k = 0; k < n; k++)
         if (kept && list[kept - 1].item == list[k].item)
             list[kept - 1].weight += list[k].weight;
@@ -47,7 +48,8 @@ size_t ps_weighed_merge(struct ps_weighed *list, size_t n)
 
 size_t ps_weighed_heaviest(struct ps_weighed *list, size_t n, size_t most)
 {
-    qsort(list, n, sizeof *list, by_weight);
+    if (n)
+        qsort(list, n, sizeof *list, by_weight);
     size_t kept = PS_MIN(n, most);
     while (kept && kept < n && list[kept - 1].weight == list[kept].weight)
         kept--;
