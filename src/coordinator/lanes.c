@@ -107,7 +107,7 @@ static void first_push(struct ps_coordinator *c, struct ps_lane_record *lane)
 static void take_unnamed(struct ps_coordinator *c, const struct ps_member *worker, const bool *named)
 {
     double now = ps_now();
-    for (uint32_t l = 0; l < c->lanes; l++) {
+    for (uint32_t l = 0; c->lane && l < c->lanes; l++) {
         struct ps_lane_record *lane = &c->lane[l];
         if (lane->state != PS_LANE_GRANTED || lane->holder != worker)
             continue;
