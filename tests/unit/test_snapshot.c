@@ -1,5 +1,6 @@
 /* test_snapshot.c - a file holds the rows as they were when the snapshot was taken, whatever is done to them while it is written,
  * with however little memory; and what cannot be written is given up without stopping the changes.
+ * time limit: 300 (every byte of a chain, under a sanitizer too)
  */
 #include <sys/stat.h>
 
