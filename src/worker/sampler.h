@@ -46,6 +46,8 @@ struct ps_alias *ps_alias_new(const struct ps_dataset *dataset, uint32_t first, 
 void ps_alias_free(struct ps_alias *alias);
 uint32_t ps_alias_draw(const struct ps_alias *alias, struct ps_random *random);
 double ps_alias_probability(const struct ps_alias *alias, uint32_t item);
+/* What the counts of all items add up to. */
+double ps_alias_counted(const struct ps_alias *alias);
 int ps_draw_popularity(const struct ps_sampler *sampler, struct ps_random *random, uint32_t user, uint32_t behaviour, int count,
                        uint32_t *item);
 

@@ -134,9 +134,8 @@ static void add_candidates(struct ps_session_batch *b, const struct ps_recipe *r
     }
     for (int k = 0; k < recipe->samples; k++)
         b->candidate[n++] = ps_alias_draw(alias, random);
-    const struct ps_history *steps = &dataset->train[0];
     for (int k = 0; k < n; k++) {
-        double p = (double)PS_MAX(steps->count[b->candidate[k]], 1) / (double)PS_MAX(steps->interactions, 1);
+        double p = PS_MAX(dataset->train[0].count[b->candidate[k]], 1) / PS_MAX(ps_alias_counted(alias), 1);
         b->log_q[k] = (real)log(b->targets * p + recipe->samples * ps_alias_probability(alias, b->candidate[k]));
     }
     b->view.candidates = n;

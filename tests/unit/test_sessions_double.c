@@ -418,10 +418,37 @@ static void test_tracks(void **state)
     model_bench_fini(&b);
 }
 
+/* Item i is expected targets * count_i / steps + samples * q_i times among the candidates. */
+static void test_log_q(void **state)
+{
+    struct ps_dataset d = toy_session_dataset();
+    struct ps_recipe recipe = {.stream = PS_STREAM_SESSIONS, .candidates = PS_TRAIN_SAMPLED, .samples = 5};
+    struct ps_random random = ps_random_stream(5, PS_RANDOM_TEST, 0, 0, 0);
+    struct ps_alias *alias = ps_alias_new(&d, 0, 0.75);
+    struct ps_session_batch b;
+    double steps = 0, power = 0;
+    for (int i = 0; i < TOY_SESSION_ITEMS; i++) {
+        steps += toy_event_count[i];
+        power += pow(toy_event_count[i], 0.75);
+    }
+    ps_session_batch_init(&b, &recipe, &d, 8, 16);
+    ps_session_batch_begin(&b);
+    ps_session_batch_add(&b, &d, 0, 1, 4, false);
+    ps_session_batch_end(&b, &recipe, &d, alias, &random);
+    assert_int_equal(b.view.candidates, 3 + 5);
+    for (int k = 0; k < b.view.candidates; k++) {
+        double count = toy_event_count[b.candidate[k]];
+        assert_true(fabs(b.view.log_q[k] - log(3 * count / steps + 5 * pow(count, 0.75) / power)) < 1e-12);
+    }
+    ps_session_batch_fini(&b);
+    ps_alias_free(alias);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_packing),
+        cmocka_unit_test(test_log_q),
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_scores),
         cmocka_unit_test(test_one_expert),

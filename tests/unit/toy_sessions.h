@@ -35,7 +35,7 @@ static inline struct ps_dataset toy_session_dataset(void)
                                .items = TOY_SESSION_ITEMS,
                                .behaviours = 1,
                                .behaviour = {"event"},
-                               .train = {{.offset = toy_no_offset, .count = toy_event_count, .interactions = 9}},
+                               .train = {{.offset = toy_no_offset, .count = toy_event_count}},
                                .test = toy_case_items,
                                .test_count = TOY_CASES,
                                .features = 3,

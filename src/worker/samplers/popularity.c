@@ -14,29 +14,35 @@ struct ps_alias {
     double *share;   /* owned */
     uint32_t *other; /* owned */
     double *weight;  /* owned: of each item, with mean 1 */
+    double counted;  /* what the items' counts add up to */
 };
 
-static void weigh(const struct ps_dataset *dataset, uint32_t first, double exponent, double *weight)
+/* Returns what the counts add up to. */
+static double weigh(const struct ps_dataset *dataset, uint32_t first, double exponent, double *weight)
 {
-    double sum = 0;
+    double sum = 0, counted = 0;
     for (uint64_t i = 0; i < dataset->items; i++) {
         double count = 0;
         for (uint32_t b = first; b < dataset->behaviours; b++)
             count += dataset->train[b].count[i];
         weight[i] = count > 0 ? pow(count, exponent) : 0;
         sum += weight[i];
+        counted += count;
     }
     for (uint64_t i = 0; i < dataset->items; i++) /* mean 1; nothing to go by: all alike */
         weight[i] = sum > 0 ? weight[i] * (double)dataset->items / sum : 1;
+    return counted;
 }
 
 struct ps_alias *ps_alias_new(const struct ps_dataset *dataset, uint32_t first, double exponent)
 {
     uint64_t n = dataset->items;
     struct ps_alias *alias = ps_calloc(1, sizeof *alias);
-    *alias = (struct ps_alias){n, ps_calloc(n, sizeof *alias->share), ps_calloc(n, sizeof *alias->other),
-                               ps_calloc(n, sizeof *alias->weight)};
-    weigh(dataset, first, exponent, alias->weight);
+    alias->places = n;
+    alias->share = ps_calloc(n, sizeof *alias->share);
+    alias->other = ps_calloc(n, sizeof *alias->other);
+    alias->weight = ps_calloc(n, sizeof *alias->weight);
+    alias->counted = weigh(dataset, first, exponent, alias->weight);
     memcpy(alias->share, alias->weight, n * sizeof *alias->share);
     /* Places below the mean from the front of one array, places above it from its back; each of the former is filled up from
      * one of the latter. */
@@ -76,6 +82,11 @@ uint32_t ps_alias_draw(const struct ps_alias *alias, struct ps_random *random)
 double ps_alias_probability(const struct ps_alias *alias, uint32_t item)
 {
     return alias->weight[item] / (double)alias->places;
+}
+
+double ps_alias_counted(const struct ps_alias *alias)
+{
+    return alias->counted;
 }
 
 /* An item that the user has touched is drawn again; where that takes too long, any untouched one will do. */
