@@ -150,11 +150,8 @@ void ps_report_json(const struct ps_report *report, FILE *to)
 static int write_json(const struct ps_run *run, const struct ps_training *t, struct ps_report *const *report, int reports,
                       struct ps_error *err)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *to = open_memstream(&text, &size);
-    if (!to)
-        ps_die(PS_EXIT_FAIL, "out of memory for metrics.json");
+    struct ps_text text;
+    FILE *to = ps_text_open(&text);
     fprintf(to, "{\"model\":\"%s\",\"dataset\":\"%016llx\",\"seed\":%llu,\"blas_kernel\":\"%s\",\n"
             " \"training\":{\"epochs\":%u,\"best_epoch\":%u,\"metric\":\"%s@%d\",\"best\":%.8f,\"stopped_early\":%s,"
             "\"samples\":%llu,\"seconds\":%.3f,\"samples_per_second\":%.0f,\"validation_seconds\":%.3f,"
@@ -173,11 +170,10 @@ static int write_json(const struct ps_run *run, const struct ps_training *t, str
         ps_report_json(report[i], to);
     }
     fputs("]}\n", to);
-    fclose(to);
-    char *path = ps_format("%s/metrics.json", run->folder);
-    int status = ps_file_write(path, text, size, err);
+    char *path = ps_format("%s/metrics.json", run->folder), *all = ps_text_close(&text);
+    int status = ps_file_write(path, all, text.size, err);
     free(path);
-    free(text);
+    free(all);
     return status;
 }
 

@@ -1,6 +1,6 @@
 /* base.c - errors, memory and time; see base.h. */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* vasprintf */
+#define _GNU_SOURCE /* vasprintf, open_memstream */
 #endif
 #include "common/base.h"
 
@@ -126,6 +126,27 @@ char *ps_format(const char *format, ...)
     int length = vasprintf(&text, format, args);
     va_end(args);
     return checked(length < 0 ? NULL : text, 1);
+}
+
+int ps_compare_u32(const void *left, const void *right)
+{
+    uint32_t l = *(const uint32_t *)left, r = *(const uint32_t *)right;
+    return (l > r) - (l < r);
+}
+
+FILE *ps_text_open(struct ps_text *text)
+{
+    *text = (struct ps_text){0};
+    text->out = checked(open_memstream(&text->text, &text->size), 1);
+    return text->out;
+}
+
+char *ps_text_close(struct ps_text *text)
+{
+    if (fclose(text->out))
+        checked(NULL, text->size);
+    text->out = NULL;
+    return text->text;
 }
 
 double ps_now(void)

@@ -76,6 +76,20 @@ char *ps_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define PS_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define PS_MAX(a, b) ((a) > (b) ? (a) : (b))
 
+/* For qsort and bsearch: numbers of 32 bits in ascending order. */
+int ps_compare_u32(const void *left, const void *right);
+
+/* A text that is written like a file, into memory. */
+struct ps_text {
+    FILE *out;
+    char *text;
+    size_t size;
+};
+
+FILE *ps_text_open(struct ps_text *text);
+/* Ends it and gives the text to the caller, with a zero behind it; text->size is its length. */
+char *ps_text_close(struct ps_text *text);
+
 /* Monotonic seconds, for deadlines and rates; wall clock only for what a person reads. */
 double ps_now(void);
 /* Seconds since 1970: for what outlives a process. It may jump. */

@@ -84,14 +84,13 @@ static void print_manifest(FILE *out, const struct ps_manifest *m)
 
 int ps_manifest_write(const struct ps_manifest *m, const char *folder, struct ps_error *err)
 {
-    struct ps_sealed sealed;
-    ps_sealed_begin(&sealed);
+    struct ps_text sealed;
+    ps_text_open(&sealed);
     print_manifest(sealed.out, m);
-    ps_sealed_end(&sealed);
-    char *path = ps_format("%s/%s", folder, PS_MANIFEST_NAME);
-    int status = ps_file_write(path, sealed.text, sealed.size, err);
+    char *text = ps_sealed_end(&sealed), *path = ps_format("%s/%s", folder, PS_MANIFEST_NAME);
+    int status = ps_file_write(path, text, sealed.size, err);
     free(path);
-    free(sealed.text);
+    free(text);
     return status;
 }
 

@@ -137,11 +137,9 @@ int ps_schema_set(const struct ps_schema *schema, void *fields, const char *over
 
 char *ps_schema_write(const struct ps_schema *schema, const void *fields)
 {
-    char *text = NULL, group[PS_NAME_SIZE], last[PS_NAME_SIZE] = "", allowed[256];
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        ps_die(PS_EXIT_FAIL, "out of memory");
+    char group[PS_NAME_SIZE], last[PS_NAME_SIZE] = "", allowed[256];
+    struct ps_text text;
+    FILE *out = ps_text_open(&text);
     for (int i = 0; i < schema->count; i++) {
         const struct ps_key *key = &schema->key[i];
         const char *name = split_path(key->path, group);
@@ -161,22 +159,18 @@ char *ps_schema_write(const struct ps_schema *schema, const void *fields)
             free(value);
         }
     }
-    fclose(out);
-    return text;
+    return ps_text_close(&text);
 }
 
 char *ps_schema_table(const struct ps_schema *schema)
 {
-    char *text = NULL, allowed[256];
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        ps_die(PS_EXIT_FAIL, "out of memory");
+    char allowed[256];
+    struct ps_text text;
+    FILE *out = ps_text_open(&text);
     fputs("| key | default | allowed | what it is |\n|---|---|---|---|\n", out);
     for (int i = 0; i < schema->count; i++) {
         ps_key_allowed(&schema->key[i], allowed, sizeof allowed);
         fprintf(out, "| `%s` | `%s` | %s | %s |\n", schema->key[i].path, schema->key[i].initial, allowed, schema->key[i].doc);
     }
-    fclose(out);
-    return text;
+    return ps_text_close(&text);
 }

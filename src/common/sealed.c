@@ -1,7 +1,4 @@
 /* sealed.c - YAML texts with a checksum in their last line; see sealed.h. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* open_memstream */
-#endif
 #include "common/sealed.h"
 
 #include <errno.h>
@@ -14,20 +11,11 @@
 static const char SUM_KEY[] = "sum: ";
 enum { SUM_LINE = 5 + 16 + 1 };
 
-void ps_sealed_begin(struct ps_sealed *s)
-{
-    *s = (struct ps_sealed){0};
-    s->out = open_memstream(&s->text, &s->size);
-    if (!s->out)
-        ps_die(PS_EXIT_FAIL, "out of memory: no buffer for a text");
-}
-
-void ps_sealed_end(struct ps_sealed *s)
+char *ps_sealed_end(struct ps_text *s)
 {
     fflush(s->out);
     fprintf(s->out, "%s%016" PRIx64 "\n", SUM_KEY, ps_hash64(s->text, s->size, 0));
-    fclose(s->out);
-    s->out = NULL;
+    return ps_text_close(s);
 }
 
 void ps_sealed_text(FILE *out, const char *text)

@@ -8,16 +8,8 @@
 
 #include "common/yaml.h"
 
-/* A text being written. */
-struct ps_sealed {
-    FILE *out; /* owned; the caller prints into it */
-    char *text; /* owned; valid after ps_sealed_end */
-    size_t size;
-};
-
-void ps_sealed_begin(struct ps_sealed *sealed);
-/* Closes `out` and adds the checksum's line. The caller frees `text`. */
-void ps_sealed_end(struct ps_sealed *sealed);
+/* Adds the checksum's line and closes the text, which the caller frees. */
+char *ps_sealed_end(struct ps_text *text);
 /* A text in single quotes, as YAML wants them. */
 void ps_sealed_text(FILE *out, const char *text);
 

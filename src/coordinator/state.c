@@ -313,21 +313,20 @@ int ps_state_write(struct ps_coordinator *c, struct ps_error *err)
 {
     if (!c->options.state)
         return 0;
-    struct ps_sealed sealed;
-    ps_sealed_begin(&sealed);
+    struct ps_text sealed;
+    ps_text_open(&sealed);
     print_record(sealed.out, c);
-    ps_sealed_end(&sealed);
-    char *temporary = ps_format("%s/record-%016" PRIx64, c->options.state, c->incarnation);
+    char *text = ps_sealed_end(&sealed), *temporary = ps_format("%s/record-%016" PRIx64, c->options.state, c->incarnation);
     char *path = record_path(c, c->state_number + 1);
-    int status = ps_file_write(temporary, sealed.text, sealed.size, err);
+    int status = ps_file_write(temporary, text, sealed.size, err);
     if (status == -PS_EXIT_STORAGE && make_room(c))
-        status = ps_file_write(temporary, sealed.text, sealed.size, err);
+        status = ps_file_write(temporary, text, sealed.size, err);
     if (!status)
         status = link_record(c, temporary, path, err);
     unlink(temporary);
     if (!status)
         status = ps_folder_sync(c->options.state, err);
-    free(temporary), free(sealed.text);
+    free(temporary), free(text);
     if (!status) {
         c->state_number++;
         /* A number that somebody else had taken may have been free again because it is too old to be kept: then there are higher

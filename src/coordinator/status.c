@@ -108,11 +108,8 @@ static void write_member(struct ps_coordinator *c, const struct ps_member *m, do
 
 char *ps_status_text(struct ps_coordinator *c)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *to = open_memstream(&text, &size);
-    if (!to)
-        ps_die(PS_EXIT_FAIL, "out of memory for the status");
+    struct ps_text text;
+    FILE *to = ps_text_open(&text);
     ps_balance_measure(c);
     double rate = 0, done = (double)ps_lanes_samples(c);
     for (int i = 0; i < c->members; i++)
@@ -133,6 +130,5 @@ char *ps_status_text(struct ps_coordinator *c)
         between = ",";
     }
     fputs("]}\n", to);
-    fclose(to);
-    return text;
+    return ps_text_close(&text);
 }

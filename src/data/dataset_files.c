@@ -1,7 +1,4 @@
 /* dataset_files.c - see dataset_files.h. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* open_memstream */
-#endif
 #include "data/dataset_files.h"
 
 #include <inttypes.h>
@@ -158,11 +155,8 @@ void ps_feature_writer_abandon(struct ps_feature_writer *f)
 
 int ps_dataset_files_describe(const struct ps_dataset_files *files, const char *text, struct ps_error *err)
 {
-    char *all = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&all, &size);
-    if (!out)
-        ps_die(PS_EXIT_FAIL, "out of memory: no room for dataset.yaml");
+    struct ps_text all;
+    FILE *out = ps_text_open(&all);
     fprintf(out,
             "# A dataset made by 'penstock prepare'. Not to be edited: the last line is a checksum of the others.\n"
             "format: " PS_DATASET_FORMAT "\nversion: %d\n%s",
@@ -176,12 +170,11 @@ int ps_dataset_files_describe(const struct ps_dataset_files *files, const char *
         fprintf(out, "  \"%s\": {bytes: %" PRIu64 ", xxh64: \"%016" PRIx64 "\"}\n", files->file[f].name,
                 files->file[f].bytes, files->file[f].sum);
     fflush(out);
-    fprintf(out, "checksum: \"%016" PRIx64 "\"\n", ps_hash64(all, size, 0));
-    if (fclose(out))
-        ps_die(PS_EXIT_FAIL, "out of memory: no room for dataset.yaml");
+    fprintf(out, "checksum: \"%016" PRIx64 "\"\n", ps_hash64(all.text, all.size, 0));
+    ps_text_close(&all);
     char *path = ps_format("%s/dataset.yaml", files->folder);
-    int status = ps_file_write(path, all, size, err);
+    int status = ps_file_write(path, all.text, all.size, err);
     free(path);
-    free(all);
+    free(all.text);
     return status;
 }

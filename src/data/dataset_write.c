@@ -4,9 +4,6 @@
  * PS_BLOCK_INTERACTIONS interactions and know nothing of how the users were brought here, so the files are the same
  * for any amount of memory.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* open_memstream */
-#endif
 #include "data/dataset_write.h"
 
 #include <inttypes.h>
@@ -115,12 +112,6 @@ static int end_block(struct ps_dataset_writer *w, struct ps_error *err)
     return 0;
 }
 
-static int compare_items(const void *left, const void *right)
-{
-    uint32_t l = *(const uint32_t *)left, r = *(const uint32_t *)right;
-    return (l > r) - (l < r);
-}
-
 /* How many distinct items the user has over all behaviours. */
 static uint64_t count_union(struct ps_dataset_writer *w, const struct ps_user_lists *lists)
 {
@@ -131,7 +122,7 @@ static uint64_t count_union(struct ps_dataset_writer *w, const struct ps_user_li
             w->merged[all++] = lists->item[b][i];
     }
     if (all) /* without any, there is no array to sort */
-        qsort(w->merged, all, sizeof *w->merged, compare_items);
+        qsort(w->merged, all, sizeof *w->merged, ps_compare_u32);
     for (uint64_t i = 0; i < all; i++)
         distinct += i == 0 || w->merged[i] != w->merged[i - 1];
     return distinct;
@@ -222,11 +213,8 @@ int ps_dataset_writer_end(struct ps_dataset_writer *w, struct ps_dataset_totals 
 
 int ps_dataset_writer_describe(struct ps_dataset_writer *w, const char *more, struct ps_error *err)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        ps_die(PS_EXIT_FAIL, "out of memory: no room for dataset.yaml");
+    struct ps_text text;
+    FILE *out = ps_text_open(&text);
     const struct ps_dataset_totals *t = &w->totals;
     fprintf(out, "users: %" PRIu64 "\nitems: %" PRIu64 "\nbehaviours:\n", w->shape.users, w->shape.items);
     for (uint32_t b = 0; b < w->shape.behaviours; b++)
@@ -234,9 +222,7 @@ int ps_dataset_writer_describe(struct ps_dataset_writer *w, const char *more, st
                 t->interactions[b], w->shape.times[b] ? "yes" : "no");
     fprintf(out, "union_pairs: %" PRIu64 "\nblocks: %" PRIu64 "\nvalid: %" PRIu64 "\ntest: %" PRIu64 "\n%s", t->union_pairs,
             t->blocks, t->valid, t->test, more);
-    if (fclose(out))
-        ps_die(PS_EXIT_FAIL, "out of memory: no room for dataset.yaml");
-    int status = ps_dataset_files_describe(w->files, text, err);
-    free(text);
+    int status = ps_dataset_files_describe(w->files, ps_text_close(&text), err);
+    free(text.text);
     return status;
 }

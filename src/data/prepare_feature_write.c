@@ -204,12 +204,6 @@ static int name_numbers(struct ps_preparation *p, struct ps_gathered *feature, u
 
 /* ---- columns ---- */
 
-static int compare_u32(const void *left, const void *right)
-{
-    uint32_t l = *(const uint32_t *)left, r = *(const uint32_t *)right;
-    return (l > r) - (l < r);
-}
-
 /* What is needed to write one feature. */
 struct writing {
     struct ps_preparation *p;
@@ -254,7 +248,7 @@ static int write_run(struct writing *w, struct ps_feature_writer *file, uint64_t
         uint32_t *value = w->value + begin, n = w->count[o] - begin, distinct = 0;
         begin = w->count[o];
         if (n > 1)
-            qsort(value, n, sizeof *value, compare_u32);
+            qsort(value, n, sizeof *value, ps_compare_u32);
         for (uint32_t i = 0; i < n; i++)
             if (!i || value[i] != value[distinct - 1])
                 value[distinct++] = value[i];

@@ -1,7 +1,4 @@
 /* prepare_report.c - the statistics of a preparation, for people and for dataset.yaml; see prepare.h. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* open_memstream */
-#endif
 #include "data/prepare_report.h"
 
 #include <inttypes.h>
@@ -221,11 +218,8 @@ static void put_interactions(const struct ps_prepare_options *o, const struct ps
 
 char *ps_prepare_yaml(const struct ps_prepare_options *o, const struct ps_prepare_stats *s)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        ps_die(PS_EXIT_FAIL, "out of memory: no room for dataset.yaml");
+    struct ps_text text;
+    FILE *out = ps_text_open(&text);
     ps_report_inputs(out, o);
     if (o->sessions.enabled)
         ps_report_sessions_yaml(o, s, out);
@@ -233,7 +227,5 @@ char *ps_prepare_yaml(const struct ps_prepare_options *o, const struct ps_prepar
         put_interactions(o, s, out);
     if (o->feature_files)
         put_feature_files(o, s, out);
-    if (fclose(out))
-        ps_die(PS_EXIT_FAIL, "out of memory: no room for dataset.yaml");
-    return text;
+    return ps_text_close(&text);
 }

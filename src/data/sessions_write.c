@@ -3,9 +3,6 @@
  * Events are gathered for one block of sessions at a time, as in dataset_write.c. A block ends with the last session of
  * training, so that every block is either training's or held out.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* open_memstream */
-#endif
 #include "data/sessions_write.h"
 #include "common/yaml.h"
 
@@ -321,11 +318,8 @@ static void put_list(FILE *out, const char *key, const char (*name)[32], uint32_
 int ps_sessions_writer_describe(struct ps_sessions_writer *w, const char *more, struct ps_error *err)
 {
     const struct ps_session_stats *s = w->stats;
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        ps_die(PS_EXIT_FAIL, "out of memory: no room for dataset.yaml");
+    struct ps_text text;
+    FILE *out = ps_text_open(&text);
     fprintf(out,
             "users: %" PRIu64 "\nitems: %" PRIu64 "\nbehaviours:\n  - {name: \"event\", interactions: 0, times: no}\n"
             "union_pairs: 0\nblocks: %" PRIu64 "\nvalid: %" PRIu64 "\ntest: %" PRIu64 "\nsessions:\n",
@@ -338,9 +332,7 @@ int ps_sessions_writer_describe(struct ps_sessions_writer *w, const char *more, 
     put_list(out, "operations", w->shape.operation, w->shape.operations);
     put_list(out, "feedback", w->shape.feedback, w->shape.feedbacks);
     fputs(more, out);
-    if (fclose(out))
-        ps_die(PS_EXIT_FAIL, "out of memory: no room for dataset.yaml");
-    int status = ps_dataset_files_describe(w->files, text, err);
-    free(text);
+    int status = ps_dataset_files_describe(w->files, ps_text_close(&text), err);
+    free(text.text);
     return status;
 }

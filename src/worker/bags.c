@@ -105,12 +105,6 @@ struct pool {
     size_t row_capacity;
 };
 
-static int compare_ids(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* Gathers the ids of owners [0, result): as many owners as fit, but one at least. */
 static size_t gather(struct pool *p, const struct ps_bag_source *source, const uint32_t *owner, size_t n, size_t *ids)
 {
@@ -129,7 +123,7 @@ static size_t gather(struct pool *p, const struct ps_bag_source *source, const u
                 p->id[(*ids)++] = bag_id(source, b, owner[taken], k);
     }
     if (*ids)
-        qsort(p->id, *ids, sizeof *p->id, compare_ids);
+        qsort(p->id, *ids, sizeof *p->id, ps_compare_u32);
     size_t distinct = 0;
     for (size_t k = 0; k < *ids; k++)
         if (!distinct || p->id[distinct - 1] != p->id[k])
@@ -149,7 +143,7 @@ static void add_bag(const struct pool *p, size_t ids, const struct ps_bag_source
         float weight = (float)bag_weight(source, count);
         for (uint64_t k = 0; k < count; k++) {
             uint32_t id = bag_id(source, b, owner, k);
-            const uint32_t *at = bsearch(&id, p->id, ids, sizeof id, compare_ids);
+            const uint32_t *at = bsearch(&id, p->id, ids, sizeof id, ps_compare_u32);
             const float *row = p->row + (size_t)(at - p->id) * (size_t)width;
             for (int j = (int)b * columns; j < (int)(b + 1) * columns; j++)
                 out[j] += weight * row[j];

@@ -1,5 +1,6 @@
 /* parallel.c - see parallel.h. */
 #include "worker/parallel.h"
+#include "worker/sessions.h"
 
 #include <stdlib.h>
 
@@ -29,7 +30,7 @@ static void take_session(const struct ps_parallel *p, struct ps_lane_play *lane,
 {
     const struct ps_sessions *s = &p->dataset->sessions;
     for (; lane->next < s->train; lane->next++) {
-        uint64_t targets = s->targets[lane->next + 1] - s->targets[lane->next];
+        uint64_t targets = ps_session_targets(p->dataset, lane->next);
         if (!targets || lane->skip-- > 0)
             continue;
         uint32_t session = (uint32_t)lane->next++, first = next_step(s, session, 0);

@@ -116,3 +116,20 @@ same_digest() {
     digest "$1"
     [ "$digest" = "$2" ] || fail "$1 ended with $digest instead of $2"
 }
+# same_for_any_number MODEL: run.yaml with `sync` comes to the same state with one server and worker (run MODEL) as with several (MODEL-many).
+same_for_any_number() {
+    local want
+    penstock 0 train run.yaml --run "$1" --set "model.name=$1" --servers 1 --workers 1
+    digest "$1"
+    want=$digest
+    penstock 0 train run.yaml --run "$1-many" --set "model.name=$1" --servers 2 --workers 3
+    mv out.txt trained.txt
+    same_digest "$1-many" "$want"
+}
+# ranks_alike RUN MODEL: evaluate prints the figures that training has, whose output is in trained.txt.
+ranks_alike() {
+    expect trained.txt "^  $2 "
+    grep "^  $2 " trained.txt > figures.txt
+    penstock 0 evaluate "$1"
+    grep "^  $2 " out.txt | cmp - figures.txt || fail "$2 of $1 ranks otherwise without servers"
+}

@@ -10,16 +10,8 @@ penstock 0 models
 models=$(awk '$2 == "interactions" && $1 !~ /^(popularity|carted_first|own_history)$/ { print $1 }' out.txt)
 [ "$(wc -w <<< "$models")" -ge 16 ] || fail "only these models: $models"
 for model in $models; do
-    penstock 0 train run.yaml --run "$model" --set "model.name=$model" --servers 1 --workers 1
-    digest "$model"
-    want=$digest
-    penstock 0 train run.yaml --run "$model-many" --set "model.name=$model" --servers 2 --workers 3
-    expect out.txt "^  $model "
-    grep "^  $model " out.txt > trained.txt
-    same_digest "$model-many" "$want"
-    penstock 0 evaluate "$model-many"
-    grep "^  $model " out.txt > evaluated.txt
-    cmp trained.txt evaluated.txt || fail "$model ranks otherwise without servers"
+    same_for_any_number "$model"
+    ranks_alike "$model-many" "$model"
     penstock 0 recommend "$model-many" --topk 3 --out lists.tsv
     [ "$(wc -l < lists.tsv)" -gt 1000 ] || fail "$model recommends little"
 done

@@ -79,11 +79,8 @@ static void put_checks(FILE *to, const struct ps_night *n)
 
 int ps_night_write(const char *folder, const struct ps_night *n, struct ps_error *err)
 {
-    char *text = NULL, *path = ps_night_path(folder, n->name, "summary.json");
-    size_t size = 0;
-    FILE *to = open_memstream(&text, &size);
-    if (!to)
-        ps_die(PS_EXIT_FAIL, "out of memory for a summary");
+    struct ps_text text;
+    FILE *to = ps_text_open(&text);
     fprintf(to, "{\"night\":\"%s\",\"stage\":\"%s\",\"outcome\":\"%s\",\"began\":\"%s\",\"seconds\":%.3f,\"start\":\"%s\",\n ", n->name,
             ps_night_stages[n->stage], ps_night_outcomes[n->outcome], n->began, n->seconds, n->start);
     put_text(to, "why", n->why);
@@ -95,9 +92,9 @@ int ps_night_write(const char *folder, const struct ps_night *n, struct ps_error
         put_log(to, &n->log);
     put_checks(to, n);
     fputs("}\n", to);
-    fclose(to);
-    int status = ps_file_write(path, text, size, err);
-    free(path), free(text);
+    char *path = ps_night_path(folder, n->name, "summary.json"), *all = ps_text_close(&text);
+    int status = ps_file_write(path, all, text.size, err);
+    free(path), free(all);
     return status;
 }
 

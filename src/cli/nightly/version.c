@@ -131,17 +131,17 @@ static int list_file(const char *path, const struct stat *info, int type, struct
 /* version.yaml, written last, over all files of the folder. */
 static int seal(const char *run, const struct ps_night *night, struct ps_error *err)
 {
-    struct ps_sealed sealed;
+    struct ps_text sealed;
     char *path = ps_format("%s/version.yaml", run);
-    ps_sealed_begin(&sealed);
+    ps_text_open(&sealed);
     fprintf(sealed.out, "# A published version. Not to be edited: the last line is a checksum of the others.\nversion: \"%s\"\nmetric: \"%s\"\n"
             "value: %.10g\nfiles:\n", night->name, night->metric, night->value);
     walk.out = sealed.out, walk.root = strlen(run) + 1, walk.status = 0, walk.err = err;
     if (nftw(run, list_file, 32, FTW_PHYS | FTW_DEPTH) && !walk.status)
         walk.status = ps_fail_errno(err, PS_EXIT_STORAGE, "cannot read %s", run);
-    ps_sealed_end(&sealed);
-    int status = walk.status ? walk.status : ps_file_write(path, sealed.text, sealed.size, err);
-    free(sealed.text), free(path);
+    char *text = ps_sealed_end(&sealed);
+    int status = walk.status ? walk.status : ps_file_write(path, text, sealed.size, err);
+    free(text), free(path);
     return status;
 }
 

@@ -105,14 +105,17 @@ static struct nn_tensor *encode(struct ps_model *model, struct nn_tape *tape, co
     return t[0];
 }
 
-/* The logit of feedback k of every target: t_k . e_y + b_k. */
-static struct nn_tensor *feedback_logit(const struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *t,
-                                        int task)
+/* The logits of every feedback k of every target, t_k . e_y + b_k, into logit[1..]. */
+static void feedback_logits(const struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *const *t,
+                            struct nn_tensor **logit)
 {
     const struct gru_tasks *m = model->state;
+    if (m->bottoms.tasks == 1)
+        return;
     struct nn_lookup target = {&tile->rows[PS_SESSION_ITEMS], tile->sessions->target_row, 0};
     struct nn_tensor *item = nn_lookup(tape, target, tile->sessions->targets, model->encoded);
-    return nn_add_bias(tape, nn_row_dot(tape, t, item), &tile->param[m->bias[task]]);
+    for (int k = 1; k < m->bottoms.tasks; k++)
+        logit[k] = nn_add_bias(tape, nn_row_dot(tape, t[k], item), &tile->param[m->bias[k]]);
 }
 
 /* Whether a task's probability is the product of the first feedback's and its own. */
@@ -121,10 +124,10 @@ static bool chained(const struct gru_tasks *m, int task)
     return m->chain && task > 1;
 }
 
-static struct nn_tensor *feedback_loss(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *const *t,
-                                       int task)
+/* first: the first feedback's probability, where the task's is chained to it. */
+static struct nn_tensor *feedback_loss(const struct gru_tasks *m, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *logit,
+                                       struct nn_tensor *first, int task)
 {
-    const struct gru_tasks *m = model->state;
     int n = tile->sessions->targets;
     uint8_t bits = (uint8_t)(1u << (task - 1) | (chained(m, task) ? 1 : 0));
     real *label = nn_tape_alloc(tape, (size_t)n * sizeof *label), *weight = nn_tape_alloc(tape, (size_t)n * sizeof *weight);
@@ -132,20 +135,20 @@ static struct nn_tensor *feedback_loss(struct ps_model *model, struct nn_tape *t
         label[b] = (tile->sessions->feedback[b] & bits) == bits;
         weight[b] = (real)(1.0 / n);
     }
-    struct nn_tensor *z = feedback_logit(model, tape, tile, t[task], task);
     if (!chained(m, task))
-        return nn_bce_logits(tape, z, label, weight);
-    struct nn_tensor *first = nn_sigmoid(tape, feedback_logit(model, tape, tile, t[1], 1));
-    return nn_bce(tape, nn_mul(tape, first, nn_sigmoid(tape, z)), label, weight);
+        return nn_bce_logits(tape, logit, label, weight);
+    return nn_bce(tape, nn_mul(tape, first, nn_sigmoid(tape, logit)), label, weight);
 }
 
 static struct nn_tensor *forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
 {
     const struct gru_tasks *m = model->state;
-    struct nn_tensor *t[PS_MAX_TASKS] = {NULL}, *loss[PS_MAX_TASKS] = {NULL}, *sum = NULL;
+    struct nn_tensor *t[PS_MAX_TASKS] = {NULL}, *logit[PS_MAX_TASKS] = {NULL}, *loss[PS_MAX_TASKS] = {NULL}, *sum = NULL;
     towers(model, tape, tile, NULL, t);
+    feedback_logits(model, tape, tile, t, logit);
+    struct nn_tensor *first = chained(m, m->bottoms.tasks - 1) ? nn_sigmoid(tape, logit[1]) : NULL;
     for (int k = 0; k < m->bottoms.tasks; k++)
-        loss[k] = k ? feedback_loss(model, tape, tile, t, k) : ps_session_loss(model, tape, tile, t[0]);
+        loss[k] = k ? feedback_loss(m, tape, tile, logit[k], first, k) : ps_session_loss(model, tape, tile, t[0]);
     if (m->uncertainty >= 0)
         return nn_uncertainty(tape, loss, &tile->param[m->uncertainty], 1);
     for (int k = 0; k < m->bottoms.tasks; k++) {
@@ -167,14 +170,13 @@ static real both(real a, real b)
 static void judge(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_gate_use *use, real *out)
 {
     const struct gru_tasks *m = model->state;
-    struct nn_tensor *t[PS_MAX_TASKS] = {NULL};
+    struct nn_tensor *t[PS_MAX_TASKS] = {NULL}, *logit[PS_MAX_TASKS] = {NULL};
     towers(model, tape, tile, use, t);
+    feedback_logits(model, tape, tile, t, logit);
     int feedbacks = m->bottoms.tasks - 1;
-    for (int k = 0; k < feedbacks; k++) {
-        const real *logit = feedback_logit(model, tape, tile, t[k + 1], k + 1)->value;
+    for (int k = 1; k <= feedbacks; k++)
         for (int b = 0; b < tile->sessions->targets; b++)
-            out[b * feedbacks + k] = chained(m, k + 1) ? both(out[b * feedbacks], logit[b]) : logit[b];
-    }
+            out[b * feedbacks + k - 1] = chained(m, k) ? both(out[b * feedbacks], logit[k]->value[b]) : logit[k]->value[b];
 }
 
 #define GRU_TASKS_CLASS(which, called, init_of, paper, more)                                                              \

@@ -5,12 +5,6 @@
 
 #include <stdlib.h>
 
-static int compare_counts(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
 uint32_t *ps_popularity_ranks(const struct ps_dataset *dataset, uint32_t *distinct)
 {
     const uint32_t *count = dataset->train[dataset->behaviours - 1].count;
@@ -18,12 +12,12 @@ uint32_t *ps_popularity_ranks(const struct ps_dataset *dataset, uint32_t *distin
     uint32_t *sorted = ps_calloc(items, sizeof *sorted), *rank = ps_calloc(items, sizeof *rank), n = 0;
     for (size_t i = 0; i < items; i++)
         sorted[i] = count[i];
-    qsort(sorted, items, sizeof *sorted, compare_counts);
+    qsort(sorted, items, sizeof *sorted, ps_compare_u32);
     for (size_t i = 0; i < items; i++)
         if (n == 0 || sorted[n - 1] != sorted[i])
             sorted[n++] = sorted[i];
     for (size_t i = 0; i < items; i++) {
-        const uint32_t *found = bsearch(&count[i], sorted, n, sizeof *sorted, compare_counts);
+        const uint32_t *found = bsearch(&count[i], sorted, n, sizeof *sorted, ps_compare_u32);
         rank[i] = (uint32_t)(found - sorted);
     }
     free(sorted);
