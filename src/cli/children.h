@@ -1,6 +1,6 @@
 /* children.h - this program, or another one, run several times as child processes, a few at once.
  *
- * SIGINT, SIGTERM and SIGUSR1 are taken by the parent alone, which hands SIGTERM on and waits: a run ends after its epoch, with a checkpoint. A second
+ * SIGINT, SIGTERM and SIGUSR1 are taken by the parent alone, which hands SIGTERM on and waits: a run ends with a checkpoint of where it is. A second
  * one kills the children. They also die, at once, with a parent that is killed.
  */
 #ifndef PS_CLI_CHILDREN_H

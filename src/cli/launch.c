@@ -3,7 +3,7 @@
  * One mpirun for the coordinator, in default mode: its exit code is the job's. One mpirun for each server, too, and one for the workers
  * of a host, in recovery mode; each entirely local to its host, so that a host can be lost. They find the coordinator through
  * RUN/state/coordinator (launch facts, section 7). The groups have process groups of their own: Ctrl-C reaches this program only,
- * which asks the coordinator to end after the epoch, and ends the rest when the coordinator has ended. A coordinator that is killed
+ * which asks the coordinator to end with a checkpoint, and ends the rest when the coordinator has ended. A coordinator that is killed
  * or crashes is started again, and takes the run over while the others go on; a server that is lost has another one started in its place.
  */
 #include <argp.h>
@@ -79,7 +79,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* Asks the coordinator to end after the epoch: by mpirun, which hands SIGUSR1 on to its rank (SIGTERM it would follow by SIGKILL),
+/* Asks the coordinator to end with a checkpoint: by mpirun, which hands SIGUSR1 on to its rank (SIGTERM it would follow by SIGKILL),
  * or on its host. */
 static void ask_to_end(const struct ps_group *coordinator, const struct ps_launch *launch)
 {
@@ -195,7 +195,7 @@ static void wait_for_others(struct supervisor *s)
     }
 }
 
-/* Waits for the coordinator's last life. A first Ctrl-C is handed on to the coordinator, which ends after the epoch. */
+/* Waits for the coordinator's last life. A first Ctrl-C is handed on to the coordinator, which ends with a checkpoint. */
 static int watch(struct supervisor *s)
 {
     int code = 0;

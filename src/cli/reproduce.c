@@ -38,7 +38,7 @@ static const char doc[] =
     "training data, with each seed, and ranks the test once.\n\n"
     "DIR/TABLE/ gets table.txt, table.md, table.tsv, search.tsv (every trial) and the pictures; DIR/data/ the datasets, DIR/runs/ the runs. What has a "
     "complete result there is not run again: after an interruption the same command goes on, and tables share what they have in common. SIGINT and "
-    "SIGTERM end it after the epoch (code 7), a second one at once.\n\n"
+    "SIGTERM end it with a checkpoint (code 7), a second one at once.\n\n"
     "Trials that fail are reported and counted, and the table goes on; a row without any result makes the exit code 1.";
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -163,11 +163,9 @@ static int write_results(const struct ps_results *results, const char *folder, s
 {
     int status = 0;
     for (int f = 0; f < FORMATS + ps_results_figures(results) && !status; f++) {
-        char *text = NULL, name[64], file[80];
-        size_t size = 0;
-        FILE *to = open_memstream(&text, &size);
-        if (!to)
-            ps_die(PS_EXIT_FAIL, "out of memory for a table");
+        char name[64], file[80];
+        struct ps_text text;
+        FILE *to = ps_text_open(&text);
         if (f < FORMATS) {
             writers[f](results, to);
             snprintf(file, sizeof file, "%s", file_names[f]);
@@ -175,9 +173,9 @@ static int write_results(const struct ps_results *results, const char *folder, s
             ps_results_svg(results, f - FORMATS, name, to);
             snprintf(file, sizeof file, "%s.svg", name);
         }
-        fclose(to);
-        status = write_file(folder, file, text, size, err);
-        free(text);
+        ps_text_close(&text);
+        status = write_file(folder, file, text.text, text.size, err);
+        free(text.text);
     }
     return status;
 }
@@ -186,11 +184,8 @@ static int write_results(const struct ps_results *results, const char *folder, s
 static int work(struct ps_tuning *tuning, const char *folder, struct ps_error *err)
 {
     const struct ps_experiment *e = tuning->experiment;
-    char *log = NULL;
-    size_t size = 0;
-    tuning->log = open_memstream(&log, &size);
-    if (!tuning->log)
-        ps_die(PS_EXIT_FAIL, "out of memory for the log of a search");
+    struct ps_text log;
+    tuning->log = ps_text_open(&log);
     ps_tuning_begin(tuning);
     int status = prepare_all(tuning, err);
     for (int r = 0; r < e->rows; r++)
@@ -198,11 +193,10 @@ static int work(struct ps_tuning *tuning, const char *folder, struct ps_error *e
             status = ps_tuning_row(tuning, r, c, err);
             fflush(tuning->log);
             struct ps_error storage;
-            if (write_file(folder, "search.tsv", log, size, &storage) && !status)
+            if (write_file(folder, "search.tsv", log.text, log.size, &storage) && !status)
                 status = -(*err = storage).code;
         }
-    fclose(tuning->log);
-    free(log);
+    free(ps_text_close(&log));
     return status;
 }
 

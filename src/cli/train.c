@@ -50,7 +50,7 @@ static const char doc[] =
     "warning, for the newest one that is whole.\n\n"
     "--set cluster.security=curve encrypts every socket and lets in nobody without the run's keys (RUN/keys/curve), at about a "
     "tenth of a connection's bandwidth.\n\n"
-    "SIGINT or SIGTERM end the run after the epoch, with a checkpoint. Exit codes: docs/cluster.md.";
+    "SIGINT or SIGTERM end the run with a checkpoint of where it is. Exit codes: docs/cluster.md.";
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -154,7 +154,7 @@ static int be_member(const char *text, const struct ps_boot *boot, struct ps_err
     bool serves = boot->size > 2 && boot->rank <= meeting.servers;
     if (!serves)
         ps_catch_leave();
-    signal(SIGUSR1, SIG_IGN); /* mpirun hands it to all ranks: it is rank 0's, which ends the run after the epoch */
+    signal(SIGUSR1, SIG_IGN); /* mpirun hands it to all ranks: it is rank 0's, which ends the run */
     struct ps_net *net;
     status = ps_meeting_net(&meeting, &net, err);
     if (status)
@@ -194,8 +194,8 @@ static int train(struct ps_run *run, const struct arguments *a, struct ps_error 
     if (!status && run->model.class_->forward) /* a rule has nothing to learn and is only reported */
         status = ps_coordinator_train(run->coordinator, &training, err);
     if (!status && training.interrupted)
-        status = ps_fail(err, PS_EXIT_INTERRUPTED, "interrupted after epoch %u; 'penstock train --resume %s' goes on",
-                         training.epoch, run->folder);
+        status = ps_fail(err, PS_EXIT_INTERRUPTED, "interrupted %s epoch %u and saved; 'penstock train --resume %s' goes on",
+                         training.within ? "within" : "after", training.within ? training.within : training.epoch, run->folder);
     if (!status && training.best_epoch && training.best_epoch != training.epoch) {
         struct ps_error damage;
         if (ps_cut_choose(run->checkpoints, "best", run->log, &best, &damage))

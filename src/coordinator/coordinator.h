@@ -47,6 +47,7 @@ struct ps_coordinator_options {
 /* What training has come to. */
 struct ps_training {
     uint32_t epoch;      /* last one completed */
+    uint32_t within;     /* the epoch that was interrupted and saved where it was; 0: none */
     uint32_t best_epoch; /* 0: none validated */
     double best;         /* value of early_stop.metric there */
     struct ps_tally tally;

@@ -112,6 +112,23 @@ static double loss_so_far(const struct ps_coordinator *c)
     return loss / (double)PS_MAX(measured, 1);
 }
 
+/* Whether a run that is to end may leave its epoch here: a cut has been written since that was asked. One that fails is not tried again, and the
+ * epoch goes on to its end. */
+static bool left_within(struct ps_coordinator *c, bool *asked)
+{
+    if (!c->options.interrupted || !*c->options.interrupted || !c->options.checkpoints)
+        return false;
+    if (!*asked && c->cutting.phase == PS_CUT_IDLE)
+        ps_cut_begin(c, false, false);
+    if (!*asked || c->cutting.phase != PS_CUT_IDLE || c->cutting.last_failure.code) {
+        *asked = true;
+        return false;
+    }
+    c->training.within = c->epoch;
+    c->training.interrupted = true;
+    return true;
+}
+
 static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
 {
     char label[64], detail[128];
@@ -130,9 +147,9 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
     double start = ps_now(), moved = start;
     uint64_t last_samples = 0;
     uint32_t last_finished = 0;
-    bool slots_moved;
+    bool slots_moved, leaving = false;
     c->lanes_live = true;
-    while (!status && ps_lanes_finished(c) < c->lanes) {
+    while (!status && ps_lanes_finished(c) < c->lanes && !left_within(c, &leaving)) {
         ps_lanes_tick(c);
         if (ps_cut_due(c))
             ps_cut_begin(c, false, false);
@@ -155,6 +172,8 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
     }
     ps_bar_end(&bar);
     c->lanes_live = false;
+    if (c->training.within)
+        return status;
     double seconds = ps_now() - start + c->epoch_before, loss = 0;
     c->epoch_before = 0;
     if (!status)
@@ -235,8 +254,9 @@ static int go_on(struct ps_coordinator *c, struct ps_error *err)
     bool validates = c->options.held_out[PS_SPLIT_VALID] > 0, last = (int)c->epoch == config->train.epochs;
     if (c->stage == PS_STAGE_TRAINING)
         status = train_epoch(c, err);
-    if (!status) /* one that was begun within the epoch */
-        status = ps_cut_wait(c, false, err);
+    if (status || c->training.within)
+        return status;
+    status = ps_cut_wait(c, false, err); /* one that was begun within the epoch */
     if (!status && c->stage == PS_STAGE_TRAINED) {
         if (validates && ((int)c->epoch % config->early_stop.every == 0 || last))
             status = validate(c, err);
@@ -290,6 +310,7 @@ int ps_coordinator_train(struct ps_coordinator *c, struct ps_training *training,
         if (status == PS_ROLL_BACK) {
             status = ps_recover(c, err);
             c->training.interrupted = false; /* if it was, the epoch that ends with it is done again */
+            c->training.within = 0;
             c->training.stopped_early = out_of_patience(c);
         }
     }
