@@ -28,6 +28,7 @@ struct ps_group {
     char session[128]; /* on this machine: a folder for mpirun's own files, or "" */
     char *command;     /* owned: its shell text */
     pid_t pid;         /* 0: it has ended */
+    int hold;          /* on another host: its shell's input, which ends with us; 0: none */
     int restarts;      /* in a row */
     double begun, start_at; /* its life; the next one */
 };

@@ -23,13 +23,27 @@ penstock 0 launch run.yaml --hosts hosts --agent ./agent --run many
 same_digest many "$want"
 [ "$(sort agents.txt | uniq -c | tr -s ' \n' ' ')" = ' 2 one 1 three 1 two ' ] || fail "agents: $(cat agents.txt)"
 
+nothing_left() {
+    local left
+    left=$(find . -maxdepth 1 -name 'ompi-*')
+    [ -z "$left" ] || fail "$1 has left behind: $left"
+}
 "$PENSTOCK" launch run.yaml --hosts hosts --agent ./agent --run endless --set train.epochs=100000 > endless.txt 2>&1 &
 job=$!
 wait_until 60 'the first checkpoint' happened endless '"event":"checkpoint"'
 kill -INT $job
 ended $job 7 endless.txt
-[ -z "$(find . -maxdepth 1 -name 'ompi-*')" ] || fail "left behind: $(find . -maxdepth 1 -name 'ompi-*')"
-expect endless.txt 'interrupted after epoch [0-9]+; .*--resume endless'
+nothing_left "a run that was interrupted"
+expect endless.txt 'interrupted (within|after) epoch [0-9]+ and saved; .*--resume endless'
+
+# launch itself is killed: on the hosts everything ends as well.
+"$PENSTOCK" launch run.yaml --hosts hosts --agent ./agent --run orphaned --set train.epochs=100000 --set early_stop.patience=0 > orphaned.txt 2>&1 &
+job=$!
+wait_until 60 'the first checkpoint' happened orphaned '"event":"checkpoint"'
+kill -KILL $job
+none_left() { ! pgrep -f "penstock .*orphaned"; }
+wait_until 20 'the end of what launch has started' none_left
+nothing_left "a launch that was killed"
 
 refused() { # line, pattern
     printf '%s\n' "$1" > bad
