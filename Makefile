@@ -136,10 +136,12 @@ fuzz-corpus: $(O)/fuzz/make_corpus
 	$< tests/fuzz/corpus
 
 unit: $(UNITBIN)
+bench-programs: $(BENCHBIN)
 
+# The programs of the benchmark are built too, so that they do not fall behind what they measure.
 test:
 	scripts/install.sh build test
-	$(MAKE) all unit
+	$(MAKE) all unit bench-programs
 	tests/run
 
 # Faults that happen to real processes: tests/faults/run --help. PATTERN chooses, as in make faults PATTERN=worker
@@ -176,7 +178,7 @@ check-includes:
 format:
 	clang-format -i $$(find src tests -name '*.[ch]')
 
-bench: all $(BENCHBIN)
+bench: all bench-programs
 	bench/run.py
 
 install: all
@@ -188,4 +190,4 @@ clean:
 
 -include $(OBJ:.o=.d) $(DOUBLE:.o=.d) $(PLAIN:.o=.d) $(O)/plain/test_nn_width.d $(UNITBIN:=.d) $(BENCHBIN:=.d) $(FUZZBIN:=.d)
 .SECONDARY: $(DOUBLE) $(PLAIN)
-.PHONY: all unit fuzz fuzz-targets fuzz-corpus test faults soak demo asan ubsan tsan lint check-includes format bench install clean
+.PHONY: all unit bench-programs fuzz fuzz-targets fuzz-corpus test faults soak demo asan ubsan tsan lint check-includes format bench install clean

@@ -141,7 +141,7 @@ static void bench_softmax(int repeats)
     for (int k = 0; k <= repeats; k++) {
         double begin = cpu_now();
         nn_tape_reset(tape);
-        struct nn_candidates all = {nn_lookup_from(tape, &e, NULL, 0), ITEMS, NULL};
+        struct nn_candidates all = {nn_lookup_from(tape, &e, NULL, 0), ITEMS, NULL, NULL};
         nn_backward(tape, nn_softmax_loss(tape, &q, all, target, ones, NN_CROSS_ENTROPY));
         seconds[PS_MAX(k - 1, 0)] = cpu_now() - begin;
         products[PS_MAX(k - 1, 0)] = softmax_products(q.value, e.value, o, dq, de);
