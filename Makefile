@@ -31,7 +31,8 @@ say = @$(if $(V),:,echo '  $1 $@')
 COMPILE = $(CC) $(CFLAGS_BASE) $(CFLAGS) $(CPPFLAGS) -MMD -MP
 
 SRC := $(sort $(shell find src -name '*.c'))
-OBJ := $(SRC:src/%.c=$(O)/%.o) $(O)/proto/penstock.pb-c.o
+PROTO := $(patsubst proto/%.proto,build/proto/%.pb-c.c,$(wildcard proto/*.proto))
+OBJ := $(SRC:src/%.c=$(O)/%.o) $(PROTO:build/%.c=$(O)/%.o)
 ifeq ($(SAN),thread)
 OBJ += $(O)/tsan_zmq.o
 LDFLAGS += -Wl,--wrap=zmq_msg_send,--wrap=zmq_msg_recv,--wrap=zmq_msg_close
@@ -63,14 +64,14 @@ $(BIN): $(OBJ)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS_BASE) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-build/proto/penstock.pb-c.c: proto/penstock.proto
+build/proto/%.pb-c.c: proto/%.proto
 	@mkdir -p $(@D)
 	$(Q)protoc-c --proto_path=proto --c_out=build/proto $<
 $(O)/proto/%.o: build/proto/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(COMPILE) -c -o $@ $<
-$(O)/%.o: src/%.c | build/proto/penstock.pb-c.c
+$(O)/%.o: src/%.c | $(PROTO)
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(COMPILE) -c -o $@ $<
@@ -82,7 +83,7 @@ $(O)/libpenstock.a: $(LIBOBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
 # Gradient checks compute in double precision: tests named test_*_double get the model code compiled for it. Its objects
 # come first, so the linker takes the rest, and only the rest, from the usual library.
-$(O)/double/%.o: src/%.c | build/proto/penstock.pb-c.c
+$(O)/double/%.o: src/%.c | $(PROTO)
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(COMPILE) -DNN_DOUBLE -c -o $@ $<
@@ -91,7 +92,7 @@ $(O)/tests/%_double: tests/unit/%_double.c $(DOUBLE) $(O)/libpenstock.a
 	$(call say,CC)
 	$(Q)$(COMPILE) -DNN_DOUBLE -MF $@.d -Itests/unit $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(LDLIBS) -lcmocka
 # The same program without clones for wider vectors, for the test that its bits are the same.
-$(O)/plain/%.o: src/%.c | build/proto/penstock.pb-c.c
+$(O)/plain/%.o: src/%.c | $(PROTO)
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(COMPILE) -DPS_NO_CLONES -c -o $@ $<
@@ -129,12 +130,13 @@ fuzz-targets: $(FUZZBIN)
 fuzz:
 	scripts/install.sh build test
 	scripts/install.sh fuzz || true
-	$(MAKE) build/proto/penstock.pb-c.c
+	$(MAKE) proto
 	tests/fuzz/run
 # Makes the seeds anew, where a format has changed. What a run has found is kept beside them, and stays.
 fuzz-corpus: $(O)/fuzz/make_corpus
 	$< tests/fuzz/corpus
 
+proto: $(PROTO)
 unit: $(UNITBIN)
 bench-programs: $(BENCHBIN)
 
@@ -166,7 +168,7 @@ SAN_OF_ubsan = undefined
 SAN_OF_tsan = thread
 
 # tests/lint.h tells the analyser what it cannot see from one file.
-lint: check-includes build/proto/penstock.pb-c.c
+lint: check-includes proto
 	scripts/install.sh build lint
 	clang-tidy --quiet src/common/base.c -- $(CFLAGS_BASE) $(CPPFLAGS)
 	@printf '%s\n' $(filter-out src/common/base.c,$(SRC)) | \
@@ -189,5 +191,5 @@ clean:
 	rm -rf build bin
 
 -include $(OBJ:.o=.d) $(DOUBLE:.o=.d) $(PLAIN:.o=.d) $(O)/plain/test_nn_width.d $(UNITBIN:=.d) $(BENCHBIN:=.d) $(FUZZBIN:=.d)
-.SECONDARY: $(DOUBLE) $(PLAIN)
-.PHONY: all unit bench-programs fuzz fuzz-targets fuzz-corpus test faults soak demo asan ubsan tsan lint check-includes format bench install clean
+.SECONDARY: $(DOUBLE) $(PLAIN) $(PROTO)
+.PHONY: all proto unit bench-programs fuzz fuzz-targets fuzz-corpus test faults soak demo asan ubsan tsan lint check-includes format bench install clean

@@ -9,6 +9,7 @@
 #include "cli/credentials.h"
 #include "cli/sockets.h"
 #include "common/file.h"
+#include "common/tfevents.h"
 #include "coordinator/runlog.h"
 #include "data/targets.h"
 #include "worker/batch.h"
@@ -122,6 +123,7 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
         .state = run->state,
         .takeover = run->takeover,
         .log = run->log,
+        .board = run->board,
         .servers = servers,
         .workers = workers,
         .table = run->model.table,
@@ -170,6 +172,7 @@ void ps_run_close(struct ps_run *run, int code, const char *reason)
     ps_coordinator_close(run->coordinator);
     ps_net_free(run->net);
     ps_runlog_close(run->log);
+    ps_tfevents_close(run->board);
     if (run->model.class_)
         ps_model_fini(&run->model);
     ps_order_fini(&run->order);

@@ -28,6 +28,7 @@ struct ps_run {
     struct ps_meeting meeting;
     struct ps_coordinator *coordinator;
     struct ps_runlog *log;
+    struct ps_tfevents *board; /* of RUN/tensorboard, or NULL */
     struct ps_crew *crew;
     char *folder;      /* RUN, or NULL: nothing is written */
     char *token;       /* of RUN/keys/token (ask.h); owned */

@@ -12,6 +12,7 @@
 #include "cli/ask.h"
 #include "common/file.h"
 #include "common/manifest.h"
+#include "common/tfevents.h"
 #include "coordinator/runlog.h"
 
 /* A lock that another process holds stays with the file that it has: this one gets a new file of that name. */
@@ -78,6 +79,11 @@ int ps_run_folder(struct ps_run *run, const char *path, enum ps_claim claim, str
         status = ps_runlog_open(path, &run->log, err);
     if (!status)
         status = ps_token_make(path, &run->token, err);
+    if (!status && run->config.train.tensorboard) {
+        char *board = ps_format("%s/tensorboard", path);
+        status = ps_tfevents_open(&run->board, board, err);
+        free(board);
+    }
     if (status)
         return status;
     char *checkpoints = ps_format("%s/checkpoints", path);

@@ -110,6 +110,7 @@ struct ps_config {
         int tile; /* samples that go through forward and backward together */
         char warm_start[PS_CONFIG_PATH]; /* folder of a run; relative to the working folder */
         enum ps_warm_state warm_state;
+        bool tensorboard;
     } train;
     struct ps_optimizer_spec optimizer; /* as the servers take it; optimizer.name is its kind */
     struct {

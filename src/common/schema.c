@@ -163,6 +163,8 @@ static const struct ps_key keys[] = {
             "new users and items with initial values."},
     {"train.warm_state", CHOICE(train.warm_state, {"reset", PS_WARM_RESET}, {"keep", PS_WARM_KEEP}), .initial = "reset",
      .doc = "What a warm start makes of the optimiser's state: it begins anew, or is taken over with the rows (not with adam_dense)."},
+    {"train.tensorboard", BOOL(train.tensorboard), .initial = "true",
+     .doc = "Event files for TensorBoard in RUN/tensorboard: losses, validations, speed and phases of every epoch."},
 
     {"optimizer.name",
      CHOICE(optimizer.kind, {"sgd", PS_OPT_SGD}, {"momentum", PS_OPT_MOMENTUM}, {"adagrad", PS_OPT_ADAGRAD},

@@ -1,6 +1,7 @@
 /* wire.c - headers to protobuf and back; see wire.h. The only place that knows the generated code. */
 #include "common/wire.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -237,9 +238,12 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
     progress.refused = c->progress.refused;
     progress.strangers = c->progress.strangers;
     progress.steps = c->progress.steps;
+    progress.n_phase = PS_PHASES;
+    progress.phase = (double *)(uintptr_t)c->progress.phase;
     progress.n_lane = c->progress.entries;
     progress.lane = entry_pointers;
-    if (c->kind == PS_BEAT || c->kind == PS_LANE_DONE || c->kind == PS_RETURN)
+    bool tells = c->kind == PS_LANE_DONE || c->kind == PS_RETURN || c->kind == PS_GRANT_ACK || c->kind == PS_EPOCH_ACK || c->kind == PS_ACCOUNT_ACK;
+    if (c->kind == PS_BEAT || tells)
         m.progress = &progress;
 
     Penstock__Cost cost = PENSTOCK__COST__INIT;
@@ -357,6 +361,8 @@ static int take_arrays(const Penstock__Control *m, struct ps_control *c, struct 
                                            .entries = (uint32_t)m->progress->n_lane,
                                            .entry = take_lanes(m->progress->lane, m->progress->n_lane)};
         snprintf(c->progress.wait, sizeof c->progress.wait, "%s", m->progress->wait);
+        for (size_t i = 0; i < PS_MIN(m->progress->n_phase, (size_t)PS_PHASES); i++)
+            c->progress.phase[i] = isfinite(m->progress->phase[i]) ? PS_MAX(m->progress->phase[i], 0) : 0;
     }
     if (m->cost)
         c->cost = (struct ps_cost){m->cost->pause, m->cost->memory, m->cost->copies, m->cost->waits};

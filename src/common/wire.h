@@ -8,6 +8,7 @@
 
 #include "common/base.h"
 #include "common/net.h"
+#include "common/phases.h"
 #include "common/table.h"
 
 enum { PS_WIRE_VERSION = 2, PS_MAX_LANES = 1024, PS_MAX_SHARDS = 256 };
@@ -161,6 +162,7 @@ struct ps_progress {
     uint32_t entries; /* worker: the lanes held, with the position that is pushed next */
     struct ps_lane_entry *entry;
     char wait[160]; /* worker: for whom it has been waiting, for what and since when; or "" */
+    double phase[PS_PHASES]; /* seconds of the loop's time since it began */
 };
 
 /* Header of a control message. Arrays and strings are owned by the structure: ps_control_fini frees them. */

@@ -16,6 +16,7 @@
 #include "common/wire.h"
 
 struct ps_runlog;
+struct ps_tfevents;
 struct ps_coordinator;
 
 struct ps_coordinator_options {
@@ -27,6 +28,7 @@ struct ps_coordinator_options {
     const char *state;        /* RUN/state, existing: what is decided is recorded there; NULL: nothing is */
     bool takeover;            /* go on with the members of the coordinator that wrote the last record */
     struct ps_runlog *log;    /* may be NULL */
+    struct ps_tfevents *board; /* for TensorBoard; may be NULL */
     int servers, workers;     /* that are waited for at the start; more workers may come */
     const struct ps_table_spec *table;
     int tables;

@@ -43,6 +43,8 @@ struct ps_member {
     bool takes_part;    /* a server without slots that is asked too: it is new, or leaves */
     uint64_t copied_ahead; /* the last copy of which it has told that it is done */
     struct ps_progress progress; /* entry is always NULL here */
+    double phase[PS_PHASES], phase_from[PS_PHASES]; /* the highest sums that it has told; those with which the epoch began */
+    bool phase_begun; /* it has been given lanes in this epoch: what it did before is not part of that */
     uint64_t map_known, map_sent; /* era << 32 | map that it has acknowledged, that it was told last */
     double map_sent_at;
     bool answered;               /* the question of the current phase */
@@ -50,6 +52,7 @@ struct ps_member {
     double task_since;
     double rate, rate_at; /* samples (worker) or rows (server) a second, and when that was last measured */
     uint64_t rate_from;
+    double busy, work_from, time_from; /* share of the time that was work, over the same seconds */
     uint32_t load;    /* lanes held, and what is left of them in samples: by ps_balance_measure */
     double remaining;
 };
@@ -199,6 +202,8 @@ struct ps_coordinator {
 
     struct ps_training training; /* also what a resumed run goes on with */
     char epoch_line[192];        /* what is printed of the epoch once it is validated */
+    double told_at;              /* when the log was last told how far the epoch is, and that; 0: not yet */
+    uint64_t told_samples;
     double last_value;           /* of the last validation */
     uint32_t stale;              /* validations without progress */
     bool stopping;               /* a BYE is welcome, silence is no failure */
@@ -330,6 +335,20 @@ uint64_t ps_lanes_samples(const struct ps_coordinator *c);
 /* Checks that every server has applied every micro-batch of the epoch that is over exactly once, and logs it. */
 int ps_account_check(struct ps_coordinator *c, struct ps_error *err);
 void ps_account_handle(struct ps_coordinator *c, struct ps_member *server, const struct ps_control *message);
+
+/* phases.c */
+/* What a member tells of its time, in any message. */
+void ps_phases_take(const struct ps_coordinator *c, struct ps_member *member, const struct ps_control *message);
+/* An epoch begins; what it took of everybody's time, for the log and TensorBoard. */
+void ps_phases_begin(struct ps_coordinator *c);
+void ps_phases_tell(const struct ps_coordinator *c);
+
+/* tell.c */
+/* Within an epoch, now and then, how far it is; its end; its validation. */
+struct ps_quality;
+void ps_tell_progress(struct ps_coordinator *c, uint64_t samples, double loss);
+void ps_tell_epoch(struct ps_coordinator *c, uint64_t samples, double loss, double seconds);
+void ps_tell_validation(struct ps_coordinator *c, const struct ps_quality *quality, double value, bool best);
 
 /* strangers.c */
 /* A message was refused. The log has the reason, at most once a second. */

@@ -10,6 +10,21 @@ static const double REMEMBERED = 60;   /* seconds for which those who are gone a
 static const double SILENT = 1;        /* seconds without a beat */
 static const double STRAGGLES = 1.5;   /* times the median remaining time of those who work */
 
+/* The share of the member's time that was work of steps since this was last asked. */
+static double work_since(struct ps_member *m)
+{
+    double work = 0, time = 0, share = 0;
+    for (int p = 0; p < PS_PHASES; p++) {
+        work += ps_phase_is_work((enum ps_phase)p) ? m->phase[p] : 0;
+        time += m->phase[p];
+    }
+    if (time > m->time_from)
+        share = (work - m->work_from) / (time - m->time_from);
+    m->work_from = work;
+    m->time_from = time;
+    return share;
+}
+
 void ps_status_beat(struct ps_member *m)
 {
     uint64_t have = m->role == PS_ROLE_SERVER ? m->progress.rows : m->progress.samples;
@@ -21,6 +36,7 @@ void ps_status_beat(struct ps_member *m)
         m->rate = m->rate_at > 0 ? (double)(have - m->rate_from) / seconds : 0;
         m->rate_from = have;
         m->rate_at = now;
+        m->busy = work_since(m);
     }
 }
 
@@ -102,7 +118,7 @@ static void write_member(struct ps_coordinator *c, const struct ps_member *m, do
     else
         fprintf(to, "\"lanes\":%u,\"samples_per_second\":%.0f,\"lag\":%llu,\"remaining\":%.1f,", m->load, m->alive ? m->rate : 0,
                 (unsigned long long)lag(c, m), remaining);
-    fprintf(to, "\"queue\":%u,\"last_seen\":%.2f,\"patience\":%.2f,\"straggler\":%s,\"refused\":%llu,\"waits\":\"%s\"}", m->progress.queue, silent, ps_detect_patience(c, m),
+    fprintf(to, "\"busy\":%.3f,\"queue\":%u,\"last_seen\":%.2f,\"patience\":%.2f,\"straggler\":%s,\"refused\":%llu,\"waits\":\"%s\"}", m->alive ? m->busy : 0, m->progress.queue, silent, ps_detect_patience(c, m),
             straggler ? "true" : "false", (unsigned long long)m->progress.strangers, ps_json_text(m->progress.wait, wait));
 }
 

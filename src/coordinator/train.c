@@ -139,6 +139,7 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
         return status;
     for (int i = 0; i < c->members; i++)
         c->member[i]->progress.samples = 0, c->member[i]->progress.loss = 0;
+    ps_phases_begin(c);
     ps_lanes_begin(c);
     ps_stock_lanes(c);
     struct ps_bar bar;
@@ -165,7 +166,9 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
             status = ps_fail(err, PS_EXIT_NET, "epoch %u has made no progress for %.0f s: %u of %u lanes are done, and %d workers and %d "
                              "servers send beats but nothing else; their logs say what they wait for", c->epoch, ps_now() - moved,
                              last_finished, c->lanes, ps_members_count(c, PS_ROLE_WORKER), ps_members_count(c, PS_ROLE_SERVER));
-        snprintf(detail, sizeof detail, "loss %.5f  %.0f k samples/s", loss_so_far(c),
+        double loss = loss_so_far(c);
+        ps_tell_progress(c, samples, loss);
+        snprintf(detail, sizeof detail, "loss %.5f  %.0f k samples/s", loss,
                  1e-3 * (double)samples / PS_MAX(ps_now() - start, 1e-9));
         if (!c->options.quiet)
             ps_bar_update(&bar, samples, detail);
@@ -190,15 +193,7 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
     c->training.tally.samples += samples;
     c->training.tally.seconds += seconds;
     c->training.epoch = c->epoch;
-    char stale[48] = "";
-    if (c->config->train.consistency != PS_SYNC)
-        snprintf(stale, sizeof stale, ",\"staleness\":%llu", (unsigned long long)c->staleness);
-    ps_runlog(c->options.log,
-              "{\"event\":\"epoch\",\"epoch\":%u,\"loss\":%.8g,\"samples\":%llu,\"seconds\":%.3f,\"samples_per_second\":%.0f%s}",
-              c->epoch, loss, (unsigned long long)samples, seconds,
-              (double)samples / PS_MAX(seconds, 1e-9), stale);
-    snprintf(c->epoch_line, sizeof c->epoch_line, "epoch %u/%d  loss %.5f  %.0f k samples/s  %.1f s", c->epoch,
-             c->config->train.epochs, loss, 1e-3 * (double)samples / PS_MAX(seconds, 1e-9), seconds);
+    ps_tell_epoch(c, samples, loss, seconds);
     return enter(c, PS_STAGE_TRAINED, err);
 }
 
@@ -228,15 +223,7 @@ static int validate(struct ps_coordinator *c, struct ps_error *err)
     } else {
         c->stale++;
     }
-    const char *metric = ps_measure_name((enum ps_measure)c->config->early_stop.metric);
-    ps_runlog(c->options.log,
-              "{\"event\":\"validation\",\"epoch\":%u,\"metric\":\"%s@%d\",\"value\":%.8f,\"best\":%s,\"hr\":%.8f,\"ndcg\":%.8f,\"mrr\":%.8f}", c->epoch, metric,
-              c->config->early_stop.k, value, best ? "true" : "false", quality->hr, quality->ndcg, quality->mrr);
-    if (!*c->epoch_line) /* another coordinator saw it trained */
-        snprintf(c->epoch_line, sizeof c->epoch_line, "epoch %u/%d", c->epoch, c->config->train.epochs);
-    size_t used = strlen(c->epoch_line);
-    snprintf(c->epoch_line + used, sizeof c->epoch_line - used, "  valid %s@%d %.4f%s", metric, c->config->early_stop.k, value,
-             best ? " *" : "");
+    ps_tell_validation(c, quality, value, best);
     return 0;
 }
 

@@ -88,6 +88,7 @@ static void send_rows(struct ps_shard *s, struct ps_request *pull, bool previous
         ps_request_drop(s, pull);
         return;
     }
+    enum ps_phase before = ps_phase_enter(&s->phases, PS_PHASE_READ);
     struct ps_message message;
     ps_message_init(&message);
     ps_message_add(&message);
@@ -109,6 +110,7 @@ static void send_rows(struct ps_shard *s, struct ps_request *pull, bool previous
         ps_view_filled(pull->shared, s->number, data->request);
     s->send(s->ctx, data->from, &out, &message);
     ps_request_drop(s, pull);
+    ps_phase_enter(&s->phases, before);
 }
 
 void ps_shard_release(struct ps_shard *s)
@@ -260,6 +262,7 @@ void ps_shard_take(struct ps_shard *s, const struct ps_data *data, struct ps_mes
 {
     uint64_t state;
     s->counters.requests++;
+    ps_phase_enter(&s->phases, data->kind == PS_PULL ? PS_PHASE_READ : PS_PHASE_TAKE);
     enum ps_refusal refusal = check_names(s, data, &state);
     if (!refusal && data->kind != PS_PULL && data->kind != PS_PUSH)
         refusal = PS_REFUSE_BAD;

@@ -119,6 +119,7 @@ static void commit_table(struct ps_shard *s, uint32_t t)
 /* One step of the optimiser over everything that was folded. */
 static void commit(struct ps_shard *s)
 {
+    enum ps_phase before = ps_phase_enter(&s->phases, PS_PHASE_APPLY);
     s->steps++;
     for (uint32_t t = 0; t < s->tables; t++) {
         commit_table(s, t);
@@ -129,6 +130,7 @@ static void commit(struct ps_shard *s)
         }
         ps_rows_clear(&s->sum[t]);
     }
+    ps_phase_enter(&s->phases, before);
 }
 
 /* Folds the lanes whose turn has come; a step that is complete is committed, and the next one begins. A step to which
@@ -177,9 +179,11 @@ static void land(struct ps_shard *s, struct ps_request *push)
         fold(s, push);
         commit(s);
     } else if (!end) {
+        enum ps_phase before = ps_phase_enter(&s->phases, PS_PHASE_APPLY);
         s->steps++;
         for (uint32_t i = 0; i < push->data.sections; i++)
             apply(s, push->data.section[i].table, push->key[i], push->value[i], push->data.section[i].rows);
+        ps_phase_enter(&s->phases, before);
     }
     ps_request_drop(s, push);
     ps_shard_release(s);

@@ -20,6 +20,7 @@ void ps_server_reply(struct ps_server *s, const struct ps_control *question, enu
                              .first = question->first,
                              .lane = lane,
                              .lane_count = lanes};
+    memcpy(out.progress.phase, s->shard.phases.seconds, sizeof out.progress.phase); /* with those that begin and end an epoch */
     if (kind == PS_ACCOUNT_ACK)
         out.count = s->shard.counters.epoch_repeats;
     if (kind == PS_READY)

@@ -41,6 +41,8 @@ static int take_requests(struct ps_server *s, struct ps_error *err)
     for (int i = 0; !status && i < BURST && ps_socket_receive(s->data, &from, &message); i++) {
         /* `from` in the header is where answers go: it must be the connection's own name */
         bool sound = !ps_data_unpack(&message, &data, NULL) && data.from == from;
+        if (sound && data.kind != PS_PULL) /* the shard tells a pull's time itself */
+            ps_phase_enter(&s->shard.phases, data.kind == PS_SLOTS_PART ? PS_PHASE_OTHER : PS_PHASE_TAKE);
         if (sound && data.kind == PS_SLOTS_PART)
             ps_move_take(s->move, &data, &message);
         else if (sound && data.kind == PS_REPL)
@@ -64,6 +66,7 @@ static void report(struct ps_server *s)
                                    .queue = s->shard.parked};
     for (int i = 0; i <= PS_REFUSE_WHO; i++)
         progress.refused += c->refused[i];
+    memcpy(progress.phase, s->shard.phases.seconds, sizeof progress.phase);
     ps_membership_progress(s->member, &progress, false);
 }
 
@@ -80,11 +83,14 @@ static int serve(struct ps_server *s, const struct ps_server_options *o, struct 
         int sockets = 3 + ps_move_sockets(s->move, socket + 3);
         if (ps_mate_socket(s->mate))
             socket[sockets++] = ps_mate_socket(s->mate);
+        ps_phase_enter(&s->shard.phases, PS_PHASE_IDLE);
         ps_net_wait(socket, sockets, until - now, ready);
+        ps_phase_enter(&s->shard.phases, PS_PHASE_OTHER);
         while (ready[1] && ps_monitor_lost(s->monitor) >= 0)
             ; /* who is gone does not matter here; who was refused is counted */
         if (ready[0])
             status = take_requests(s, err);
+        ps_phase_enter(&s->shard.phases, PS_PHASE_OTHER);
         struct ps_control message;
         while (!status && ps_membership_receive(s->member, &message)) {
             status = ps_server_control(s, &message, err);

@@ -15,6 +15,7 @@
 
 #include "common/account.h"
 #include "common/config.h"
+#include "common/phases.h"
 #include "common/slots.h"
 #include "common/wire.h"
 #include "server/checkpoint.h"
@@ -94,6 +95,7 @@ struct ps_shard {
     struct ps_replica *replica; /* owned: of a primary with a backup, or NULL */
     uint64_t entries, epoch_entry; /* of all its logs so far; the one of this epoch's beginning */
     struct ps_shard_counters counters;
+    struct ps_phase_clock phases;
     struct ps_request *free_requests; /* owned */
     bool far;                         /* requests come over a network: none of them may name memory of this host */
     struct ps_shares *shares;         /* owned: memory of workers on this host; NULL before the first */

@@ -62,7 +62,15 @@ static void granted(struct ps_worker *w, const struct ps_control *message)
     }
     struct ps_control ack = {.kind = PS_GRANT_ACK, .epoch = message->epoch, .lane = message->lane,
                              .lane_count = message->lane_count};
+    memcpy(ack.progress.phase, w->phases.seconds, sizeof ack.progress.phase);
     ps_worker_send(w, &ack);
+}
+
+struct ps_progress ps_worker_lane_progress(const struct ps_worker *w, const struct ps_lane *lane)
+{
+    struct ps_progress progress = {.samples = lane->samples, .loss = lane->loss, .stale = w->client.stale};
+    memcpy(progress.phase, w->phases.seconds, sizeof progress.phase);
+    return progress;
 }
 
 void ps_worker_return_lane(struct ps_worker *w, uint32_t l)
@@ -70,7 +78,7 @@ void ps_worker_return_lane(struct ps_worker *w, uint32_t l)
     struct ps_lane *lane = &w->lane[l];
     struct ps_lane_entry entry = {l, lane->lease, lane->next_push};
     struct ps_control back = {.kind = PS_RETURN, .epoch = lane->epoch, .lane = &entry, .lane_count = 1,
-                              .progress = {.samples = lane->samples, .loss = lane->loss, .stale = w->client.stale}};
+                              .progress = ps_worker_lane_progress(w, lane)};
     ps_worker_send(w, &back);
     lane->held = false;
 }
@@ -125,7 +133,9 @@ static int evaluate(struct ps_worker *w, const struct ps_control *message, struc
 {
     struct ps_frame ranks;
     w->evaluation_void = false;
+    enum ps_phase before = ps_phase_enter(&w->phases, PS_PHASE_RANK);
     int status = ps_evaluate_targets(&w->client, &w->config, &w->dataset, &w->model, &w->rule, message, &ranks, err);
+    ps_phase_enter(&w->phases, before);
     if (status)
         return w->evaluation_void ? 0 : status;
     struct ps_control done = {.kind = PS_EVAL_DONE, .request = message->request, .first = message->first,
@@ -235,6 +245,7 @@ void ps_worker_report(struct ps_worker *w)
         progress.queue += (lane->pushed != NULL) + (lane->ahead[0] != NULL) + (lane->ahead[1] != NULL);
     }
     ps_client_waits(&w->client, progress.wait, sizeof progress.wait);
+    memcpy(progress.phase, w->phases.seconds, sizeof progress.phase);
     ps_membership_progress(w->member, &progress, news);
     w->told = now;
     w->first_push = false;

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "common/member.h"
+#include "common/phases.h"
 #include "worker/lane.h"
 #include "worker/model.h"
 #include "worker/models/embedding.h"
@@ -34,6 +35,7 @@ struct ps_worker {
     uint64_t samples;
     double loss; /* of this epoch, for the progress shown */
     struct ps_pace pace;
+    struct ps_phase_clock phases;
     struct ps_lane_entry *held; /* for the beats: room for all lanes */
     double told;                /* when the beats' lanes were last gathered */
     bool first_push;            /* the first push under a lease is out: the next beat says so at once */
@@ -49,6 +51,8 @@ int ps_worker_news(void *ctx, struct ps_error *err);
 int ps_worker_handle(struct ps_worker *w, const struct ps_control *message, struct ps_error *err);
 void ps_worker_send(struct ps_worker *w, struct ps_control *control);
 void ps_worker_forget_lane(struct ps_worker *w, uint32_t lane);
+/* What the end of a lease tells of it, and of the worker's time so far. */
+struct ps_progress ps_worker_lane_progress(const struct ps_worker *w, const struct ps_lane *lane);
 /* Hands a revoked lane back: nothing of it is under way. */
 void ps_worker_return_lane(struct ps_worker *w, uint32_t lane);
 /* For a coordinator that has taken over: the lanes in work, and those that have ended, whose results it may not know. */

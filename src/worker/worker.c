@@ -81,6 +81,7 @@ static int pull_ahead(struct ps_worker *w, struct ps_error *err)
 static void compute(struct ps_worker *w, struct ps_step *step)
 {
     struct ps_client *client = &w->client;
+    ps_phase_enter(&w->phases, PS_PHASE_FORWARD);
     struct nn_rows own[PS_MAX_TABLES];
     struct nn_bags feature[PS_MAX_FEATURES];
     struct nn_tensor param[PS_MAX_TABLES];
@@ -110,10 +111,12 @@ static void compute(struct ps_worker *w, struct ps_step *step)
                            .param = param,
                            .sample_weight = (real)(1.0 / PS_MAX(step->batch.n, 1))};
     for (int first = 0; first < step->batch.n; first += tile.n) {
+        ps_phase_enter(&w->phases, PS_PHASE_FORWARD);
         ps_batch_tile(&step->batch, &w->batcher, first, w->config.train.tile, &tile);
         nn_tape_reset(w->tape);
         struct nn_tensor *tile_loss = w->model.class_->forward(&w->model, w->tape, &tile);
         loss += (double)tile_loss->value[0];
+        ps_phase_enter(&w->phases, PS_PHASE_BACKWARD);
         nn_backward(w->tape, tile_loss);
     }
     const uint32_t *const order[] = {[PS_USERS] = step->batch.users.order, [PS_ITEMS] = step->batch.items.order};
@@ -150,7 +153,7 @@ static void advance(struct ps_worker *w, uint32_t l)
             struct ps_lane_entry entry = {l, lane->lease, lane->next_push};
             struct ps_control done = {.kind = PS_LANE_DONE, .epoch = lane->epoch, .lane = &entry, .lane_count = 1,
                                       .count = lane->before + lane->samples, /* earlier holders' samples too */
-                                      .progress = {.samples = lane->samples, .loss = lane->loss, .stale = w->client.stale}};
+                                      .progress = ps_worker_lane_progress(w, lane)};
             ps_worker_send(w, &done);
             lane->done_at = ps_now() + 0.5;
         }
@@ -189,6 +192,7 @@ static void compute_and_push(struct ps_worker *w, struct ps_step *step)
 {
     struct ps_lane *lane = &w->lane[step->lane];
     compute(w, step);
+    ps_phase_enter(&w->phases, PS_PHASE_PUSH);
     w->ahead--;
     lane->ahead[0] = lane->ahead[1];
     lane->ahead[1] = NULL;
@@ -207,6 +211,19 @@ static bool has_work(const struct ps_worker *w)
     return false;
 }
 
+/* What a worker with nothing to compute waits for: rows, if any are on their way to a lane that could go on with them. */
+static enum ps_phase waits_for(const struct ps_worker *w)
+{
+    bool pushed = false;
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        const struct ps_lane *lane = &w->lane[l];
+        if (lane->held && lane->ahead[0] && !lane->pushed)
+            return PS_PHASE_ROWS;
+        pushed |= lane->held && lane->pushed;
+    }
+    return pushed ? PS_PHASE_ACKS : PS_PHASE_IDLE;
+}
+
 static double next_deadline(const struct ps_worker *w)
 {
     double next = PS_MIN(ps_client_next_retry(&w->client), ps_now() + LOOK_AROUND);
@@ -223,6 +240,7 @@ static int loop(struct ps_worker *w, const struct ps_worker_options *options, st
     int status = 0;
     while (!status) {
         struct ps_control message;
+        ps_phase_enter(&w->phases, PS_PHASE_OTHER);
         while (!status && ps_worker_receive(w, &message)) {
             status = ps_worker_handle(w, &message, err);
             ps_control_fini(&message);
@@ -243,6 +261,7 @@ static int loop(struct ps_worker *w, const struct ps_worker_options *options, st
         for (uint32_t l = 0; l < w->lanes; l++)
             advance(w, l);
         double began = ps_now(), samples = 0;
+        ps_phase_enter(&w->phases, PS_PHASE_BATCH);
         status = pull_ahead(w, err);
         if (status)
             break;
@@ -252,11 +271,13 @@ static int loop(struct ps_worker *w, const struct ps_worker_options *options, st
             compute_and_push(w, step);
         } else {
             memcpy(socket + 1, w->client.socket, w->client.map.shards * sizeof *socket);
+            ps_phase_enter(&w->phases, waits_for(w));
             ps_net_wait(socket, 1 + (int)w->client.map.shards, next_deadline(w) - ps_now(), readable);
         }
         double now = ps_now();
         if (step || (w->config.train.consistency == PS_ASYNC && has_work(w)))
             ps_pace_add(&w->pace, samples, now - began, now);
+        ps_phase_enter(&w->phases, PS_PHASE_OTHER);
         ps_worker_report(w);
         status = ps_membership_check(w->member, err);
     }

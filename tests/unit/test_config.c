@@ -271,7 +271,7 @@ static void test_round_trip(void **state)
              "confidence: 1, cg_steps: 5, history: 9, features: [brand, film.genre], feature_pooling: mean, branch_updates: all, score: mlp, knowledge: joint, "
              "knowledge_weight: 2, knowledge_margin: 0.5, knowledge_epochs: 3, l2: 1.0e-7, init_scale: 0.1}\n"
              "train: {epochs: 1, batch: 99, negatives: 0, sampling: union, lanes: 1024, consistency: sync, "
-             "negatives_from: level, popularity_exponent: 1, unobserved_share: 0.8, candidates: sampled, samples: 9, seed: 1, tile: 17, warm_start: r, warm_state: keep}\n"
+             "negatives_from: level, popularity_exponent: 1, unobserved_share: 0.8, candidates: sampled, samples: 9, seed: 1, tile: 17, warm_start: r, warm_state: keep, tensorboard: false}\n"
              "optimizer: {name: sgd, lr: 0.1, momentum: 0.3, initial_accumulator: 0.1, beta1: 0, "
              "beta2: 0.98, epsilon: 3.3e-7, weight_decay: 16777217, decay: 0.3, decay_every: 2}\n"
              "early_stop: {metric: hr@7, patience: 0, every: 3}\n"

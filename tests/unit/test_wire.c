@@ -75,6 +75,28 @@ static void control_header_comes_back(void **state)
     ps_message_fini(&message);
 }
 
+/* The phases of a beat, and of the messages that begin and end an epoch; what is no time counts as none. */
+static void phases_come_back(void **state)
+{
+    static const enum ps_message_kind kinds[] = {PS_BEAT, PS_LANE_DONE, PS_RETURN, PS_GRANT_ACK, PS_EPOCH_ACK, PS_ACCOUNT_ACK};
+    for (size_t k = 0; k < PS_COUNT(kinds); k++) {
+        struct ps_control in = {.kind = kinds[k]}, out;
+        struct ps_error err;
+        struct ps_message message;
+        for (int p = 0; p < PS_PHASES; p++)
+            in.progress.phase[p] = 0.25 + p;
+        in.progress.phase[PS_PHASE_ROWS] = NAN;
+        in.progress.phase[PS_PHASE_IDLE] = -1;
+        ps_message_init(&message);
+        ps_control_pack(&in, ps_message_add(&message));
+        assert_int_equal(ps_control_unpack(&message, &out, &err), 0);
+        for (int p = 0; p < PS_PHASES; p++)
+            assert_true(out.progress.phase[p] == (p == PS_PHASE_ROWS || p == PS_PHASE_IDLE ? 0 : 0.25 + p));
+        ps_control_fini(&out);
+        ps_message_fini(&message);
+    }
+}
+
 /* Every byte of a real header flipped, every length cut short, and plain noise: an error or a value, never a crash. */
 static void broken_headers_are_refused(void **state)
 {
@@ -340,7 +362,7 @@ static void permutation_is_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(data_header_comes_back),   cmocka_unit_test(control_header_comes_back),
+        cmocka_unit_test(data_header_comes_back),   cmocka_unit_test(control_header_comes_back), cmocka_unit_test(phases_come_back),
         cmocka_unit_test(broken_headers_are_refused), cmocka_unit_test(keys_come_back),
         cmocka_unit_test(values_come_back),         cmocka_unit_test(half_precision_rounds_to_even),
         cmocka_unit_test(sockets_carry_messages),   cmocka_unit_test(taken_port_is_told),
