@@ -24,6 +24,7 @@ static const struct command {
     {"join", cmd_join, true, "join a running job with more workers or servers"},
     {"status", cmd_status, false, "show what a running job and each of its processes are doing"},
     {"scale", cmd_scale, false, "change the number of workers of a running job"},
+    {"report", cmd_report, false, "write a run's report: results, curves, speed, events, on one page"},
     {"evaluate", cmd_evaluate, true, "rank the held-out items with a trained model"},
     {"compare", cmd_compare, false, "set two results side by side: could their difference be chance?"},
     {"reproduce", cmd_reproduce, false, "train what a table of experiments needs, and print it beside the paper's"},

@@ -18,6 +18,8 @@ double ps_measured_value(const struct ps_measured *measured, const char *model, 
 /* A field of the protocol as it is written, or "". Borrowed. */
 const char *ps_measured_protocol(const struct ps_measured *measured, const char *field);
 
+/* The value of a key; NULL where there is none, or no map. Borrowed. */
+const struct ps_yaml *ps_measured_child(const struct ps_yaml *map, const char *key);
 /* The text of a scalar in a map, "" where there is none (or no map). Borrowed. */
 const char *ps_measured_text(const struct ps_yaml *map, const char *key);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/file.h"
+#include "common/tfevents.h"
 #include "coordinator/runlog.h"
 #include "worker/nn/blas.h"
 
@@ -123,7 +124,7 @@ static void print_intervals(const struct ps_report *report, int m, FILE *to)
 void ps_report_json(const struct ps_report *report, FILE *to)
 {
     const struct ps_result *result = &report->result;
-    fprintf(to, "{\"split\":\"%s\",\"protocol\":", ps_split_name(result->split));
+    fprintf(to, "{\"split\":\"%s\",\"sessions\":%s,\"protocol\":", ps_split_name(result->split), result->sessions ? "true" : "false");
     print_protocol(result, to);
     if (result->config.eval.bootstrap) {
         fprintf(to, ",\"intervals\":{\"level\":0.95,\"resamples\":%d", result->config.eval.bootstrap);
@@ -189,10 +190,22 @@ static void print_run(const struct ps_run *run, const struct ps_training *t, con
         ps_report_print(report, ps_report_weaker(run), stdout);
     else
         printf("The dataset holds nothing out, so nothing was ranked.\n");
-    printf("\nresults: %s/metrics.json   log: %s/log.jsonl   checkpoint: %s/checkpoints/%s\n", run->folder, run->folder,
-           run->folder, t->best_epoch ? "best" : "last");
+    printf("\nreport: %s/report.html   results: %s/metrics.json   log: %s/log.jsonl   checkpoint: %s/checkpoints/%s\n", run->folder, run->folder,
+           run->folder, run->folder, t->best_epoch ? "best" : "last");
     ps_runlog(run->log, "{\"event\":\"end\",\"code\":0,\"samples_per_second\":%.0f}",
               (double)t->tally.samples / PS_MAX(t->tally.seconds, 1e-9));
+}
+
+/* The model's results on the test, for TensorBoard: at the epoch that they are of. */
+static void tell_board(const struct ps_run *run, const struct ps_training *t, const struct ps_report *report)
+{
+    for (int c = 0; c < report->columns; c++) {
+        char name[32];
+        ps_column_name(report->column[c], run->config.eval.k, name);
+        ps_tfevents_note(run->board, report->row[0].metrics.at[PS_GROUP_ALL][report->column[c].at].of[report->column[c].measure], "%s/%s",
+                         ps_split_name(report->result.split), name);
+    }
+    ps_tfevents_write(run->board, t->best_epoch ? t->best_epoch : t->epoch);
 }
 
 /* RUN/ranks/SPLIT.ranks, for penstock compare. A disk that is full does not cost the run its end. */
@@ -221,6 +234,8 @@ int ps_report_run(struct ps_run *run, const struct ps_training *t, struct ps_err
         status = write_json(run, t, report, reports, err);
     if (!status)
         print_run(run, t, reports ? report[reports - 1] : NULL);
+    if (!status && reports && run->dataset.test_count)
+        tell_board(run, t, report[reports - 1]);
     ps_report_free(report[0]);
     ps_report_free(report[1]);
     return status;

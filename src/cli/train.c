@@ -8,6 +8,7 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/first.h"
+#include "cli/page/page.h"
 #include "cli/report.h"
 #include "cli/run.h"
 #include "cli/signals.h"
@@ -282,6 +283,9 @@ int cmd_train(int argc, char **argv)
         status = train(&run, &a, &err);
         if (run.log && status)
             ps_runlog(run.log, "{\"event\":\"end\",\"code\":%d}", err.code);
+        struct ps_error problem;
+        if (!(status && err.code == PS_EXIT_SUPERSEDED) && ps_page_write(run.folder, NULL, NULL, &problem))
+            ps_warn("there is no report: %s; 'penstock report %s' writes it", problem.text, run.folder);
     }
     ps_run_close(&run, status ? err.code : 0, status ? err.text : "");
     free(folder);

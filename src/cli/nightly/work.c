@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/nightly/version.h"
+#include "cli/page/page.h"
 #include "common/file.h"
 
 /* ---- clean ---- */
@@ -115,6 +116,16 @@ static int (*const stages[PS_NIGHT_STAGES])(const struct ps_nightly *n, struct p
     [PS_NIGHT_TELL] = ps_nightly_tell,
 };
 
+/* The run's report anew: by now production's result is there too. */
+static void report(const struct ps_nightly *n, const struct ps_night *night)
+{
+    struct ps_error problem;
+    char *run = ps_night_path(n->folder, night->name, "run");
+    if (ps_page_write(run, NULL, NULL, &problem))
+        ps_warn("the report is without production's result: %s", problem.text);
+    free(run);
+}
+
 /* One stage, and the record of it. */
 static int go_through(const struct ps_nightly *n, struct ps_night *night, struct ps_error *err)
 {
@@ -129,7 +140,10 @@ static int go_through(const struct ps_nightly *n, struct ps_night *night, struct
     bool refused = night->outcome == PS_NIGHT_REFUSED_LOG || night->outcome == PS_NIGHT_REFUSED_MODEL;
     if (refused && night->stage < PS_NIGHT_CLEAN)
         night->stage = PS_NIGHT_CLEAN;
-    return ps_night_write(n->folder, night, err);
+    status = ps_night_write(n->folder, night, err);
+    if (!status && stage == PS_NIGHT_JUDGE && night->stage > stage)
+        report(n, night);
+    return status;
 }
 
 int ps_nightly_work(struct ps_nightly *n, struct ps_night *night, struct ps_error *err)
