@@ -88,8 +88,9 @@ int ps_experiment_config(const struct ps_experiment *e, int row, int column, boo
 int ps_experiment_check(const struct ps_experiment *e, struct ps_error *err);
 /* Whether a metric is a count of the dataset, which only a row with the model "dataset" has: users, items, behaviours, records. */
 bool ps_experiment_counts(const char *metric);
-/* Whether two columns are the same runs, measured in different ways. */
-bool ps_experiment_same_runs(const struct ps_experiment *e, int column, int other);
+/* Whether two columns have the same trials, and so one search serves both; where their data are the same, too, they are the same runs, measured in
+ * different ways. */
+bool ps_experiment_same_trials(const struct ps_experiment *e, int column, int other);
 /* Whether a row is searched for: it learns, and does not say what its settings and epochs are. */
 bool ps_experiment_tunes(const struct ps_experiment *e, int row);
 /* The paper's number of a metric of a column as it is written; NULL where it has none. */

@@ -127,10 +127,23 @@ static bool same_tree(const struct ps_yaml *a, const struct ps_yaml *b)
     return same;
 }
 
-bool ps_experiment_same_runs(const struct ps_experiment *e, int column, int other)
+/* What a list of arguments says. */
+static bool same_arguments(const struct ps_yaml *a, const struct ps_yaml *b)
+{
+    bool same = (a ? a->count : 0) == (b ? b->count : 0);
+    for (int i = 0; same && a && i < a->count; i++)
+        same = !strcmp(a->child[i].text, b->child[i].text);
+    return same;
+}
+
+bool ps_experiment_same_trials(const struct ps_experiment *e, int column, int other)
 {
     const struct ps_exp_column *a = &e->column[column], *b = &e->column[other];
-    return !a->missing && !b->missing && a->data == b->data && same_tree(a->set, b->set);
+    const struct ps_yaml *const *of_a = e->data[a->data].prepare, *const *of_b = e->data[b->data].prepare;
+    bool same = !a->missing && !b->missing && same_tree(a->set, b->set);
+    for (int part = 0; part < 2; part++) /* options of both datasets, and of the one to tune on */
+        same = same && same_arguments(of_a[part], of_b[part]);
+    return same;
 }
 
 bool ps_experiment_tunes(const struct ps_experiment *e, int row)

@@ -130,6 +130,15 @@ static int prepare(const struct ps_experiment *e, int d, int part, const char *o
     return status;
 }
 
+/* Whether the column's trials are those of an earlier one. */
+static bool shares_trials(const struct ps_experiment *e, int column)
+{
+    for (int c = 0; c < column; c++)
+        if (ps_experiment_same_trials(e, c, column))
+            return true;
+    return false;
+}
+
 /* All datasets that a column needs. */
 static int prepare_all(struct ps_tuning *tuning, struct ps_error *err)
 {
@@ -140,7 +149,7 @@ static int prepare_all(struct ps_tuning *tuning, struct ps_error *err)
         tunes |= ps_experiment_tunes(e, r);
     for (int c = 0; c < e->columns && !status; c++) {
         int d = e->column[c].data;
-        if (!e->column[c].missing && !tuning->final[d] && tunes)
+        if (!e->column[c].missing && !tuning->tune[d] && tunes && !shares_trials(e, c))
             status = prepare(e, d, 1, tuning->out, &tuning->tune[d], err);
         if (!e->column[c].missing && !tuning->final[d] && !status)
             status = prepare(e, d, 2, tuning->out, &tuning->final[d], err);

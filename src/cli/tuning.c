@@ -316,15 +316,18 @@ static int tune(struct row *row, struct ps_error *err)
     return status;
 }
 
-/* The same runs as in an earlier column, measured in another way. */
+/* The same trials as in an earlier column: what they have come to serves this one, too. */
 static bool share(struct row *row)
 {
     const struct ps_experiment *e = row->tuning->experiment;
     for (int c = 0; c < row->column; c++) {
         const struct ps_entry *from = &row->tuning->results->entry[row->row][c];
-        if (!ps_experiment_same_runs(e, c, row->column))
+        bool tuned = !from->trials || from->epochs;
+        if (!ps_experiment_same_trials(e, c, row->column))
             continue;
         *row->entry = *from;
+        if (tuned && e->column[c].data != e->column[row->column].data) /* what became of its final runs says nothing of these */
+            row->entry->broken = false, *row->entry->absent = '\0';
         row->entry->runs = 0;
         row->entry->settings = from->settings ? ps_strdup(from->settings) : NULL;
         row->entry->curve = (struct ps_curve){0};
@@ -356,8 +359,8 @@ int ps_tuning_row(struct ps_tuning *tuning, int r, int c, struct ps_error *err)
             row.entry->config.train.epochs = row.entry->epochs = e->row[r].epochs;
         else if (!status && ps_experiment_tunes(e, r))
             status = tune(&row, err);
-        snprintf(row.entry->config.data.path, sizeof row.entry->config.data.path, "%s", tuning->final[e->column[c].data]);
     }
+    snprintf(row.entry->config.data.path, sizeof row.entry->config.data.path, "%s", tuning->final[e->column[c].data]);
     if (!status && !*row.entry->absent) /* a rule has nothing to learn: one run says all */
         status = train_final(&row, model->forward ? e->seeds : 1, err);
     return status;

@@ -28,8 +28,8 @@ static void test_table(void **state)
     assert_int_equal(e.columns, 4);
     assert_int_equal(e.column[2].data, 1);
     assert_string_equal(e.column[3].missing, "not public");
-    assert_true(ps_experiment_same_runs(&e, 0, 1));
-    assert_false(ps_experiment_same_runs(&e, 0, 2));
+    assert_true(ps_experiment_same_trials(&e, 0, 1));
+    assert_false(ps_experiment_same_trials(&e, 0, 2));
     assert_string_equal(ps_experiment_paper(&e, 0, 0, 0), "0.5");
     assert_null(ps_experiment_paper(&e, 0, 0, 1));
     assert_string_equal(ps_experiment_paper(&e, 0, 2, 0), "0.1");
@@ -44,6 +44,21 @@ static void test_table(void **state)
     assert_int_equal(ps_experiment_config(&e, 1, 0, true, &config, &err), 0);
     assert_int_equal(config.train.batch, 512);
     assert_int_equal(config.eval.users, 0);
+}
+
+/* Two tests of what is trained on the same data: one search serves both. */
+static void test_trials(void **state)
+{
+    static const char data[] = "data:\n  a: {prepare: [log.tsv], tune: [--test, none], final: [--test, old.tsv]}\n"
+                               "  b: {prepare: [log.tsv], tune: [--test, none], final: [--test, new.tsv]}\n"
+                               "  c: {prepare: [log.tsv], tune: [--test, last], final: [--test, new.tsv]}\n";
+    static const char columns[] = "columns:\n  - {name: old, data: a, metrics: [hr@10]}\n  - {name: new, data: b, metrics: [hr@10]}\n"
+                                  "  - {name: other, data: c, metrics: [hr@10]}\n";
+    char *text = ps_format("title: T\n%s%srows:\n  - {name: one, model: bpr}\n", data, columns);
+    assert_int_equal(load_table(&e, text, false), 0);
+    free(text);
+    assert_true(ps_experiment_same_trials(&e, 0, 1));
+    assert_false(ps_experiment_same_trials(&e, 0, 2));
 }
 
 static void test_quick(void **state)
@@ -216,7 +231,7 @@ static void test_conf_tables(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TABLE_TEST(test_table),         TABLE_TEST(test_quick),   TABLE_TEST(test_refusals),      TABLE_TEST(test_unknown_model),
+        TABLE_TEST(test_table),         TABLE_TEST(test_trials),  TABLE_TEST(test_quick),   TABLE_TEST(test_refusals),      TABLE_TEST(test_unknown_model),
         TABLE_TEST(test_draws),         cmocka_unit_test(test_halving), cmocka_unit_test(test_conf_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
