@@ -25,6 +25,7 @@ int cmd_history(int argc, char **argv);
 int cmd_recommend(int argc, char **argv);
 int cmd_indicators(int argc, char **argv);
 int cmd_export(int argc, char **argv);
+int cmd_map(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_models(int argc, char **argv);
 int cmd_config(int argc, char **argv);

@@ -34,6 +34,7 @@ static const struct command {
     {"recommend", cmd_recommend, true, "write the best items of users"},
     {"indicators", cmd_indicators, true, "learn what a weaker behaviour says of an item"},
     {"export", cmd_export, false, "write embeddings as .npy with their names"},
+    {"map", cmd_map, false, "draw items as points, those that are alike near each other"},
     {"inspect", cmd_inspect, false, "say what a dataset, a checkpoint or a run holds"},
     {"models", cmd_models, false, "list the models, or describe one"},
     {"config", cmd_config, false, "check a configuration, or list all keys"},

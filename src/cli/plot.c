@@ -51,6 +51,11 @@ void ps_plot_text(const char *text, FILE *to)
     }
 }
 
+const char *ps_plot_colour(int number)
+{
+    return colours[(size_t)number % PS_COUNT(colours)];
+}
+
 static double bar(const struct ps_series *s, int i)
 {
     return s->error && s->error[i] > 0 ? s->error[i] : 0;
@@ -174,7 +179,7 @@ static void put_series(const struct ps_plot *plot, int number, const struct axes
     const struct ps_series *s = &plot->series[number];
     bool joined = !plot->in_page || !plot->category;
     const char *radius = s->points > MANY ? "1" : joined ? "2.5" : "4";
-    const char *colour = s->colour ? s->colour : colours[(size_t)number % PS_COUNT(colours)];
+    const char *colour = s->colour ? s->colour : ps_plot_colour(number);
     const char *dash = dashes[s->colour ? 0 : (size_t)number / PS_COUNT(colours) % PS_COUNT(dashes)];
     bool pen = false; /* down: the point before this one was drawn */
     fprintf(to, "<g stroke=\"%s\" fill=\"%s\">\n<path fill=\"none\" stroke-width=\"2\" stroke-dasharray=\"%s\" d=\"", colour, colour, dash);

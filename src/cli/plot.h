@@ -40,5 +40,7 @@ void ps_plot_svg(const struct ps_plot *plot, FILE *to);
 double ps_plot_step(double length, int most);
 /* A text with the five characters of XML escaped, and control characters as blanks. */
 void ps_plot_text(const char *text, FILE *to);
+/* The colour of series `number`: the first ones differ. */
+const char *ps_plot_colour(int number);
 
 #endif

@@ -20,7 +20,8 @@ enum ps_purpose {
     PS_RANDOM_CANDIDATES, /* items that a target is ranked among */
     PS_RANDOM_BOOTSTRAP,  /* users of a resample */
     PS_RANDOM_SIGNS,      /* of differences, in a randomisation test */
-    PS_RANDOM_SEARCH      /* settings of a trial */
+    PS_RANDOM_SEARCH,     /* settings of a trial */
+    PS_RANDOM_MAP         /* first places on a map */
 };
 
 /* A bijective mix of 64 bits (the finaliser of SplitMix64, Steele, Lea and Flood 2014). */
