@@ -73,6 +73,7 @@ struct ps_config {
         enum ps_knowledge knowledge; /* when models that take knowledge learn the items' triples, */
         double knowledge_weight, knowledge_margin;
         int knowledge_epochs; /* and of pretrain, for how long */
+        int skip_gram_epochs, skip_gram_window;
         int history;       /* items of a user's history under each behaviour, at most */
         char pretrained_gmf[PS_CONFIG_PATH], pretrained_mlp[PS_CONFIG_PATH]; /* folders of runs; relative to the working folder */
         double pretrained_share;
@@ -108,6 +109,7 @@ struct ps_config {
         int consistency; /* PS_ASYNC, PS_SYNC or PS_BOUNDED + s */
         uint64_t seed;
         int tile; /* samples that go through forward and backward together */
+        double clip; /* largest norm of a table's gradient in a micro-batch; 0 = any */
         char warm_start[PS_CONFIG_PATH]; /* folder of a run; relative to the working folder */
         enum ps_warm_state warm_state;
         bool tensorboard;

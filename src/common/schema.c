@@ -122,6 +122,10 @@ static const struct ps_key keys[] = {
      .doc = "By how much a triple is to be nearer than a corrupted one; 0: there are no corrupted ones."},
     {"model.knowledge_epochs", INT(model.knowledge_epochs, 1, 1000000), .initial = "10",
      .doc = "pretrain: epochs of triples alone, counted in train.epochs."},
+    {"model.skip_gram_epochs", INT(model.skip_gram_epochs, 0, 1000000), .initial = "0",
+     .doc = "rib: first epochs, counted in train.epochs, that learn items' embeddings alone, as Word2Vec does: each step foretells the next items by itself."},
+    {"model.skip_gram_window", INT(model.skip_gram_window, 1, 1000), .initial = "5",
+     .doc = "And how many steps before a next item foretell it."},
     {"model.l2", REAL(model.l2), AT_LEAST_0, .initial = "0",
      .doc = "L2 penalty on the embeddings of a batch's users and items."},
     {"model.init_scale", REAL(model.init_scale), ABOVE_0, .initial = "0.01",
@@ -142,7 +146,7 @@ static const struct ps_key keys[] = {
      .doc = "Items that negatives are drawn from (docs/models.md): untouched ones (uniform, popularity), or also those touched under weaker "
             "behaviours (level, supportive); default is the model's own."},
     {"train.popularity_exponent", REAL(train.popularity_exponent), AT_LEAST_0, .initial = "0.75",
-     .doc = "popularity: items are drawn in proportion to this power of their counts."},
+     .doc = "popularity: items are drawn in proportion to this power of their counts; 0: all alike, those without a count, too."},
     {"train.unobserved_share", REAL(train.unobserved_share), .low = 0, .high = 1, .initial = "0.2",
      .doc = "level: share of the negatives that the user has not touched at all."},
     {"train.candidates", CHOICE(train.candidates, {"all", PS_TRAIN_ALL}, {"sampled", PS_TRAIN_SAMPLED}), .initial = "all",
@@ -158,6 +162,8 @@ static const struct ps_key keys[] = {
     {"train.seed", COUNT(train.seed), .initial = "2026", .doc = "Names every random choice of the run."},
     {"train.tile", INT(train.tile, 1, 1 << 20), .initial = "1024",
      .doc = "Samples that go through forward and backward together; sized to stay in the cache."},
+    {"train.clip", REAL(train.clip), AT_LEAST_0, .initial = "0",
+     .doc = "Largest norm of a micro-batch's gradient by a table or tensor; a longer one is scaled down to it. 0: any."},
     {"train.warm_start", TEXT(train.warm_start), .initial = "\"\"",
      .doc = "Folder of a run of the same model on earlier data with the same ids (`prepare --dictionary`): training begins with its best checkpoint, "
             "new users and items with initial values."},

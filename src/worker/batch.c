@@ -221,13 +221,13 @@ void ps_batch_build_triples(struct ps_batch *batch, struct ps_batcher *batcher, 
     ps_unique_finish(batcher->unique, PS_ROUTE_ITEM, map, &batch->items, batch->triples.item_row, (size_t)batch->triples.total);
     ps_triple_batch_items(&batch->triples, batcher->unique);
     ps_session_batch_visitors(b, batcher->unique, map, &batch->users);
-    batch->only_triples = true;
+    batch->rows_alone = true;
     batch->n = count;
     build_features(batch, batcher, map);
 }
 
 static void build_sessions(struct ps_batch *batch, struct ps_batcher *batcher, const struct ps_slot_map *map,
-                           const struct ps_entry *entry, int count, uint32_t lane, struct ps_random *random)
+                           const struct ps_entry *entry, int count, uint32_t epoch, uint32_t lane, struct ps_random *random)
 {
     const struct ps_dataset *dataset = batcher->dataset;
     const struct ps_sessions *s = &dataset->sessions;
@@ -252,7 +252,7 @@ static void build_sessions(struct ps_batch *batch, struct ps_batcher *batcher, c
         end_triples(batch, batcher, map, random);
     ps_session_batch_items(b, batcher->unique, map, &batch->items, true, batch->triples.item, batch->triples.total);
     ps_triple_batch_items(&batch->triples, batcher->unique);
-    batch->only_triples = false;
+    batch->rows_alone = epoch <= (uint32_t)batcher->recipe.rows_alone;
     ps_session_batch_visitors(b, batcher->unique, map, &batch->users);
     if (tracks)
         ps_session_batch_tracks(b, batcher->unique, map, &batch->tracks, lane * (uint32_t)batcher->positives);
@@ -264,7 +264,7 @@ void ps_batch_build(struct ps_batch *batch, struct ps_batcher *batcher, const st
     struct ps_random random = ps_random_stream(batcher->seed, PS_RANDOM_SAMPLE, epoch, lane, position);
     const struct ps_recipe *recipe = &batcher->recipe;
     if (recipe->stream) {
-        build_sessions(batch, batcher, map, entry, count, lane, &random);
+        build_sessions(batch, batcher, map, entry, count, epoch, lane, &random);
         build_features(batch, batcher, map);
         return;
     }
@@ -310,7 +310,7 @@ void ps_batch_tile(const struct ps_batch *batch, const struct ps_batcher *batche
 {
     if (batcher->recipe.stream) { /* a micro-batch of sessions is one tile: their candidates are many */
         tile->n = batch->n;
-        tile->sessions = batch->only_triples ? NULL : &batch->sessions.view;
+        tile->sessions = batch->sessions.sessions ? &batch->sessions.view : NULL;
         tile->triples = batch->triples.count ? &batch->triples.view : NULL;
         return;
     }

@@ -25,7 +25,7 @@ struct ps_batch {
     real *label[PS_MAX_BEHAVIOURS], *weight[PS_MAX_BEHAVIOURS];
     struct ps_keys users, items, tracks;
     struct ps_bags bags; /* the users' histories, where the recipe looks them up */
-    bool only_triples; /* it is of a pass of triples: there is nothing in it of the sessions, and tensors have no part in it */
+    bool rows_alone; /* tensors have no part in it: it is of a pass of triples, or of the recipe's first epochs */
     struct ps_triple_batch triples;
     struct ps_session_batch sessions; /* where the recipe streams them; then nothing above is used but n and the keys */
     int features;

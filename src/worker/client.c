@@ -10,7 +10,7 @@ static const struct ps_keys *step_keys(const struct ps_client *c, const struct p
     static const struct ps_keys none;
     enum ps_table_kind kind = c->table[table].kind;
     if (kind == PS_TABLE_TENSOR)
-        return step->batch.only_triples ? &none : &c->tensor[table];
+        return step->batch.rows_alone ? &none : &c->tensor[table];
     return ps_batch_keys(&step->batch, kind);
 }
 

@@ -134,6 +134,7 @@ int ps_recipe_init(struct ps_recipe *recipe, const char *name, const struct ps_r
         .knowledge = defaults->knowledge ? config->model.knowledge : PS_KNOWLEDGE_NONE,
         .knowledge_epochs = config->model.knowledge_epochs,
         .knowledge_margin = config->model.knowledge_margin,
+        .rows_alone = defaults->skip_gram ? config->model.skip_gram_epochs : 0,
         .history = defaults->history ? config->model.history : 0,
         .sweeps = defaults->sweeps};
     int status = check(name, recipe, defaults->whole, config, dataset, err);

@@ -30,6 +30,7 @@ struct ps_recipe_defaults {
     enum ps_objective loss;                /* PS_LOSS_DEFAULT: binary cross-entropy; of sessions softmax */
     bool feedback;                    /* of sessions: it learns from what was only shown, too */
     bool knowledge;                   /* it learns the items' features as triples (triples.h) */
+    bool skip_gram;                   /* it may begin with Word2Vec's embeddings (models/skip_gram.h) */
     bool history;                     /* it looks up the items of a user's history */
     bool sweeps;                           /* it solves rows, a sweep over users or items an epoch (sweep.h) */
     bool whole;                            /* the model can be trained by PS_LOSS_WHOLE (models/whole.h) */
@@ -50,6 +51,7 @@ struct ps_recipe {
     enum ps_knowledge knowledge; /* when the items' triples are learned (triples.h): in its first epochs alone, if pretrain, */
     int knowledge_epochs;
     double knowledge_margin; /* above 0: beside corrupted ones */
+    int rows_alone; /* first epochs in which tensors have no part (models/skip_gram.h) */
     int history; /* items of a user's history under each behaviour, at most; 0: none are looked up */
     int features; /* side features whose embeddings are added to those of users and items (models/embedding.h) */
     uint8_t feature[PS_MAX_FEATURES]; /* their numbers in the dataset, ascending */

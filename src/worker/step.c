@@ -1,6 +1,7 @@
 /* step.c - the buffers of a micro-batch; see step.h. */
 #include "worker/step.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,23 @@ void ps_step_free(struct ps_step *step, int tables, uint32_t shards, double pati
     free(step->part);
     ps_batch_fini(&step->batch);
     free(step);
+}
+
+void ps_step_clip(struct ps_step *step, const struct ps_table_spec *table, int tables, real *const *param_grad, double limit)
+{
+    for (int t = 0; t < tables; t++) {
+        bool tensor = table[t].kind == PS_TABLE_TENSOR;
+        size_t rows = tensor ? (step->batch.rows_alone ? 0 : table[t].rows) : ps_batch_keys(&step->batch, table[t].kind)->count;
+        real *grad = tensor ? param_grad[t] : step->grad[t];
+        double squares = 0;
+        if (table[t].update != PS_UPDATE_OPTIMIZER) /* what is pushed is no gradient */
+            continue;
+        for (size_t k = 0; k < rows * table[t].width; k++)
+            squares += (double)grad[k] * (double)grad[k];
+        real scale = (real)(limit / sqrt(squares));
+        for (size_t k = 0; k < rows * table[t].width && squares > limit * limit; k++)
+            grad[k] *= scale;
+    }
 }
 
 /* What is still being sent from the step points at its keys and gradients, never at its parts. */

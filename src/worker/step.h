@@ -52,6 +52,9 @@ struct ps_step *ps_step_new(const struct ps_batcher *batcher, const struct ps_ta
 void ps_step_free(struct ps_step *step, int tables, uint32_t shards, double patience);
 /* Gives a step that is dropped another number of shards. */
 void ps_step_fit(struct ps_step *step, int tables, uint32_t before, uint32_t shards);
+/* Scales every table's gradient, the tensors' in param_grad, whose norm is above `limit` down to it, as TensorFlow's clip_by_norm does with each
+ * variable's. */
+void ps_step_clip(struct ps_step *step, const struct ps_table_spec *table, int tables, real *const *param_grad, double limit);
 /* Whether it is free and nobody uses its memory. */
 bool ps_step_idle(struct ps_step *step);
 

@@ -87,7 +87,7 @@ static void compute(struct ps_worker *w, struct ps_step *step)
     struct nn_tensor param[PS_MAX_TABLES];
     for (int t = 0; t < client->tables; t++) {
         const struct ps_table_spec *table = &client->table[t];
-        if (table->kind == PS_TABLE_TENSOR && step->batch.only_triples) {
+        if (table->kind == PS_TABLE_TENSOR && step->batch.rows_alone) {
             param[t] = (struct nn_tensor){(int)table->tensor_rows, (int)table->tensor_cols, NULL, NULL};
         } else if (table->kind == PS_TABLE_TENSOR) {
             ps_client_tensor(client, step, t, w->param_value[t]);
@@ -121,6 +121,8 @@ static void compute(struct ps_worker *w, struct ps_step *step)
     }
     const uint32_t *const order[] = {[PS_USERS] = step->batch.users.order, [PS_ITEMS] = step->batch.items.order};
     ps_embedding_back(&w->embedding, &w->model, own, feature, order);
+    if (w->config.train.clip > 0)
+        ps_step_clip(step, client->table, client->tables, w->param_grad, w->config.train.clip);
     struct ps_lane *lane = &w->lane[step->lane];
     lane->samples += (uint64_t)step->batch.n;
     lane->loss += loss * step->batch.n;

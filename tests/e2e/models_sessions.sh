@@ -16,6 +16,19 @@ for model in $models; do
     same_for_any_number "$model"
     ranks_alike "$model-many" "$model"
 done
+# Epochs of Word2Vec's embeddings before RIB's own: tensors, which have no part in them, stay as they began.
+for epochs in 1 2; do
+    for shape in '1 1' '2 3'; do
+        read -r servers workers <<< "$shape"
+        penstock 0 train run.yaml --run "words-$epochs-$servers" --set model.name=rib --set model.skip_gram_epochs=2 --set "train.epochs=$epochs" --set train.clip=0.01 \
+            --set optimizer.weight_decay=0.1 --servers "$servers" --workers "$workers"
+    done
+    digest "words-$epochs-1"
+    same_digest "words-$epochs-2" "$digest"
+    penstock 0 export "words-$epochs-1" --checkpoint last
+done
+cmp words-1-1/export/gru_w.npy words-2-1/export/gru_w.npy || fail 'an epoch of rows alone has moved a tensor'
+cmp -s words-1-1/export/item.embedding.npy words-2-1/export/item.embedding.npy && fail 'an epoch of rows alone has moved no row'
 for rule in $rules popularity; do # nothing is learned, but all is ranked
     penstock 0 train run.yaml --run "$rule" --set "model.name=$rule" --servers 1 --workers 2
     mv out.txt trained.txt

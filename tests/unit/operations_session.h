@@ -19,6 +19,7 @@ OPERATION(op_scores) { ONE(nn_scores(tape, in[0], in[1])); }
 OPERATION(op_scores_self) { ONE(nn_scores(tape, in[0], in[0])); }
 OPERATION(op_hard_sigmoid) { ONE(nn_hard_sigmoid(tape, in[0])); }
 OPERATION(op_tanh) { ONE(nn_tanh(tape, in[0])); }
+OPERATION(op_clip_rows) { ONE(nn_clip_rows(tape, in[0], 1)); }
 OPERATION(op_elu) { ONE(nn_elu(tape, in[0], (real)0.5)); }
 OPERATION(op_reshape) { ONE(nn_sigmoid(tape, nn_reshape(tape, nn_mul(tape, in[0], in[0]), 6))); }
 OPERATION(op_segment_last) { ONE(nn_segment_last(tape, in[0], steps_of)); }
@@ -181,6 +182,7 @@ static const struct operation session_operations[] = {
     {"scores, of itself", {{5, 4}}, op_scores_self, -1, 1},
     {"hard_sigmoid", {{3, 7}}, op_hard_sigmoid, -4, 4},
     {"tanh", {{3, 19}}, op_tanh, -3, 3},
+    {"clip_rows", {{8, 3}}, op_clip_rows, -1, 1},
     {"elu", {{3, 19}}, op_elu, -3, 3},
     {"reshape", {{3, 4}}, op_reshape, -1, 1},
     {"segment_last", {{11, 3}}, op_segment_last, -1, 1},

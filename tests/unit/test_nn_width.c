@@ -46,6 +46,7 @@ static const struct operation wide[] = {
     {"wide segment_add", {{11, WIDE}, {5, WIDE}}, op_segment_add, -1, 1},
     {"wide tanh", {{3, WIDE}}, op_tanh, -3, 3},
     {"wide elu", {{3, WIDE}}, op_elu, -3, 3},
+    {"wide clip_rows", {{3, WIDE}}, op_clip_rows, -1, 1},
 };
 
 static uint64_t mix(uint64_t hash, const real *x, size_t n)

@@ -156,7 +156,7 @@ static void cold_items_are_left_out(void **state)
     free(l);
 }
 
-/* Counts of 0 to 4 in turn, squared. */
+/* Counts of 0 to 4 in turn, to the powers 0 (all alike), 1 and 2. */
 static void popularity_follows_counts(void **state)
 {
     struct lonely *l = lonely_new((uint32_t[]){0, 0, 0}, (uint32_t[]){500, 0, 0});
@@ -166,12 +166,12 @@ static void popularity_follows_counts(void **state)
         tally(&sampler, 2, seen);
         assert_int_equal(sum(seen, 0, 500), 0);
         double all = 0;
-        for (int c = 1; c < 5; c++)
+        for (int c = 0; c < 5; c++)
             all += pow(c, exponent);
         for (uint32_t i = 0; i < MANY; i++)
             of[i % 5] += seen[i];
-        assert_int_equal(of[0], 0);
-        for (int c = 1; c < 5; c++)
+        assert_true(exponent > 0 ? of[0] == 0 : of[0] > 0);
+        for (int c = 0; c < 5; c++)
             assert_share(of[c], pow(c, exponent) / all);
         ps_sampler_fini(&sampler);
     }

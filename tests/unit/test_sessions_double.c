@@ -110,7 +110,7 @@ static void leave_the_line(struct model_bench *b)
             b->value[t][k] *= 10;
 }
 
-/* alone: of the triples without sessions, in which tensors have no part. */
+/* alone: of the triples without sessions, in which tensors have no part, nor have they in the recipe's first epochs. */
 static void check_tile(struct model_bench *b, const char *what, bool alone)
 {
     struct objective o;
@@ -123,7 +123,7 @@ static void check_tile(struct model_bench *b, const char *what, bool alone)
     for (int t = 0; t < b->model.tables; t++) {
         if (b->model.table[t].update != PS_UPDATE_OPTIMIZER)
             continue; /* what is left for it is no gradient */
-        if (alone && b->model.table[t].kind == PS_TABLE_TENSOR)
+        if ((alone || b->model.recipe.rows_alone) && b->model.table[t].kind == PS_TABLE_TENSOR)
             continue;
         snprintf(names[t], sizeof names[t], "%s: %s", what, b->model.table[t].name);
         input[inputs++] = (struct gradient_input){names[t], b->value[t], b->grad[t], model_bench_size(b, t)};
@@ -156,7 +156,7 @@ static void check_scores(struct model_bench *b, const char *what)
     struct ps_recipe all = b->model.recipe;
     all.candidates = PS_TRAIN_ALL;
     all.stream = PS_STREAM_PREFIXES;
-    if (b->model.recipe.candidates != PS_TRAIN_ALL || b->model.class_->judge)
+    if (b->model.recipe.candidates != PS_TRAIN_ALL || b->model.class_->judge || b->model.recipe.rows_alone)
         return; /* the loss has other terms */
     for (uint32_t c = 0; c < TOY_CASES; c++) {
         struct objective o = {0};
@@ -202,13 +202,15 @@ static const struct form {
     enum ps_objective loss;
     enum ps_knowledge knowledge;
     double margin;
-    int layers;
+    int layers, skip_gram;
 } forms[] = {{.option = "embedding", .knowledge = PS_KNOWLEDGE_ALTERNATING},
              {.option = "embedding", .knowledge = PS_KNOWLEDGE_ALTERNATING, .candidates = PS_TRAIN_SAMPLED},
              {.option = "task_weighting", .weighting = PS_TASKS_UNCERTAINTY},
              {.option = "unit", .unit = PS_UNIT_PAPER},
              {.option = "unit", .unit = PS_UNIT_CODE},
              {.option = "layers", .layers = 2},
+             {.option = "skip_gram_epochs", .skip_gram = 1},
+             {.option = "skip_gram_epochs", .skip_gram = 1, .candidates = PS_TRAIN_SAMPLED},
              {.option = "bpreg", .loss = PS_LOSS_BPR},
              {.option = "bpreg", .loss = PS_LOSS_BPR_MAX, .candidates = PS_TRAIN_SAMPLED},
              {.option = "bpreg", .loss = PS_LOSS_TOP1},
@@ -240,6 +242,8 @@ static void for_all_forms(void (*check)(struct model_bench *, const char *), dou
         config.model.dropout = l2 > 0 ? 0.3 : 0;
         config.model.dropout_hidden = config.model.dropout;
         config.model.layers = form->layers;
+        config.model.skip_gram_epochs = form->skip_gram;
+        config.model.skip_gram_window = 2;
         config.model.elu = 0.7;
         config.model.bpreg = 0.9;
         config.model.expert_width = 3;

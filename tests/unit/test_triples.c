@@ -177,7 +177,7 @@ static void test_batches(void **state)
         /* Sessions 1 2 | 1 and 0 | 6: items 1, 2, 0 and 6, with 2 + 1 + 3 + 1 triples, each item's once. */
         struct ps_entry sessions[] = {{.user = 0, .item = 2}, {.user = 2, .item = 1}};
         ps_batch_build(&batch, &batcher, &map, sessions, 2, 1, 0, 0);
-        assert_false(batch.only_triples);
+        assert_false(batch.rows_alone);
         assert_int_equal(batch.n, 2);
         assert_int_equal(batch.triples.count, 7);
         assert_int_equal(batch.triples.relations.count, 2);
@@ -189,7 +189,7 @@ static void test_batches(void **state)
         /* Triples alone: only their own items are asked for, whatever the candidates are. */
         struct ps_entry triples[] = {{.user = 3}, {.user = 12}};
         ps_batch_build_triples(&batch, &batcher, &map, triples, 2, 1, 0, 1);
-        assert_true(batch.only_triples);
+        assert_true(batch.rows_alone);
         assert_int_equal(batch.n, 2);
         assert_true(batch.items.count <= 4 && batch.items.first[1] == batch.items.count);
         check_rows(&d, &batch);

@@ -82,7 +82,7 @@ static struct nn_lookup item_rows(const struct ps_tile *tile, const uint32_t *ro
 }
 
 /* Nodes are the distinct pairs of item and operation, which begin as [item; operation]. */
-static struct nn_tensor *pair_graph(const struct mkm *m, struct nn_tape *tape, const struct ps_tile *tile, uint32_t operations, int d)
+static struct nn_tensor *pair_graph(const struct mkm *m, struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, uint32_t operations, int d)
 {
     const struct ps_session_view *s = tile->sessions;
     int n = nn_segments_rows(s->steps);
@@ -96,19 +96,20 @@ static struct nn_tensor *pair_graph(const struct mkm *m, struct nn_tape *tape, c
         item[k] = graph.item[k] / operations, operation[k] = graph.item[k] % operations;
     struct nn_tensor *begin = nn_concat(tape, nn_lookup(tape, item_rows(tile, item), nodes, d),
                                         nn_lookup(tape, nn_lookup_from(tape, &tile->param[m->operation], operation, 0), nodes, d));
-    return ps_graph_part_run(&m->graph, tape, tile, &graph, begin);
+    return ps_graph_part_run(&m->graph, tape, tile, &graph, ps_session_drop(model, tape, tile, begin));
 }
 
-static struct nn_tensor *operation_states(const struct mkm *m, struct nn_tape *tape, const struct ps_tile *tile)
+static struct nn_tensor *operation_states(const struct mkm *m, struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
 {
     const struct ps_session_view *s = tile->sessions;
     const struct nn_tensor *table = &tile->param[m->operation];
-    if (m->form.operations == PS_MKM_OPERATION_GRU)
-        return ps_gru_part_run(&m->gru, tape, tile,
-                               nn_lookup(tape, nn_lookup_from(tape, table, s->operation, 0), nn_segments_rows(s->steps), table->cols));
+    if (m->form.operations == PS_MKM_OPERATION_GRU) {
+        struct nn_tensor *x = nn_lookup(tape, nn_lookup_from(tape, table, s->operation, 0), nn_segments_rows(s->steps), table->cols);
+        return ps_gru_part_run(&m->gru, tape, tile, ps_session_drop(model, tape, tile, x));
+    }
     struct nn_session_graph graph = nn_session_graph(tape, s->operation, (uint32_t)table->rows, s->steps, true);
     struct nn_tensor *nodes = nn_lookup(tape, nn_lookup_from(tape, table, graph.item, 0), nn_segments_rows(graph.nodes), table->cols);
-    return ps_graph_part_run(&m->operation_graph, tape, tile, &graph, nodes);
+    return ps_graph_part_run(&m->operation_graph, tape, tile, &graph, ps_session_drop(model, tape, tile, nodes));
 }
 
 /* m_t of every step. */
@@ -117,15 +118,16 @@ static struct nn_tensor *steps(const struct mkm *m, struct ps_model *model, stru
     const struct ps_session_view *s = tile->sessions;
     int d = model->config->model.embedding, n = nn_segments_rows(s->steps);
     if (m->form.items == PS_MKM_PAIR_GRAPH)
-        return pair_graph(m, tape, tile, model->dataset->sessions.operations, d);
-    if (m->form.items == PS_MKM_PAIR_GRU)
-        return ps_gru_part_run(&m->gru, tape, tile,
-                               nn_concat(tape, ps_session_steps(tape, tile, d),
-                                         nn_lookup(tape, nn_lookup_from(tape, &tile->param[m->operation], s->operation, 0), n, d)));
+        return pair_graph(m, model, tape, tile, model->dataset->sessions.operations, d);
+    if (m->form.items == PS_MKM_PAIR_GRU) {
+        struct nn_tensor *operations = nn_lookup(tape, nn_lookup_from(tape, &tile->param[m->operation], s->operation, 0), n, d);
+        struct nn_tensor *x = nn_concat(tape, ps_session_steps(tape, tile, d), operations);
+        return ps_gru_part_run(&m->gru, tape, tile, ps_session_drop(model, tape, tile, x));
+    }
     struct nn_session_graph graph = nn_session_graph(tape, s->item_row, (uint32_t)tile->rows[PS_SESSION_ITEMS].count, s->steps, true);
     struct nn_tensor *nodes = nn_lookup(tape, item_rows(tile, graph.item), nn_segments_rows(graph.nodes), d);
-    struct nn_tensor *items = ps_graph_part_run(&m->graph, tape, tile, &graph, nodes);
-    return m->form.operations == PS_MKM_NO_OPERATIONS ? items : nn_concat(tape, items, operation_states(m, tape, tile));
+    struct nn_tensor *items = ps_graph_part_run(&m->graph, tape, tile, &graph, ps_session_drop(model, tape, tile, nodes));
+    return m->form.operations == PS_MKM_NO_OPERATIONS ? items : nn_concat(tape, items, operation_states(m, model, tape, tile));
 }
 
 struct nn_tensor *ps_mkm_encode(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)

@@ -7,7 +7,8 @@
  *   dot   s . e_j
  *   mlp   relu(s W_s + e_j W_i + b) . w
  * Beside the sessions' loss (ps_session_softmax) stands model.knowledge_weight times the triples' (knowledge.h of this folder).
- * model.unit: code (the default) or the graph network as the paper prints it.
+ * model.unit: code (the default) or the graph network as the paper prints it. model.dropout, which neither has: on the embeddings of items and
+ * operations before all that.
  */
 #ifndef PS_MODELS_MKM_H
 #define PS_MODELS_MKM_H
@@ -28,7 +29,7 @@ struct nn_tensor *ps_mkm_encode(struct ps_model *model, struct nn_tape *tape, co
 void ps_mkm_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out);
 
 #define PS_MKM_SOURCE "Meng et al., Incorporating User Micro-behaviors and Item Knowledge into Multi-task Learning, SIGIR 2020"
-#define PS_MKM_OPTIONS PS_SESSION_OPTIONS " unit score"
+#define PS_MKM_OPTIONS PS_SESSION_OPTIONS " dropout unit score"
 #define PS_MKM_KNOWLEDGE " knowledge knowledge_weight knowledge_margin knowledge_epochs"
 
 #endif

@@ -44,8 +44,7 @@ static struct nn_tensor *narm_encode(struct ps_model *model, struct nn_tape *tap
     bool hard = model->config->model.unit == PS_UNIT_CODE;
     struct nn_attention how = {hard ? NN_HARD_SIGMOID : NN_SIGMOID, model->config->model.unit != PS_UNIT_PAPER};
     struct nn_cell cell = {&p[m->u], NULL, NN_RESET_BEFORE, hard};
-    struct nn_tensor *x = ps_session_steps(tape, tile, model->encoded);
-    x = nn_dropout(tape, x, model->config->model.dropout, tile->draws);
+    struct nn_tensor *x = ps_session_drop(model, tape, tile, ps_session_steps(tape, tile, model->encoded));
     struct nn_tensor *h = nn_gru(tape, nn_affine(tape, x, &p[m->w], &p[m->b], false), NULL, steps, cell);
     struct nn_tensor *last = nn_segment_last(tape, h, steps);
     struct nn_tensor *key = nn_matmul(tape, h, &p[m->a1]), *query = nn_matmul(tape, last, &p[m->a2]);

@@ -33,6 +33,11 @@ struct nn_tensor *ps_session_states(struct nn_tape *tape, const struct ps_tile *
     return nn_lookup(tape, nn_lookup_from(tape, x, tile->sessions->state, 0), tile->sessions->targets, x->cols);
 }
 
+struct nn_tensor *ps_session_drop(const struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *x)
+{
+    return nn_dropout(tape, x, model->config->model.dropout, tile->draws);
+}
+
 static const struct nn_tensor *ones(struct nn_tape *tape, int rows)
 {
     real *value = nn_tape_alloc(tape, (size_t)rows * sizeof *value);

@@ -20,6 +20,9 @@ struct nn_tensor *ps_session_steps(struct nn_tape *tape, const struct ps_tile *t
 /* The rows of x (one a step) after which a target is to be foretold, targets x cols. */
 struct nn_tensor *ps_session_states(struct nn_tape *tape, const struct ps_tile *tile, const struct nn_tensor *x);
 
+/* x, or what is left of it when model.dropout of its elements are dropped, in training. */
+struct nn_tensor *ps_session_drop(const struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *x);
+
 /* model->forward: the mean of the targets' losses (model.loss) by their scores and those of the candidates, which are inner products:
  * -log softmax, both terms of the cross-entropy, or a ranking loss, under which a target competes with every candidate's place but its own, items like its own
  * included, as its authors have it (nn/candidates.h). With L2 (model.l2) over the looked-up rows of steps and targets. */

@@ -35,14 +35,15 @@ static struct nn_tensor *srgnn_encode(struct ps_model *model, struct nn_tape *ta
     const struct nn_rows *items = &tile->rows[PS_SESSION_ITEMS];
     struct nn_session_graph graph = nn_session_graph(tape, s->item_row, (uint32_t)items->count, s->steps, false);
     struct nn_tensor *nodes = nn_lookup(tape, (struct nn_lookup){items, graph.item, 0}, nn_segments_rows(graph.nodes), model->encoded);
-    return ps_readout_part_run(&m->readout, tape, tile, ps_graph_part_run(&m->graph, tape, tile, &graph, nodes));
+    nodes = ps_graph_part_run(&m->graph, tape, tile, &graph, ps_session_drop(model, tape, tile, nodes));
+    return ps_readout_part_run(&m->readout, tape, tile, nodes);
 }
 
 const struct ps_model_class ps_model_srgnn = {
     .name = "srgnn",
     .title = "gated graph network over a session's items, with soft attention",
     .source = "Wu et al., Session-based Recommendation with Graph Neural Networks, AAAI 2019",
-    .options = PS_SESSION_OPTIONS,
+    .options = PS_SESSION_OPTIONS " dropout",
     .recipe = {.stream = PS_STREAM_PREFIXES},
     .init = srgnn_init,
     .fini = srgnn_fini,

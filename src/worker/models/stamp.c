@@ -2,7 +2,8 @@
  * mean. With x_t the embeddings of the steps, m_s their mean and m_t = x_T the last one:
  *   alpha_i = w_0 . sigma(x_i W_1 + m_t W_2 + m_s W_3 + b);   m_a = sum_i alpha_i x_i (+ m_s)
  *   h_s = tanh(m_a W_s + b_s);   h_t = tanh(m_t W_t + b_t);   score_j = e_j . (h_s * h_t)
- * The authors' code adds m_s to m_a (the default), their paper does not (model.unit: paper). The paper's sigmoid around the score, which
+ * The authors' code adds m_s to m_a and takes x_t of a norm above 1 at that norm (the default), their paper does neither (model.unit: paper). It also clips
+ * gradients (train.clip: 150). The paper's sigmoid around the score, which
  * bounds what the softmax gets by 0 and 1, is in neither form.
  */
 #include "worker/models/session.h"
@@ -44,12 +45,14 @@ static struct nn_tensor *stamp_encode(struct ps_model *model, struct nn_tape *ta
     const struct nn_tensor *p = tile->param;
     const struct nn_segments steps = tile->sessions->steps;
     struct nn_attention how = {NN_SIGMOID, false};
+    bool coded = model->config->model.unit != PS_UNIT_PAPER;
     struct nn_tensor *x = ps_session_steps(tape, tile, model->encoded);
+    x = ps_session_drop(model, tape, tile, coded ? nn_clip_rows(tape, x, 1) : x);
     struct nn_tensor *last = nn_segment_last(tape, x, steps), *mean = nn_segment_mean(tape, x, steps);
     struct nn_tensor *key = nn_affine(tape, x, &p[m->w1], &p[m->b], false);
     struct nn_tensor *query = nn_add(tape, nn_matmul(tape, last, &p[m->w2]), nn_matmul(tape, mean, &p[m->w3]));
     struct nn_tensor *about = nn_attend(tape, how, x, key, query, &p[m->w0], NULL, steps);
-    if (model->config->model.unit != PS_UNIT_PAPER)
+    if (coded)
         about = nn_add(tape, about, mean);
     about = nn_tanh(tape, nn_affine(tape, about, &p[m->ws], &p[m->bs], false));
     return nn_mul(tape, about, nn_tanh(tape, nn_affine(tape, last, &p[m->wt], &p[m->bt], false)));
@@ -59,7 +62,7 @@ const struct ps_model_class ps_model_stamp = {
     .name = "stamp",
     .title = "short-term attention: the last item beside what all steps are about",
     .source = "Liu et al., STAMP: Short-Term Attention/Memory Priority Model, KDD 2018",
-    .options = "embedding unit l2",
+    .options = "embedding unit dropout l2",
     .recipe = {.stream = PS_STREAM_PREFIXES},
     .init = stamp_init,
     .fini = stamp_fini,

@@ -161,6 +161,37 @@ struct nn_tensor *nn_sigmoid(struct nn_tape *tape, const struct nn_tensor *x)
     return record(tape, y, x, NULL, 0, sigmoid_backward);
 }
 
+static real norm_of(const struct nn_tensor *x, size_t row)
+{
+    const real *at = x->value + row * (size_t)x->cols;
+    return (real)sqrt((double)nn_dot(at, at, x->cols));
+}
+
+static void clip_rows_backward(struct nn_tape *tape, struct nn_node *node)
+{
+    struct elementwise *e = (struct elementwise *)node;
+    size_t width = (size_t)e->y->cols;
+    for (size_t row = 0; row < (size_t)e->y->rows; row++) {
+        const real *x = e->a->value + row * width, *grad = e->y->grad + row * width;
+        real norm = norm_of(e->a, row), factor = norm > e->factor ? e->factor / norm : 1;
+        nn_axpy(e->a->grad + row * width, factor, grad, width);
+        if (norm > e->factor) /* what is along x does not change it */
+            nn_axpy(e->a->grad + row * width, -factor * nn_dot(x, grad, e->y->cols) / (norm * norm), x, width);
+    }
+}
+
+struct nn_tensor *nn_clip_rows(struct nn_tape *tape, const struct nn_tensor *x, real limit)
+{
+    struct nn_tensor *y = output_of(tape, x->rows, x->cols, x, NULL);
+    size_t width = (size_t)x->cols;
+    for (size_t row = 0; row < (size_t)x->rows; row++) {
+        real norm = norm_of(x, row), factor = norm > limit ? limit / norm : 1;
+        for (size_t j = 0; j < width; j++)
+            nn_fill(y)[row * width + j] = factor * x->value[row * width + j];
+    }
+    return record(tape, y, x, NULL, limit, clip_rows_backward);
+}
+
 static void gate_backward(struct nn_tape *tape, struct nn_node *node)
 {
     struct elementwise *e = (struct elementwise *)node;

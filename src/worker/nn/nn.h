@@ -125,6 +125,9 @@ struct nn_tensor *nn_hard_sigmoid(struct nn_tape *tape, const struct nn_tensor *
 struct nn_tensor *nn_tanh(struct nn_tape *tape, const struct nn_tensor *x);
 /* ELU: x where x > 0, else a (e^x - 1);  x' += y' (x > 0 ? 1 : y + a). */
 struct nn_tensor *nn_elu(struct nn_tape *tape, const struct nn_tensor *x, real a);
+/* Rows of a norm above `limit` at that norm: y_b = x_b min(1, limit / |x_b|);   x_b' += y_b', or limit / |x_b| (y_b' - (u . y_b') u) with u = x_b / |x_b|
+ * where it is above. */
+struct nn_tensor *nn_clip_rows(struct nn_tape *tape, const struct nn_tensor *x, real limit);
 /* y = x, but x_b' += keep_b y_b': what is before it learns from some samples only. keep: B constants. Not the derivative of
  * anything, which is the purpose. */
 struct nn_tensor *nn_gate(struct nn_tape *tape, const struct nn_tensor *x, const real *keep);

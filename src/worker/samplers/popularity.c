@@ -25,7 +25,7 @@ static double weigh(const struct ps_dataset *dataset, uint32_t first, double exp
         double count = 0;
         for (uint32_t b = first; b < dataset->behaviours; b++)
             count += dataset->train[b].count[i];
-        weight[i] = count > 0 ? pow(count, exponent) : 0;
+        weight[i] = pow(count, exponent); /* 0^0 = 1: then all are alike */
         sum += weight[i];
         counted += count;
     }
