@@ -23,6 +23,7 @@ void ps_rows_fini(struct ps_rows *r)
     free(r->chunk);
     free(r->tag);
     free(r->number);
+    free(r->free);
     *r = (struct ps_rows){0};
 }
 
@@ -30,7 +31,7 @@ void ps_rows_clear(struct ps_rows *r)
 {
     if (r->count)
         memset(r->tag, 0, r->places);
-    r->count = 0;
+    r->count = r->gone = 0;
 }
 
 /* A chunk: the keys, the stamps, up to a line's end, then the rows. */
@@ -63,6 +64,16 @@ float *ps_rows_at(const struct ps_rows *r, uint32_t i)
 {
     unsigned char *rows = r->chunk[i >> r->shift] + keys_bytes(r);
     return (float *)rows + (size_t)(i & ((1u << r->shift) - 1)) * r->width;
+}
+
+bool ps_rows_has(const struct ps_rows *r, uint32_t i)
+{
+    return *ps_rows_stamp(r, i) != PS_ROW_GONE;
+}
+
+uint32_t ps_rows_held(const struct ps_rows *r)
+{
+    return r->count - r->gone;
 }
 
 static uint64_t hash_of(uint64_t key)
@@ -119,13 +130,24 @@ static void grow_index(struct ps_rows *r, uint32_t count)
     r->tag = ps_calloc(places, sizeof *r->tag);
     r->number = ps_malloc(places * sizeof *r->number);
     for (uint32_t i = 0; i < r->count; i++)
-        insert(r, hash_of(*key_at(r, i)), i);
+        if (ps_rows_has(r, i))
+            insert(r, hash_of(*key_at(r, i)), i);
 }
 
 static void add_chunk(struct ps_rows *r)
 {
     PS_GROW(r->chunk, r->chunk_capacity, r->chunks + 1);
     r->chunk[r->chunks++] = ps_malloc_aligned(chunk_bytes(r));
+}
+
+/* A number for a new row. */
+static uint32_t give_number(struct ps_rows *r)
+{
+    if (r->gone && !r->guard)
+        return r->free[--r->gone];
+    if (r->count >> r->shift == r->chunks)
+        add_chunk(r);
+    return r->count++;
 }
 
 static void prefetch_row(const struct ps_rows *r, uint32_t i, uint32_t floats)
@@ -183,10 +205,8 @@ static uint32_t make(struct ps_rows *r, const uint64_t *key, uint32_t n, float *
     for (uint32_t i = 0; i < n; i++) {
         if (row[i])
             continue;
-        grow_index(r, r->count + 1);
-        if (r->count >> r->shift == r->chunks)
-            add_chunk(r);
-        number[i] = r->count++;
+        grow_index(r, ps_rows_held(r) + 1);
+        number[i] = give_number(r);
         *key_at(r, number[i]) = key[i];
         *ps_rows_stamp(r, number[i]) = r->clock;
         insert(r, hash_of(key[i]), number[i]);
@@ -210,7 +230,7 @@ uint32_t ps_rows_change(struct ps_rows *r, const uint64_t *key, uint32_t n, floa
         if (*ps_rows_stamp(r, number[i]) != r->clock)
             first[count++] = number[i];
     if (count && r->guard)
-        r->guard(r->guard_ctx, first, count);
+        r->guard(r->guard_ctx, first, count, r->clock);
     for (uint32_t i = 0; i < count && !r->guard; i++)
         *ps_rows_stamp(r, first[i]) = r->clock;
     return made;
@@ -240,11 +260,28 @@ static void free_place(struct ps_rows *r, uint32_t hole)
     r->tag[hole] = 0;
 }
 
-/* The last row gets the number of the one that goes. */
-static void drop(struct ps_rows *r, uint32_t i)
+void ps_rows_drop(struct ps_rows *r, const uint64_t *key, uint32_t n)
+{
+    float *row[PS_ROWS_BATCH];
+    uint32_t number[PS_ROWS_BATCH] = {0};
+    look_up(r, key, n, 0, row, number);
+    for (uint32_t i = 0; i < n; i++) {
+        if (!row[i])
+            continue;
+        free_place(r, place_of(r, number[i]));
+        if (r->guard)
+            r->guard(r->guard_ctx, &number[i], 1, PS_ROW_GONE);
+        else
+            *ps_rows_stamp(r, number[i]) = PS_ROW_GONE;
+        PS_GROW(r->free, r->free_capacity, r->gone + 1);
+        r->free[r->gone++] = number[i];
+    }
+}
+
+/* The last row gets the number i, which has none any more. */
+static void close_up(struct ps_rows *r, uint32_t i)
 {
     uint32_t last = r->count - 1;
-    free_place(r, place_of(r, i));
     if (i != last) {
         r->number[place_of(r, last)] = i;
         *key_at(r, i) = *key_at(r, last);
@@ -256,9 +293,15 @@ static void drop(struct ps_rows *r, uint32_t i)
 
 void ps_rows_keep(struct ps_rows *r, ps_rows_keeps *keeps, void *ctx)
 {
-    for (uint32_t i = r->count; i-- > 0;)
-        if (!keeps(ctx, *key_at(r, i)))
-            drop(r, i);
+    for (uint32_t i = r->count; i-- > 0;) { /* all numbers above i have rows that stay */
+        bool here = ps_rows_has(r, i);
+        if (here && keeps(ctx, *key_at(r, i)))
+            continue;
+        if (here)
+            free_place(r, place_of(r, i));
+        close_up(r, i);
+    }
+    r->gone = 0;
     while (r->chunks && (r->chunks - 1) << r->shift >= r->count)
         free(r->chunk[--r->chunks]);
 }
@@ -266,11 +309,18 @@ void ps_rows_keep(struct ps_rows *r, ps_rows_keeps *keeps, void *ctx)
 void ps_rows_restamp(struct ps_rows *r)
 {
     for (uint32_t i = 0; i < r->count; i++)
-        *ps_rows_stamp(r, i) = 0;
+        if (ps_rows_has(r, i))
+            *ps_rows_stamp(r, i) = 0;
 }
 
 uint64_t ps_rows_bytes(const struct ps_rows *r)
 {
     return (uint64_t)r->chunks * chunk_bytes(r) + r->chunk_capacity * sizeof *r->chunk +
-           (uint64_t)r->places * (sizeof *r->tag + sizeof *r->number);
+           (uint64_t)r->places * (sizeof *r->tag + sizeof *r->number) + r->free_capacity * sizeof *r->free;
+}
+
+uint64_t ps_rows_cost(const struct ps_rows *r)
+{
+    enum { INDEX_MOST = 7 };
+    return r->width * sizeof(float) + sizeof(uint64_t) + 1 + INDEX_MOST;
 }

@@ -118,7 +118,13 @@ static void keep(struct ps_snapshot *s, const struct ps_rows *view, uint32_t tab
     s->copies++;
 }
 
-static void guard(void *ctx, const uint32_t *number, uint32_t n)
+/* By its stamp: whether a row has changed, or gone, since the snapshot was taken; then the file has it only where it was kept. */
+static bool has_changed(const struct ps_snapshot *s, uint8_t stamp)
+{
+    return stamp == s->clock || stamp == PS_ROW_GONE;
+}
+
+static void guard(void *ctx, const uint32_t *number, uint32_t n, uint8_t to)
 {
     struct table *t = ctx;
     struct ps_snapshot *s = t->snapshot;
@@ -126,16 +132,16 @@ static void guard(void *ctx, const uint32_t *number, uint32_t n)
     if (atomic_load_explicit(&s->copied, memory_order_acquire)) {
         t->live->guard = NULL;
         for (uint32_t i = 0; i < n; i++)
-            *ps_rows_stamp(view, number[i]) = s->clock;
+            *ps_rows_stamp(t->live, number[i]) = to;
         return;
     }
     double begin = ps_now();
     enter(s);
     for (uint32_t i = 0; i < n; i++) {
-        uint8_t *stamp = ps_rows_stamp(view, number[i]);
-        if (!s->given_up && *stamp >= s->plan.since && !is_written(s, t->number, ps_rows_key(view, number[i])))
+        uint8_t *stamp = ps_rows_stamp(t->live, number[i]); /* of one that goes, and is newer than the view, too */
+        if (!s->given_up && !has_changed(s, *stamp) && *stamp >= s->plan.since && !is_written(s, t->number, ps_rows_key(view, number[i])))
             keep(s, view, t->number, number[i]);
-        *stamp = s->clock;
+        *stamp = to;
     }
     leave(s);
     s->spent += ps_now() - begin;
@@ -150,7 +156,6 @@ static struct copy **find_copy(struct ps_snapshot *s, uint32_t table, uint32_t n
     return place;
 }
 
-/* A row that has changed since the snapshot belongs into the file where it was kept: only such rows are. */
 uint32_t *ps_snapshot_select(struct ps_snapshot *s, uint32_t table, uint32_t *count)
 {
     const struct ps_rows *view = &s->view[table];
@@ -160,7 +165,7 @@ uint32_t *ps_snapshot_select(struct ps_snapshot *s, uint32_t table, uint32_t *co
         enter(s);
         for (uint32_t end = PS_MIN(i + SELECT, view->count); i < end; i++) {
             uint8_t stamp = *ps_rows_stamp(view, i);
-            if (stamp == s->clock ? *find_copy(s, table, i) != NULL : stamp >= s->plan.since)
+            if (has_changed(s, stamp) ? *find_copy(s, table, i) != NULL : stamp >= s->plan.since)
                 number[(*count)++] = i;
         }
         leave(s);
@@ -179,7 +184,7 @@ int ps_snapshot_copy(struct ps_snapshot *s, uint32_t slot, uint32_t table, const
         enter(s);
         bool given_up = s->given_up;
         for (uint32_t i = first; !given_up && i < end; i++) {
-            struct copy **place = *ps_rows_stamp(view, row[i].number) == s->clock ? find_copy(s, table, row[i].number) : NULL;
+            struct copy **place = has_changed(s, *ps_rows_stamp(view, row[i].number)) ? find_copy(s, table, row[i].number) : NULL;
             struct copy *copy = place ? *place : NULL;
             PS_ASSERT(!place || copy);
             key[i] = row[i].key;

@@ -68,6 +68,67 @@ static void rows_are_dropped_by_key(void **state)
     ps_rows_fini(&rows);
 }
 
+static void note_guarded(void *ctx, const uint32_t *number, uint32_t n, uint8_t stamp)
+{
+    struct ps_rows *rows = ctx;
+    for (uint32_t i = 0; i < n; i++)
+        *ps_rows_stamp(rows, number[i]) = stamp;
+}
+
+/* Rows are dropped one by one, beside those that stay where they are; their numbers are given out again, but not while there is a guard. */
+static void numbers_are_given_out_again(void **state)
+{
+    struct ps_rows rows;
+    float *row[PS_ROWS_BATCH], *kept;
+    uint32_t fresh[PS_ROWS_BATCH], count = 20000;
+    uint64_t key, still = key_of(1);
+    ps_rows_init(&rows, 5);
+    fill(&rows, count);
+    ps_rows_find(&rows, &still, 1, rows.width, &kept);
+    for (uint32_t i = 0; i < count; i += 2) {
+        key = key_of(i);
+        ps_rows_drop(&rows, &key, 1);
+        ps_rows_drop(&rows, &key, 1); /* which is not there any more */
+    }
+    assert_true(ps_rows_held(&rows) == count / 2 && rows.count == count);
+    for (uint32_t i = 0; i < count; i++) {
+        key = key_of(i);
+        ps_rows_find(&rows, &key, 1, rows.width, row);
+        assert_int_equal(row[0] != NULL, i % 2);
+        assert_true(!row[0] || row[0][0] == (float)i);
+        assert_int_equal(ps_rows_has(&rows, i), i % 2);
+    }
+    uint64_t bytes = ps_rows_bytes(&rows);
+    for (uint32_t i = 0; i < count / 2; i++) {
+        key = key_of(count + i);
+        assert_int_equal(ps_rows_make(&rows, &key, 1, row, fresh), 1);
+        row[0][0] = -1;
+    }
+    assert_true(rows.count == count && ps_rows_held(&rows) == count && ps_rows_bytes(&rows) == bytes);
+    ps_rows_find(&rows, &still, 1, rows.width, row);
+    assert_true(row[0] == kept && kept[0] == 1);
+    rows.guard = note_guarded;
+    rows.guard_ctx = &rows;
+    ps_rows_drop(&rows, &still, 1);
+    key = key_of(3 * count);
+    ps_rows_change(&rows, &key, 1, row, fresh);
+    assert_true(rows.count == count + 1 && row[0] != kept && kept[0] == 1);
+    rows.guard = NULL;
+    key = key_of(3 * count + 1);
+    ps_rows_change(&rows, &key, 1, row, fresh);
+    assert_true(rows.count == count + 1 && row[0] == kept);
+    uint64_t which = 1; /* and together with those that are dropped in one go */
+    ps_rows_drop(&rows, &key, 1);
+    ps_rows_keep(&rows, keeps_thirds, &which);
+    assert_true(rows.gone == 0 && rows.count > count / 4 && rows.count < count / 2);
+    for (uint32_t i = 0; i < rows.count; i++) {
+        key = ps_rows_key(&rows, i);
+        ps_rows_find(&rows, &key, 1, rows.width, row);
+        assert_true(key % 3 == 1 && row[0] == ps_rows_at(&rows, i));
+    }
+    ps_rows_fini(&rows);
+}
+
 static void rows_are_found_again(void **state)
 {
     const uint32_t widths[] = {1, 3, 64, 5000};
@@ -193,6 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_found_again),
         cmocka_unit_test(rows_are_dropped_by_key),
+        cmocka_unit_test(numbers_are_given_out_again),
         cmocka_unit_test(only_new_rows_are_fresh),
         cmocka_unit_test(memory_is_bounded),
         cmocka_unit_test(initial_values_are_functions_of_seed_table_and_id),

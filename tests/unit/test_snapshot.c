@@ -111,12 +111,15 @@ static void expect_rows(const char *folder, uint32_t count, int time)
     ps_checkpoint_close(&c);
 }
 
-/* Changes rows, and makes new ones, until the snapshot is ready and `least` changes have been made. */
+/* Changes rows, drops some, and makes new ones, until the snapshot is ready and `least` changes have been made. */
 static void disturb(struct ps_rows *rows, struct ps_snapshot *snapshot, int time, uint64_t least)
 {
     uint64_t fresh = ROWS;
     for (uint64_t i = 0; !ps_snapshot_ready(snapshot) || i < least; i++) {
         set(rows, ps_mix64(i) % ROWS, time);
+        uint64_t gone = ps_mix64(i + 1) % ROWS;
+        if (i % 5 == 0)
+            ps_rows_drop(rows, &gone, 1);
         if (i % 7 == 0 && fresh < 2 * ROWS)
             set(rows, fresh++, time);
     }
@@ -190,7 +193,7 @@ static void what_cannot_be_written_stops_nobody(void **state)
     /* and the next one is whole */
     for (uint64_t i = 0; i < ROWS; i++)
         set(&rows, i, 4);
-    uint32_t count = rows.count;
+    uint32_t count = ps_rows_held(&rows);
     snapshot = take(&rows, &in, 3, 0, 4096);
     disturb(&rows, snapshot, 5, 50000);
     assert_int_equal(ps_snapshot_end(snapshot, &file, &cost, &err), 0);
