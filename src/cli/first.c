@@ -20,7 +20,7 @@ static int write_file(const struct ps_run *run, const struct ps_first_source *so
                       struct ps_error *err)
 {
     struct ps_rows rows[PS_MAX_TABLES];
-    uint32_t tables = (uint32_t)run->model.tables;
+    uint32_t tables = (uint32_t)run->model.declared;
     const struct ps_optimizer_spec *optimizer = &run->config.optimizer;
     int status = 0;
     for (uint32_t t = 0; t < tables; t++) {
@@ -38,7 +38,7 @@ static int write_file(const struct ps_run *run, const struct ps_first_source *so
 static uint32_t files_for(const struct ps_run *run)
 {
     uint64_t floats = 0;
-    for (int t = 0; t < run->model.tables; t++) {
+    for (int t = 0; t < run->model.declared; t++) {
         const struct ps_table_spec *spec = &run->model.table[t];
         floats += spec->rows * (spec->width + ps_table_state(spec, &run->config.optimizer));
     }
@@ -66,7 +66,7 @@ static int write_all(const struct ps_run *run, const struct ps_first_source *sou
                             .dataset = run->dataset.fingerprint,
                             .lanes = lanes,
                             .lane = ps_calloc(lanes, sizeof *m.lane),
-                            .tables = (uint32_t)run->model.tables,
+                            .tables = (uint32_t)run->model.declared,
                             .table = (struct ps_table_spec *)(uintptr_t)run->model.table,
                             .optimizer = config->optimizer,
                             .files = files,

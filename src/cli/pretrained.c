@@ -99,6 +99,8 @@ static int make_rows(const void *ctx, uint32_t table, const struct ps_slot_map *
     const struct ps_table_spec *spec = &run->model.table[table];
     struct part part[PS_MAX_FIELDS][SOURCES];
     int status = 0;
+    if (spec->kind == PS_TABLE_SIGHTINGS) /* all have rows */
+        return 0;
     for (uint32_t f = 0; !status && f < spec->fields; f++)
         status = plan_field(s, spec, &spec->field[f], run->config.model.pretrained_share, part[f], err);
     for (uint64_t next = 0; !status && next < spec->rows;) {
@@ -110,7 +112,7 @@ static int make_rows(const void *ctx, uint32_t table, const struct ps_slot_map *
                 id[n++] = next;
         ps_rows_make(rows, id, n, row, fresh);
         for (uint32_t i = 0; i < n; i++) {
-            memset(row[i], 0, spec->width * sizeof **row);
+            memset(row[i], 0, rows->width * sizeof **row);
             ps_optimizer_init_state(&run->config.optimizer, spec->width, row[i] + spec->width);
         }
         for (uint32_t f = 0; f < spec->fields; f++)

@@ -9,6 +9,7 @@
 #include "common/file.h"
 #include "common/progress.h"
 #include "data/given.h"
+#include "worker/model.h"
 
 enum { KEY_CHECKPOINT = 1000, KEY_USERS, KEY_SESSIONS, KEY_OUT, KEY_SET, MAX_OVERRIDES = 256, MAX_NAMED = 4096, BLOCK_USERS = 1024 };
 
@@ -34,7 +35,8 @@ static const struct argp_option options[] = {
     {0}};
 
 static const char doc[] = "Write the best items of users, as TSV: user, rank, item, score.\v"
-                          "All users of the dataset, unless some are named. In a dataset of sessions users are its held-out cases, named SESSION/POSITION; with "
+                          "All users of the dataset, unless some are named; a name that it does not know has the popular items, and so has a user without "
+                          "a row (docs/models.md). In a dataset of sessions users are its held-out cases, named SESSION/POSITION; with "
                           "--sessions the first column is the number of the line in FILE, and items that the dataset does not know are passed "
                           "over. Scores are comparable within a user only.";
 
@@ -75,15 +77,30 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 struct selection {
     uint32_t *user; /* owned; NULL: all */
     size_t count, capacity;
+    char **unknown; /* owned, as each: names that the dataset does not know */
+    size_t unknowns, unknown_capacity;
 };
+
+static void selection_fini(struct selection *s)
+{
+    for (size_t i = 0; i < s->unknowns; i++)
+        free(s->unknown[i]);
+    free(s->unknown);
+    free(s->user);
+}
 
 static int select_name(const struct ps_dataset *dataset, const char *name, size_t length, struct selection *s,
                        struct ps_error *err)
 {
     uint64_t id;
-    if (!ps_dataset_find(dataset, PS_USERS, name, length, &id))
-        return ps_fail(err, PS_EXIT_DATA, "there is no user '%.*s' in %s", (int)length, name, dataset->path);
     PS_GROW(s->user, s->capacity, s->count + 1);
+    if (!ps_dataset_find(dataset, PS_USERS, name, length, &id)) {
+        if (dataset->sessions.count)
+            return ps_fail(err, PS_EXIT_DATA, "there is no case '%.*s' in %s", (int)length, name, dataset->path);
+        PS_GROW(s->unknown, s->unknown_capacity, s->unknowns + 1);
+        s->unknown[s->unknowns++] = ps_format("%.*s", (int)length, name);
+        return 0;
+    }
     s->user[s->count++] = (uint32_t)id;
     return 0;
 }
@@ -107,11 +124,14 @@ static int select_users(const struct arguments *a, const struct ps_dataset *data
         }
         free(line);
         fclose(file);
-        if (!status && !s->count)
+        if (!status && !s->count && !s->unknowns)
             status = ps_fail(err, PS_EXIT_DATA, "%s names no user", a->users);
     }
     if (!status && !s->user)
         s->count = dataset->users;
+    if (!status && s->unknowns)
+        ps_warn("%zu names are of no user in %s, '%s' the first of them: they have the popular items", s->unknowns, dataset->path,
+                s->unknown[0]);
     return status;
 }
 
@@ -147,6 +167,37 @@ static void write_user(const struct ps_dataset *dataset, const struct ps_given *
     fprintf(to, "%.*s", (int)length, name);
 }
 
+static void write_list(const struct ps_dataset *dataset, const struct ps_given *given, const char *name, uint32_t user, const struct ps_top *top,
+                       int k, FILE *to)
+{
+    size_t length;
+    for (int i = 0; i < k && top[i].item != PS_NO_ITEM; i++) {
+        const char *item = ps_dataset_name(dataset, PS_ITEMS, top[i].item, &length);
+        if (name)
+            fputs(name, to);
+        else
+            write_user(dataset, given, user, to);
+        fprintf(to, "\t%d\t%.*s\t%.6g\n", i + 1, (int)length, item, (double)top[i].score);
+    }
+}
+
+/* Names that nothing is known of have what the rule gives everybody. */
+static int write_unknown(struct ps_offline *offline, const struct selection *s, int k, FILE *to, struct ps_error *err)
+{
+    struct ps_model rule;
+    const uint32_t anybody = 0;
+    int status = s->unknowns ? ps_model_init(&rule, "popularity", &offline->config, &offline->dataset, err) : 0;
+    if (status || !s->unknowns)
+        return status;
+    struct ps_top *top = ps_calloc((size_t)k, sizeof *top);
+    status = ps_top_items(&rule, &offline->source, &anybody, 1, PS_MASK_NONE, k, offline->config.train.seed, top, err);
+    for (size_t i = 0; !status && i < s->unknowns; i++)
+        write_list(&offline->dataset, NULL, s->unknown[i], 0, top, k, to);
+    free(top);
+    ps_model_fini(&rule);
+    return status;
+}
+
 static int write_lists(struct ps_offline *offline, const struct arguments *a, const struct selection *s, const struct ps_given *given,
                        FILE *to, struct ps_error *err)
 {
@@ -162,22 +213,13 @@ static int write_lists(struct ps_offline *offline, const struct arguments *a, co
             user[i] = s->user ? s->user[first + i] : (uint32_t)(first + i);
         status = ps_top_items(&offline->model, &offline->source, user, n, ps_eval_mask(&offline->config), a->k,
                               offline->config.train.seed, top, err);
-        for (size_t i = 0; !status && i < n; i++) {
-            size_t item_length;
-            for (int k = 0; k < a->k; k++) {
-                const struct ps_top *t = &top[i * (size_t)a->k + (size_t)k];
-                if (t->item == PS_NO_ITEM)
-                    break;
-                const char *item_name = ps_dataset_name(&offline->dataset, PS_ITEMS, t->item, &item_length);
-                write_user(&offline->dataset, given, user[i], to);
-                fprintf(to, "\t%d\t%.*s\t%.6g\n", k + 1, (int)item_length, item_name, (double)t->score);
-            }
-        }
+        for (size_t i = 0; !status && i < n; i++)
+            write_list(&offline->dataset, given, NULL, user[i], &top[i * (size_t)a->k], a->k, to);
         ps_bar_update(&bar, first + n, "");
     }
     ps_bar_end(&bar);
     free(top);
-    return status;
+    return status ? status : write_unknown(offline, s, a->k, to, err);
 }
 
 int cmd_recommend(int argc, char **argv)
@@ -223,7 +265,8 @@ int cmd_recommend(int argc, char **argv)
     if (opened)
         ps_offline_close(&offline);
     ps_given_fini(&given);
-    free(selection.user), free(path), free(temporary), free(mask);
+    selection_fini(&selection);
+    free(path), free(temporary), free(mask);
     if (status)
         fprintf(stderr, "penstock: %s\n", err.text);
     return status ? err.code : 0;

@@ -157,7 +157,7 @@ static int write_json(const struct ps_run *run, const struct ps_training *t, str
             " \"training\":{\"epochs\":%u,\"best_epoch\":%u,\"metric\":\"%s@%d\",\"best\":%.8f,\"stopped_early\":%s,"
             "\"samples\":%llu,\"seconds\":%.3f,\"samples_per_second\":%.0f,\"validation_seconds\":%.3f,"
             "\"checkpoint_seconds\":%.3f},\n \"account\":{\"epochs\":%llu,\"expected\":%llu,\"applied\":%llu,\"repeated\":%llu,"
-            "\"lost\":%llu,\"twice\":%llu},\n \"strangers\":%llu,\n \"results\":[",
+            "\"lost\":%llu,\"twice\":%llu},\n \"strangers\":%llu,\n",
             run->config.model.name, (unsigned long long)run->dataset.fingerprint,
             (unsigned long long)run->config.train.seed, ps_blas_kernel(), t->epoch, t->best_epoch,
             ps_measure_name((enum ps_measure)run->config.early_stop.metric), run->config.early_stop.k, t->best,
@@ -166,6 +166,11 @@ static int write_json(const struct ps_run *run, const struct ps_training *t, str
             (unsigned long long)t->tally.account.epochs, (unsigned long long)t->tally.account.expected, (unsigned long long)t->tally.account.applied,
             (unsigned long long)t->tally.account.repeated, (unsigned long long)t->tally.account.lost, (unsigned long long)t->tally.account.twice,
             (unsigned long long)ps_coordinator_strangers(run->coordinator));
+    const struct ps_life *ids = &t->tally.life;
+    if (ps_config_lives(&run->config))
+        fprintf(to, " \"ids\":{\"rows\":%llu,\"waiting\":%llu,\"admitted\":%llu,\"evicted\":%llu},\n", (unsigned long long)ids->rows,
+                (unsigned long long)ids->waiting, (unsigned long long)ids->admitted, (unsigned long long)ids->evicted);
+    fputs(" \"results\":[", to);
     for (int i = 0; i < reports; i++) {
         fputs(i ? ",\n  " : "\n  ", to);
         ps_report_json(report[i], to);

@@ -127,7 +127,7 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
         .servers = servers,
         .workers = workers,
         .table = run->model.table,
-        .tables = run->model.tables,
+        .tables = run->model.declared,
         .behaviours = run->dataset.behaviours,
         .held_out = {[PS_SPLIT_VALID] = held_out(run, PS_SPLIT_VALID), [PS_SPLIT_TEST] = held_out(run, PS_SPLIT_TEST)},
         .items = run->dataset.items,

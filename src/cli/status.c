@@ -235,6 +235,10 @@ static int print_status(const struct ps_screen *screen, const char *run, const c
     if (number_of(s, "refused") > 0)
         used += ps_screen_print(screen, stdout, "refused: %s connections or messages of strangers, by the coordinator and the servers",
                                 text_of(s, "refused"));
+    const struct ps_yaml *ids = ps_yaml_get(s, "ids");
+    if (ids)
+        used += ps_screen_print(screen, stdout, "ids: %s have rows, %s were seen and have none; in this epoch %s were admitted and %s evicted", text_of(ids, "rows"),
+               text_of(ids, "waiting"), text_of(ids, "admitted"), text_of(ids, "evicted"));
     if (*text_of(s, "waits"))
         used += ps_screen_print(screen, stdout, "waiting: coordinator: for %s", text_of(s, "waits"));
     print_members(screen, members, screen->lines ? PS_MAX(screen->lines - used, 1) : 0);

@@ -13,20 +13,31 @@ struct source {
     struct ps_checkpoint *from;
 };
 
+/* When a row was used, in epochs from the beginning of the new run, which are 0 and less; `then` is what it says, NULL where it does not. */
+static void age(float life[PS_LIFE], const float *then, float epochs)
+{
+    life[PS_LIFE_SEEN] = then ? then[PS_LIFE_SEEN] : 0;
+    life[PS_LIFE_USED] = then ? then[PS_LIFE_USED] - epochs : 0;
+}
+
 /* Takes the rows of a segment over. */
 static void take(const struct source *s, const struct ps_segment *segment, struct ps_rows *rows)
 {
     const struct ps_config *config = &s->into->config;
-    uint32_t width = s->into->model.table[segment->table].width, fresh[PS_ROWS_BATCH];
+    const struct ps_table_spec *spec = &s->into->model.table[segment->table], *then = &s->from->manifest.table[segment->table];
+    uint32_t width = spec->width, fresh[PS_ROWS_BATCH], plain = rows->width - (spec->sightings ? PS_LIFE : 0);
     bool keep = config->train.warm_state == PS_WARM_KEEP;
     float *row[PS_ROWS_BATCH];
     for (uint64_t i = 0; i < segment->rows; i += PS_ROWS_BATCH) {
         uint32_t n = (uint32_t)PS_MIN(segment->rows - i, (uint64_t)PS_ROWS_BATCH);
         ps_rows_make(rows, segment->key + i, n, row, fresh);
         for (uint32_t k = 0; k < n; k++) {
-            memcpy(row[k], segment->row + (i + k) * segment->width, (keep ? rows->width : width) * sizeof **row);
-            if (!keep && rows->width > width)
+            const float *from = segment->row + (i + k) * segment->width;
+            memcpy(row[k], from, (keep ? plain : width) * sizeof **row);
+            if (!keep && plain > width)
                 ps_optimizer_init_state(&config->optimizer, width, row[k] + width);
+            if (spec->sightings)
+                age(row[k] + plain, then->sightings ? from + segment->width - PS_LIFE : NULL, (float)s->from->manifest.epoch);
         }
     }
 }
@@ -35,6 +46,8 @@ static int fill(const void *ctx, uint32_t table, const struct ps_slot_map *map, 
 {
     const struct source *s = ctx;
     int status = 0;
+    if (s->into->model.table[table].kind == PS_TABLE_SIGHTINGS) /* counts are of an epoch */
+        return 0;
     for (uint32_t slot = 0; slot < PS_SLOTS && !status; slot++) {
         struct ps_segment segment;
         if (map->shard_of[slot] != file)

@@ -79,6 +79,11 @@ int ps_config_load_text(struct ps_config *config, const char *text, const char *
     return status ? status : load(config, root, name, NULL, 0, err);
 }
 
+bool ps_config_lives(const struct ps_config *config)
+{
+    return config->servers.admit_after > 1 || config->servers.evict_after || config->servers.memory;
+}
+
 enum ps_mask ps_eval_mask(const struct ps_config *config)
 {
     if (config->eval.mask != PS_MASK_AUTO)

@@ -152,6 +152,8 @@ struct ps_config {
     } cluster;
     struct {
         int replicas; /* of each shard, beside its primary */
+        int admit_after, evict_after; /* micro-batches of an epoch; epochs. 0: at once, never */
+        uint64_t memory; /* MiB of rows of ids on a server, at most; 0: any */
         double wait;  /* seconds */
     } servers;
     struct {
@@ -187,6 +189,9 @@ struct ps_yaml;
 int ps_config_put(struct ps_config *config, const char *name, const char *path, const struct ps_yaml *value, struct ps_error *err);
 /* Sets one key by "group.key=value"; on failure nothing is set. */
 int ps_config_set(struct ps_config *config, const char *override, struct ps_error *err);
+
+/* Whether ids come and go: they are admitted, evicted, or limited in memory. */
+bool ps_config_lives(const struct ps_config *config);
 
 /* The mask in force, which is never PS_MASK_AUTO: its default depends on eval.candidates. */
 enum ps_mask ps_eval_mask(const struct ps_config *config);

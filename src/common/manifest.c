@@ -17,8 +17,12 @@ static void print_table(FILE *out, const struct ps_table_spec *t)
 {
     fputs("  - name: ", out);
     ps_sealed_text(out, t->name);
-    fprintf(out, "\n    kind: %d\n    rows: %" PRIu64 "\n    width: %u\n    tensor: [%u, %u]\n    fields:\n", t->kind,
-            t->rows, t->width, t->tensor_rows, t->tensor_cols);
+    fprintf(out, "\n    kind: %d\n    rows: %" PRIu64 "\n    width: %u\n    tensor: [%u, %u]\n", t->kind, t->rows, t->width, t->tensor_rows,
+            t->tensor_cols);
+    if (t->sightings || t->counts)
+        fprintf(out, "    life: {sightings: %u, admit_after: %u, evict_after: %u, counts: %d}\n", t->sightings, t->admit_after, t->evict_after,
+                t->counts);
+    fputs("    fields:\n", out);
     for (uint32_t f = 0; f < t->fields; f++) {
         const struct ps_field *field = &t->field[f];
         fputs("      - {name: ", out);
@@ -108,12 +112,25 @@ static void read_optimizer(struct ps_reading *r, const struct ps_yaml *map, stru
         r->status = ps_fail(r->err, PS_EXIT_DATA, "%s: the optimizer has no kind", r->path);
 }
 
+/* Of ids that come and go, where there is something to say. */
+static void read_life(struct ps_reading *r, const struct ps_yaml *map, struct ps_table_spec *t)
+{
+    if (r->status || !ps_yaml_get(map, "life"))
+        return;
+    const struct ps_yaml *life = ps_read_child(r, map, "life", PS_YAML_MAP);
+    t->sightings = (uint32_t)ps_read_whole(r, life, "sightings", PS_MAX_TABLES - 1);
+    t->admit_after = (uint32_t)ps_read_whole(r, life, "admit_after", UINT32_MAX);
+    t->evict_after = (uint32_t)ps_read_whole(r, life, "evict_after", UINT32_MAX);
+    t->counts = (enum ps_table_kind)ps_read_whole(r, life, "counts", PS_TABLE_KINDS - 1);
+}
+
 static void read_table(struct ps_reading *r, const struct ps_yaml *map, struct ps_table_spec *t)
 {
     ps_read_text(r, map, "name", t->name, sizeof t->name);
     t->kind = (enum ps_table_kind)ps_read_whole(r, map, "kind", PS_TABLE_KINDS - 1);
     t->rows = ps_read_whole(r, map, "rows", UINT64_MAX);
     t->width = (uint32_t)ps_read_whole(r, map, "width", 1 << 20);
+    read_life(r, map, t);
     const struct ps_yaml *tensor = ps_read_child(r, map, "tensor", PS_YAML_LIST),
                          *fields = ps_read_child(r, map, "fields", PS_YAML_LIST);
     if (r->status)
@@ -268,12 +285,21 @@ int ps_manifest_check_files(const struct ps_manifest *m, const char *folder, str
     return 0;
 }
 
+/* Sightings, which are behind all others, are the servers' own. */
+static uint32_t of_model(const struct ps_table_spec *table, uint32_t tables)
+{
+    while (tables && table[tables - 1].kind == PS_TABLE_SIGHTINGS)
+        tables--;
+    return tables;
+}
+
 int ps_manifest_check_tables(const struct ps_manifest *m, const char *folder, const struct ps_table_spec *table, int tables,
                              struct ps_error *err)
 {
-    if (m->tables != (uint32_t)tables)
-        return ps_fail(err, PS_EXIT_DATA, "checkpoint %s has %u tables, the model has %d: it is another model's", folder, m->tables, tables);
-    for (uint32_t t = 0; t < m->tables; t++) {
+    uint32_t there = of_model(m->table, m->tables), wanted = of_model(table, (uint32_t)tables);
+    if (there != wanted)
+        return ps_fail(err, PS_EXIT_DATA, "checkpoint %s has %u tables, the model has %u: it is another model's", folder, there, wanted);
+    for (uint32_t t = 0; t < there; t++) {
         const struct ps_table_spec *a = &m->table[t], *b = &table[t];
         bool rows = a->kind == PS_TABLE_TENSOR ? a->rows == b->rows : a->rows <= b->rows;
         if (strcmp(a->name, b->name) || a->kind != b->kind || !rows || a->width != b->width)

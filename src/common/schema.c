@@ -261,6 +261,12 @@ static const struct ps_key keys[] = {
 
     {"servers.replicas", INT(servers.replicas, 0, 1), .initial = "0",
      .doc = "Copies of a server's rows on another one, which goes on at once when it dies; 0: the run goes back to the last checkpoint."},
+    {"servers.admit_after", INT(servers.admit_after, 0, 1 << 24), .initial = "0",
+     .doc = "Micro-batches of one epoch that must have had a user, item or feature value before it has a row (docs/models.md); 0 and 1: it has one at once."},
+    {"servers.evict_after", INT(servers.evict_after, 0, 1 << 24), .initial = "0",
+     .doc = "Epochs, those before a warm start counted too, in which nobody has used a row of a user, item or feature value, after which it goes; 0: it stays."},
+    {"servers.memory", COUNT(servers.memory), .initial = "0",
+     .doc = "MiB of rows of users, items and feature values on a server, at most: those unused for longest, and seen least, go; 0: no limit. Results then depend on the number of servers."},
     {"servers.wait", REAL(servers.wait), AT_LEAST_0, .initial = "5",
      .doc = "Seconds that the run waits for another server when one is lost, before the others take over its slots."},
 

@@ -10,7 +10,7 @@ enum { PS_SLOTS = 1024 }; /* recorded in every checkpoint; bounds the number of 
 #define PS_NO_SHARD UINT32_MAX /* a server without slots */
 
 /* Where the ids of a table are routed: all user tables of a model alike, and all item tables, so that the distinct users
- * and items of a micro-batch are sorted by shard once; histories as items; lane state by a route of its own; every feature and every
+ * and items of a micro-batch are sorted by shard once; histories as items; sightings as the ids that they are of; lane state by a route of its own; every feature and every
  * tensor by itself. */
 enum { PS_ROUTE_USER = PS_TABLE_USER, PS_ROUTE_ITEM = PS_TABLE_ITEM, PS_ROUTE_LANE = 0 };
 
@@ -23,12 +23,13 @@ static inline uint32_t ps_slot_hash(uint32_t route, uint64_t id)
 /* The slot of row `id` of the model's table number `index`. */
 static inline uint32_t ps_slot_of(const struct ps_table_spec *table, uint32_t index, uint64_t id)
 {
-    uint32_t route = (uint32_t)table->kind;
-    if (table->kind == PS_TABLE_TENSOR)
+    enum ps_table_kind kind = table->kind == PS_TABLE_SIGHTINGS ? table->counts : table->kind;
+    uint32_t route = (uint32_t)kind;
+    if (kind == PS_TABLE_TENSOR)
         route = PS_TABLE_TENSOR + index;
-    if (table->kind == PS_TABLE_HISTORY)
+    if (kind == PS_TABLE_HISTORY)
         route = PS_ROUTE_ITEM;
-    if (table->kind == PS_TABLE_LANE)
+    if (kind == PS_TABLE_LANE)
         route = PS_ROUTE_LANE;
     return ps_slot_hash(route, id);
 }

@@ -21,7 +21,8 @@ enum ps_table_kind {
     PS_TABLE_VALUE = 6,    /* id = a value of a relation, those of all relations one after another (worker/triples.h) */
     PS_TABLE_RELATION = 7, /* id = a relation of knowledge triples */
     PS_TABLE_FEATURE = 8, /* and on: one for each side feature of a model; id = the value's dense id */
-    PS_TABLE_KINDS = PS_TABLE_FEATURE + PS_MAX_FEATURES
+    PS_TABLE_SIGHTINGS = PS_TABLE_FEATURE + PS_MAX_FEATURES, /* the servers' own: of the ids of another table that have no row there */
+    PS_TABLE_KINDS
 };
 
 /* What a push does to a row: it is a gradient, which the run's optimiser applies; or it is added as it is; or it takes the row's
@@ -51,7 +52,31 @@ struct ps_table_spec {
     struct ps_field field[PS_MAX_FIELDS]; /* a tensor has one field */
     uint32_t tensor_rows, tensor_cols;    /* a tensor's shape; 0 otherwise */
     enum ps_update update;
+    /* A table of ids that come and go (server/living.h): `sightings` is the table, behind all that models know, of the ids that have no row; 0:
+     * rows are made at their first push, and stay. */
+    uint32_t sightings;
+    uint32_t admit_after; /* micro-batches of one training epoch that must have had an id before it has a row */
+    uint32_t evict_after; /* training epochs in which none has had it, after which its row goes; 0: it stays */
+    enum ps_table_kind counts; /* of a table of sightings: the kind of the table that it is of */
 };
+
+/* Columns of a sighting, and what a row of such a table has behind its optimiser's state: in how many micro-batches it was seen, and the
+ * training epoch of the last one. Whole numbers up to 2^24. */
+enum { PS_LIFE_SEEN, PS_LIFE_USED, PS_LIFE };
+
+/* How it stands with ids that come and go. */
+struct ps_life {
+    uint64_t rows, waiting;     /* ids that have a row; that have been seen and have none */
+    uint64_t admitted, evicted; /* rows made, and gone: on a server of this training epoch, in a tally of all */
+};
+
+static inline void ps_life_add(struct ps_life *sum, const struct ps_life *life)
+{
+    sum->rows += life->rows;
+    sum->waiting += life->waiting;
+    sum->admitted += life->admitted;
+    sum->evicted += life->evicted;
+}
 
 enum ps_optimizer_kind {
     PS_OPT_SGD = 1,

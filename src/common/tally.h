@@ -5,6 +5,7 @@
 #define PS_COMMON_TALLY_H
 
 #include "common/sealed.h"
+#include "common/table.h"
 
 /* Micro-batches of whole epochs: expected, applied by every server, repeated and dropped (over all servers), and what must be 0. */
 struct ps_accounts {
@@ -16,6 +17,7 @@ struct ps_tally {
     double seconds;   /* spent in these epochs (no validation, no checkpoints) */
     double checkpoint_seconds, validation_seconds;
     struct ps_accounts account;
+    struct ps_life life; /* rows and waiting: at the end of the last epoch */
 };
 
 /* As a map on one line. */

@@ -92,6 +92,20 @@ int ps_data_unpack(const struct ps_message *message, struct ps_data *data, struc
     return status;
 }
 
+static void fill_life(Penstock__Life *out, const struct ps_life *life)
+{
+    penstock__life__init(out);
+    out->rows = life->rows;
+    out->waiting = life->waiting;
+    out->admitted = life->admitted;
+    out->evicted = life->evicted;
+}
+
+static struct ps_life take_life(const Penstock__Life *life)
+{
+    return life ? (struct ps_life){life->rows, life->waiting, life->admitted, life->evicted} : (struct ps_life){0};
+}
+
 /* Protobuf wants arrays of pointers: one block for the submessages, one for the pointers to them. */
 #define POINTERS(type, init, count, block, pointers)                                                                   \
     type *block = ps_calloc((count), sizeof *block);                                                                   \
@@ -120,6 +134,10 @@ static void fill_table(Penstock__Table *out, Penstock__Field *field, Penstock__F
     out->tensor_rows = spec->tensor_rows;
     out->tensor_cols = spec->tensor_cols;
     out->update = spec->update;
+    out->sightings = spec->sightings;
+    out->admit_after = spec->admit_after;
+    out->evict_after = spec->evict_after;
+    out->counts = spec->counts;
     for (uint32_t i = 0; i < spec->fields; i++) {
         field[i].name = (char *)spec->field[i].name;
         field[i].first = spec->field[i].first;
@@ -240,6 +258,10 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
     progress.steps = c->progress.steps;
     progress.n_phase = PS_PHASES;
     progress.phase = (double *)(uintptr_t)c->progress.phase;
+    Penstock__Life life, its_life;
+    fill_life(&life, &c->life);
+    fill_life(&its_life, &c->progress.life);
+    progress.life = &its_life;
     progress.n_lane = c->progress.entries;
     progress.lane = entry_pointers;
     bool tells = c->kind == PS_LANE_DONE || c->kind == PS_RETURN || c->kind == PS_GRANT_ACK || c->kind == PS_EPOCH_ACK || c->kind == PS_ACCOUNT_ACK;
@@ -254,6 +276,9 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
     if (c->kind == PS_CUT_DONE)
         m.cost = &cost;
     m.since = c->since;
+    m.memory = c->memory;
+    if (c->kind == PS_ACCOUNT_ACK)
+        m.life = &life;
 
     pack(&m.base, frame);
     free(lane), free(lane_pointers), free(table), free(table_pointers), free(field), free(field_pointers);
@@ -282,7 +307,8 @@ static struct ps_lane_entry *take_lanes(Penstock__Lane *const *lane, size_t coun
 static bool take_table(const Penstock__Table *from, struct ps_table_spec *to)
 {
     if (!take_name(to->name, sizeof to->name, from->name) || from->n_field > PS_MAX_FIELDS || !from->width ||
-        from->width > (1u << 20) || from->kind < PS_TABLE_USER || from->kind >= PS_TABLE_KINDS || from->update > PS_UPDATE_ASSIGN)
+        from->width > (1u << 20) || from->kind < PS_TABLE_USER || from->kind >= PS_TABLE_KINDS || from->update > PS_UPDATE_ASSIGN ||
+        from->sightings >= PS_MAX_TABLES || from->counts >= PS_TABLE_KINDS)
         return false;
     to->kind = (enum ps_table_kind)from->kind;
     to->rows = from->rows;
@@ -290,6 +316,10 @@ static bool take_table(const Penstock__Table *from, struct ps_table_spec *to)
     to->tensor_rows = from->tensor_rows;
     to->tensor_cols = from->tensor_cols;
     to->update = (enum ps_update)from->update;
+    to->sightings = from->sightings;
+    to->admit_after = from->admit_after;
+    to->evict_after = from->evict_after;
+    to->counts = (enum ps_table_kind)from->counts;
     to->fields = (uint32_t)from->n_field;
     for (uint32_t i = 0; i < to->fields; i++) {
         const Penstock__Field *f = from->field[i];
@@ -358,6 +388,7 @@ static int take_arrays(const Penstock__Control *m, struct ps_control *c, struct 
                                            .refused = m->progress->refused,
                                            .strangers = m->progress->strangers,
                                            .steps = m->progress->steps,
+                                           .life = take_life(m->progress->life),
                                            .entries = (uint32_t)m->progress->n_lane,
                                            .entry = take_lanes(m->progress->lane, m->progress->n_lane)};
         snprintf(c->progress.wait, sizeof c->progress.wait, "%s", m->progress->wait);
@@ -367,6 +398,8 @@ static int take_arrays(const Penstock__Control *m, struct ps_control *c, struct 
     if (m->cost)
         c->cost = (struct ps_cost){m->cost->pause, m->cost->memory, m->cost->copies, m->cost->waits};
     c->since = m->since;
+    c->memory = m->memory;
+    c->life = take_life(m->life);
     return 0;
 }
 

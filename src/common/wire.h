@@ -159,6 +159,7 @@ struct ps_progress {
     uint32_t queue;   /* requests under way (worker), parked (server) */
     uint64_t rows, bytes, refused, strangers;
     uint64_t steps;   /* server: optimiser steps since the run began */
+    struct ps_life life; /* server */
     uint32_t entries; /* worker: the lanes held, with the position that is pushed next */
     struct ps_lane_entry *entry;
     char wait[160]; /* worker: for whom it has been waiting, for what and since when; or "" */
@@ -189,6 +190,8 @@ struct ps_control {
     struct ps_file_entry *file;
     struct ps_progress progress;
     uint64_t since;
+    uint64_t memory;     /* WELCOME */
+    struct ps_life life; /* ACCOUNT_ACK */
     struct ps_cost cost;
     uint32_t held_count; /* HELLO */
     struct ps_held *held;

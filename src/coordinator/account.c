@@ -32,11 +32,24 @@ void ps_account_handle(struct ps_coordinator *c, struct ps_member *server, const
         if (!told[l])
             c->lane[l].lost = c->lane[l].want.applied;
     c->account.repeated += message->count;
+    ps_life_add(&c->life, &message->life);
+}
+
+/* What the servers said of ids that come and go. */
+static void count_life(struct ps_coordinator *c)
+{
+    const struct ps_life *l = &c->life, before = c->training.tally.life;
+    if (!ps_config_lives(c->config))
+        return;
+    c->training.tally.life = (struct ps_life){l->rows, l->waiting, before.admitted + l->admitted, before.evicted + l->evicted};
+    ps_runlog(c->options.log, "{\"event\":\"ids\",\"epoch\":%u,\"rows\":%llu,\"waiting\":%llu,\"admitted\":%llu,\"evicted\":%llu}", c->epoch,
+              (unsigned long long)l->rows, (unsigned long long)l->waiting, (unsigned long long)l->admitted, (unsigned long long)l->evicted);
 }
 
 int ps_account_check(struct ps_coordinator *c, struct ps_error *err)
 {
     c->account = (struct ps_accounts){.epochs = 1};
+    c->life = (struct ps_life){0};
     struct ps_accounts *a = &c->account, *total = &c->training.tally.account;
     for (uint32_t l = 0; l < c->lanes; l++) {
         struct ps_lane_record *lane = &c->lane[l];
@@ -52,6 +65,7 @@ int ps_account_check(struct ps_coordinator *c, struct ps_error *err)
         a->lost += c->lane[l].lost;
         a->twice += c->lane[l].twice;
     }
+    count_life(c);
     a->applied = a->expected - PS_MIN(a->lost, a->expected);
     total->epochs++;
     total->expected += a->expected;

@@ -187,6 +187,7 @@ struct ps_coordinator {
     uint8_t *task_state; /* 0 open, 1 given, 2 done */
 
     struct ps_accounts account;  /* of the epoch under way */
+    struct ps_life life;         /* at its end, over all servers */
     enum ps_stage stage;
     char *base;             /* owned: folder of the checkpoint that a rollback goes back to; NULL: the initial state */
     double epoch_begun;     /* by the wall clock, which outlives a process */

@@ -67,6 +67,7 @@ static void welcome(struct ps_coordinator *c, struct ps_member *member)
                            .table_count = (uint32_t)c->options.tables,
                            .optimizer = c->config->optimizer,
                            .count = (uint64_t)c->config->servers.replicas,
+                           .memory = c->config->servers.memory << 20,
                            .shards = c->map.entry,
                            .shard_count = c->map.shards};
     w.kernel = (char *)(uintptr_t)c->options.kernel;

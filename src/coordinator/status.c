@@ -122,6 +122,19 @@ static void write_member(struct ps_coordinator *c, const struct ps_member *m, do
             straggler ? "true" : "false", (unsigned long long)m->progress.strangers, ps_json_text(m->progress.wait, wait));
 }
 
+/* Of ids that come and go, over all servers, as their beats tell. */
+static void write_life(const struct ps_coordinator *c, FILE *to)
+{
+    struct ps_life sum = {0};
+    if (!ps_config_lives(c->config))
+        return;
+    for (int i = 0; i < c->members; i++)
+        if (c->member[i]->alive && c->member[i]->role == PS_ROLE_SERVER && c->member[i]->shard != PS_NO_SHARD)
+            ps_life_add(&sum, &c->member[i]->progress.life);
+    fprintf(to, "\"ids\":{\"rows\":%llu,\"waiting\":%llu,\"admitted\":%llu,\"evicted\":%llu},", (unsigned long long)sum.rows,
+            (unsigned long long)sum.waiting, (unsigned long long)sum.admitted, (unsigned long long)sum.evicted);
+}
+
 char *ps_status_text(struct ps_coordinator *c)
 {
     struct ps_text text;
@@ -132,9 +145,11 @@ char *ps_status_text(struct ps_coordinator *c)
         if (c->member[i]->alive && c->member[i]->role == PS_ROLE_WORKER)
             rate += c->member[i]->rate;
     fprintf(to, "{\"phase\":\"%s\",\"epoch\":%u,\"epochs\":%d,\"done\":%.4f,\"samples_per_second\":%.0f,\"lanes\":%u,\"lanes_finished\":%u,"
-            "\"servers\":%d,\"workers\":%d,\"term\":%u,\"era\":%u,\"refused\":%llu,\"waits\":\"%s\",\n \"members\":[", phase(c), c->epoch, c->config->train.epochs,
+            "\"servers\":%d,\"workers\":%d,\"term\":%u,\"era\":%u,\"refused\":%llu,\"waits\":\"%s\",", phase(c), c->epoch, c->config->train.epochs,
             PS_MIN(done / (double)PS_MAX(c->options.epoch_samples, 1), 1), rate, c->lanes, ps_lanes_finished(c),
             ps_members_count(c, PS_ROLE_SERVER), ps_workers_count(c), c->term, c->era, (unsigned long long)ps_coordinator_strangers(c), c->waits);
+    write_life(c, to);
+    fputs("\n \"members\":[", to);
     double median = median_remaining(c);
     const char *between = "";
     for (int i = 0; i < c->members; i++) {

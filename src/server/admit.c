@@ -61,17 +61,17 @@ static bool state_here(const struct ps_shard *s, const struct ps_data *data, boo
 }
 
 /* Reads rows into a frame; returns its codec. Where the memory that was named cannot be reached, that is plain. */
-static uint32_t read_frame(struct ps_shard *s, const struct ps_section *section, const uint64_t *key, bool previous,
+static uint32_t read_frame(struct ps_shard *s, const struct ps_section *section, const uint64_t *key, enum ps_state_of of,
                            struct ps_frame *frame)
 {
     size_t values = (size_t)section->rows * s->spec[section->table].width;
     if (section->value_codec == PS_CODEC_PLAIN || section->value_codec == PS_CODEC_SHARED) {
         ps_frame_alloc(frame, values * sizeof(float));
-        ps_commit_read(s, section->table, key, section->rows, previous, ps_frame_data(frame));
+        ps_commit_read(s, section->table, key, section->rows, of, ps_frame_data(frame));
         return PS_CODEC_PLAIN;
     }
     float *to = ps_buffer_need(&s->encode, values * sizeof(float));
-    ps_commit_read(s, section->table, key, section->rows, previous, to);
+    ps_commit_read(s, section->table, key, section->rows, of, to);
     return ps_values_encode(to, values, section->value_codec, frame);
 }
 
@@ -80,6 +80,7 @@ static void send_rows(struct ps_shard *s, struct ps_request *pull, bool previous
 {
     const struct ps_data *data = &pull->data;
     struct ps_data out = header(s, data, PS_ROWS);
+    enum ps_state_of of = data->flags & PS_FLAG_READ ? PS_STATE_READ : previous ? PS_STATE_BEFORE : PS_STATE_NOW;
     out.flags = data->flags;
     out.state = s->mode == PS_SYNC ? s->v - previous : ps_shard_low(s);
     out.sections = data->sections;
@@ -100,9 +101,9 @@ static void send_rows(struct ps_shard *s, struct ps_request *pull, bool previous
         if (pull->target[i]) {
             out.section[i].value_codec = PS_CODEC_SHARED;
             if (claim == PS_CLAIM_FILL)
-                ps_commit_read(s, section->table, pull->key[i], section->rows, previous, pull->target[i]);
+                ps_commit_read(s, section->table, pull->key[i], section->rows, of, pull->target[i]);
         } else {
-            out.section[i].value_codec = read_frame(s, section, pull->key[i], previous, frame);
+            out.section[i].value_codec = read_frame(s, section, pull->key[i], of, frame);
         }
         s->counters.pulled += section->rows;
     }

@@ -1,6 +1,7 @@
 /* backup.c - a copy of a shard follows its primary's log, and becomes the primary; see replica.h. */
 #include <string.h>
 
+#include "server/living.h"
 #include "server/parts.h"
 #include "server/replica.h"
 
@@ -24,6 +25,8 @@ void ps_backup_promote(struct ps_shard *s, const struct ps_slot_map *map)
     ps_shard_map(s, map, s->number);
     s->backup = false;
     s->follows = (struct ps_follows){0};
+    ps_living_age(s); /* its primary may not have come to tell of it */
+    ps_living_limit(s);
 }
 
 static void answer(struct ps_shard *s, uint64_t to, enum ps_message_kind kind, uint64_t log, uint64_t number, uint32_t code,
@@ -97,6 +100,7 @@ static bool take_entry(struct ps_shard *s, const struct ps_data *data, struct ps
     case PS_ENTRY_PUSH: return take_push(s, data, message);
     case PS_ENTRY_FENCE: return ps_shard_fence(s, data->lane, data->state, &hwm) == 0;
     case PS_ENTRY_EPOCH: return ps_shard_epoch(s, data->epoch);
+    case PS_ENTRY_EVICT: return ps_living_take(s, data, message);
     default: return false;
     }
 }

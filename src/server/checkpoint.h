@@ -6,6 +6,9 @@
  * rows of one table in one slot: keys ascending, then the rows (value and optimiser state). It depends on these rows
  * only, so that the same state gives the same segments whatever number of servers wrote it. Every byte is covered by a
  * checksum. Rows that were never written are not in the file: they have their initial value.
+ *
+ * Where ids come and go (living.h), of files that build upon each other the newest that names an id, in its own table or in that of sightings,
+ * says whether it has a row. A file with all rows among them ends the search in its slots, so it has segments without rows too.
  */
 #ifndef PS_SERVER_CHECKPOINT_H
 #define PS_SERVER_CHECKPOINT_H
@@ -25,6 +28,7 @@ struct ps_marks {
     uint64_t since; /* the rows are those that have changed since this cut; 0: all */
     uint32_t era, shard, mode, epoch, lanes;
     struct ps_lane_mark *lane; /* owned */
+    bool closes[PS_SLOTS];     /* for writing: slots that the file has all rows of, though it is to build upon another */
 };
 
 struct ps_snapshot;
@@ -52,6 +56,7 @@ struct ps_checkpoint {
     struct ps_manifest manifest;
     struct ps_marks marks;      /* of the first file; leases are those of that shard */
     struct ps_mapping *mapping; /* owned, by file */
+    bool *whole;                /* owned, by file: it has all rows of its slots */
     struct ps_place *place;     /* owned: where the segments are, in ascending (slot, table) order */
     size_t places;
     struct ps_buffer merged; /* a segment that lies in several files */
@@ -69,7 +74,7 @@ int ps_checkpoint_verify(const struct ps_checkpoint *checkpoint, struct ps_error
 int ps_checkpoint_segment(struct ps_checkpoint *checkpoint, uint32_t slot, uint32_t table, struct ps_segment *segment,
                           struct ps_error *err);
 /* Values of rows by id (any order) into out[n * width of the table]; rows that are not in the files have their initial
- * value. Segments must have been checked before (ps_checkpoint_verify). */
+ * value, or are 0 where ids come and go, as for those who rank a run that goes on (commit.c). Segments must have been checked before (ps_checkpoint_verify). */
 void ps_checkpoint_fetch(const struct ps_checkpoint *checkpoint, uint32_t table, const uint64_t *id, uint64_t n,
                          float *out);
 /* Table by name; -1 where there is none. */

@@ -4,6 +4,7 @@
 
 #include "server/checkpoint_format.h"
 #include "server/initial.h"
+#include "server/living.h"
 
 enum { POSITION_LIMIT = 1 << 28 }; /* micro-batches of a lane in one epoch: far more than there are */
 
@@ -90,7 +91,7 @@ static int read_places(struct ps_checkpoint *c, uint32_t file, size_t offset, si
         offset += sizeof h;
         if (h.sum != ps_hash64(&h, offsetof(struct ps_segment_header, sum), 0))
             return bad(c, file, "the checksum of a segment's header is wrong", err);
-        if (h.slot >= PS_SLOTS || h.table >= c->manifest.tables || !h.rows || h.rows > m->size / sizeof(uint64_t) ||
+        if (h.slot >= PS_SLOTS || h.table >= c->manifest.tables || h.rows > m->size / sizeof(uint64_t) ||
             h.width < c->manifest.table[h.table].width || h.width > (1u << 22) ||
             ps_segment_bytes(h.rows, h.width) > end - offset)
             return bad(c, file, "a segment makes no sense", err);
@@ -133,6 +134,7 @@ static int read_files(struct ps_checkpoint *c, struct ps_error *err)
             status = read_header(c, f, &marks, &offset, err);
         if (status)
             return status;
+        c->whole[f] = !marks.since;
         if (f == 0) {
             c->marks = marks;
         } else {
@@ -188,6 +190,7 @@ int ps_checkpoint_open(struct ps_checkpoint *c, const char *folder, struct ps_er
         return status;
     c->folder = ps_strdup(folder);
     c->mapping = ps_calloc(c->manifest.files, sizeof *c->mapping);
+    c->whole = ps_calloc(c->manifest.files, sizeof *c->whole);
     c->find = ps_calloc((size_t)PS_SLOTS * c->manifest.tables, sizeof *c->find);
     status = ps_manifest_check_files(&c->manifest, folder, err);
     if (!status && !c->manifest.files)
@@ -216,6 +219,7 @@ void ps_checkpoint_close(struct ps_checkpoint *c)
     for (uint32_t f = 0; c->mapping && f < c->manifest.files; f++)
         ps_mapping_close(&c->mapping[f]);
     free(c->mapping);
+    free(c->whole);
     free(c->place);
     free(c->find);
     free(c->folder);
@@ -260,33 +264,42 @@ static int check_segment(const struct ps_checkpoint *c, const struct ps_place *p
     return 0;
 }
 
-/* Several segments, the newest first, as one: of a row that lies in several, the newest counts. */
-static struct ps_segment merge(struct ps_buffer *buffer, struct ps_segment *part, int parts)
+/* A segment of one of the files, about the table that is asked for, or only about which of its ids are not there: their ids are in its partner (living.h). */
+struct part {
+    struct ps_segment segment;
+    bool other;
+};
+
+/* Several parts, the newest first, as one segment: of an id that lies in several, the newest counts. */
+static struct ps_segment merge(struct ps_buffer *buffer, struct part *part, int parts, uint32_t slot, uint32_t table, uint32_t width)
 {
     uint64_t most = 0;
-    uint32_t width = part[0].width;
     for (int i = 0; i < parts; i++)
-        most += part[i].rows;
+        most += part[i].other ? 0 : part[i].segment.rows;
     /* Rows are gathered behind room for all keys, and move up when it is known how many there are. */
-    uint64_t *key = ps_buffer_need(buffer, ps_segment_bytes(most, width));
+    uint64_t *key = ps_buffer_need(buffer, PS_MAX(ps_segment_bytes(most, width), (uint64_t)1));
     float *row = (float *)(key + most);
-    struct ps_segment out = {.slot = part[0].slot, .table = part[0].table, .width = width, .key = key};
+    struct ps_segment out = {.slot = slot, .table = table, .width = width, .key = key};
     for (;;) {
         int first = -1;
         for (int i = 0; i < parts; i++)
-            if (part[i].rows && (first < 0 || *part[i].key < *part[first].key))
+            if (part[i].segment.rows && (first < 0 || *part[i].segment.key < *part[first].segment.key))
                 first = i;
         if (first < 0)
             break;
-        uint64_t next = *part[first].key;
-        memcpy(row + out.rows * width, part[first].row, width * sizeof *row);
-        key[out.rows++] = next;
-        for (int i = first; i < parts; i++)
-            if (part[i].rows && *part[i].key == next) {
-                part[i].key++;
-                part[i].row += width;
-                part[i].rows--;
-            }
+        uint64_t next = *part[first].segment.key;
+        if (!part[first].other) {
+            memcpy(row + out.rows * width, part[first].segment.row, width * sizeof *row);
+            key[out.rows++] = next;
+        }
+        for (int i = first; i < parts; i++) {
+            struct ps_segment *s = &part[i].segment;
+            if (!s->rows || *s->key != next)
+                continue;
+            s->key++;
+            s->row += s->width;
+            s->rows--;
+        }
     }
     memmove(key + out.rows, row, out.rows * width * sizeof *row);
     out.row = (const float *)(key + out.rows);
@@ -299,44 +312,64 @@ static struct ps_segment merge(struct ps_buffer *buffer, struct ps_segment *part
 int ps_checkpoint_segment(struct ps_checkpoint *c, uint32_t slot, uint32_t table, struct ps_segment *segment,
                           struct ps_error *err)
 {
-    struct ps_segment *part = NULL;
+    struct part *part = NULL;
     size_t capacity = 0;
     int parts = 0, status = 0;
-    for (const struct ps_checkpoint *k = c; !status && k; k = k->parent) {
-        const struct ps_place *place = find_place(k, slot, table);
-        if (!place)
-            continue;
-        PS_GROW(part, capacity, parts + 1);
-        part[parts] = view(k, place);
-        status = check_segment(k, place, &part[parts], err);
-        if (!status && part[parts].width != part[0].width)
-            status = bad(k, place->file, "its rows have another width than later ones", err);
-        parts++;
-    }
+    uint32_t width = 0, about[] = {table, ps_living_partner(c->manifest.table, c->manifest.tables, table)};
+    bool whole = false;
+    for (const struct ps_checkpoint *k = c; !status && k && !whole; k = k->parent)
+        for (size_t a = 0; !status && a < PS_COUNT(about) && about[a] < c->manifest.tables; a++) {
+            const struct ps_place *place = find_place(k, slot, about[a]);
+            if (!place)
+                continue;
+            PS_GROW(part, capacity, parts + 1);
+            part[parts] = (struct part){view(k, place), a > 0};
+            status = check_segment(k, place, &part[parts].segment, err);
+            if (!status && !a && width && place->width != width)
+                status = bad(k, place->file, "its rows have another width than later ones", err);
+            if (!a)
+                width = place->width;
+            whole |= k->whole[place->file];
+            parts++;
+        }
     if (!status)
-        *segment = parts == 0 ? (struct ps_segment){.slot = slot, .table = table} : parts == 1 ? part[0] : merge(&c->merged, part, parts);
+        *segment = parts == 1 && !part[0].other ? part[0].segment
+                   : width                      ? merge(&c->merged, part, parts, slot, table, width)
+                                                : (struct ps_segment){.slot = slot, .table = table};
     free(part);
     return status;
 }
 
+/* Whether a checkpoint by itself has the id in a table; then *row is its row. Tells too whether it has all rows of the slot. */
+static bool find_row(const struct ps_checkpoint *c, uint32_t slot, uint32_t table, uint64_t id, const float **row, bool *whole)
+{
+    const struct ps_place *place = find_place(c, slot, table);
+    if (!place)
+        return false;
+    *whole |= c->whole[place->file];
+    struct ps_segment s = view(c, place);
+    uint64_t low = 0, high = s.rows;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (s.key[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *row = s.row + low * s.width;
+    return low < s.rows && s.key[low] == id;
+}
+
 static const float *row_of(const struct ps_checkpoint *c, uint32_t table, uint64_t id)
 {
-    uint32_t slot = ps_slot_of(&c->manifest.table[table], table, id);
-    for (; c; c = c->parent) {
-        const struct ps_place *place = find_place(c, slot, table);
-        if (!place)
-            continue;
-        struct ps_segment s = view(c, place);
-        uint64_t low = 0, high = s.rows;
-        while (low < high) {
-            uint64_t middle = low + (high - low) / 2;
-            if (s.key[middle] < id)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        if (low < s.rows && s.key[low] == id)
-            return s.row + low * s.width;
+    uint32_t slot = ps_slot_of(&c->manifest.table[table], table, id), sightings = c->manifest.table[table].sightings;
+    bool whole = false;
+    for (; c && !whole; c = c->parent) {
+        const float *row;
+        if (find_row(c, slot, table, id, &row, &whole))
+            return row;
+        if (sightings && find_row(c, slot, sightings, id, &row, &whole))
+            return NULL;
     }
     return NULL;
 }
@@ -348,6 +381,8 @@ void ps_checkpoint_fetch(const struct ps_checkpoint *c, uint32_t table, const ui
         const float *row = row_of(c, table, id[i]);
         if (row)
             memcpy(out, row, spec->width * sizeof *out);
+        else if (spec->sightings)
+            memset(out, 0, spec->width * sizeof *out);
         else
             ps_row_initial(spec, table, c->manifest.seed, id[i], out);
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "server/checkpoint_format.h"
+#include "server/living.h"
 #include "server/snapshot.h"
 
 static uint64_t digest_text(uint64_t digest, const char *text)
@@ -46,22 +47,30 @@ struct by_slot {
     uint32_t *number; /* owned */
 };
 
+static uint32_t *select_all(const struct ps_rows *rows, uint32_t *count)
+{
+    uint32_t *number = ps_malloc(PS_MAX(rows->count, 1u) * sizeof *number);
+    *count = 0;
+    for (uint32_t i = 0; i < rows->count; i++)
+        if (ps_rows_has(rows, i))
+            number[(*count)++] = i;
+    return number;
+}
+
 static void group_by_slot(struct by_slot *group, const struct ps_table_spec *spec, uint32_t t, const struct ps_rows *rows,
                           struct ps_snapshot *snapshot)
 {
     uint32_t count = rows->count, next[PS_SLOTS];
-    uint32_t *chosen = snapshot ? ps_snapshot_select(snapshot, t, &count) : NULL;
+    uint32_t *chosen = snapshot ? ps_snapshot_select(snapshot, t, &count) : select_all(rows, &count);
     memset(group->first, 0, sizeof group->first);
     group->number = ps_malloc(count * sizeof *group->number);
     for (uint32_t i = 0; i < count; i++)
-        group->first[ps_slot_of(spec, t, ps_rows_key(rows, chosen ? chosen[i] : i)) + 1]++;
+        group->first[ps_slot_of(spec, t, ps_rows_key(rows, chosen[i])) + 1]++;
     for (uint32_t s = 0; s < PS_SLOTS; s++)
         group->first[s + 1] += group->first[s];
     memcpy(next, group->first, sizeof next);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t number = chosen ? chosen[i] : i;
-        group->number[next[ps_slot_of(spec, t, ps_rows_key(rows, number))]++] = number;
-    }
+    for (uint32_t i = 0; i < count; i++)
+        group->number[next[ps_slot_of(spec, t, ps_rows_key(rows, chosen[i]))]++] = chosen[i];
     free(chosen);
 }
 
@@ -94,6 +103,14 @@ static int write_segment(struct ps_writer *w, uint32_t slot, uint32_t t, const s
     return status ? status : ps_writer_put(w, key, size, err);
 }
 
+/* A segment without rows: the file has all there are, and they are none. */
+static int write_none(struct ps_writer *w, uint32_t slot, uint32_t t, uint32_t width, struct ps_error *err)
+{
+    struct ps_segment_header header = {.slot = slot, .table = t, .width = width, .content = ps_hash64("", 0, 0)};
+    header.sum = ps_hash64(&header, offsetof(struct ps_segment_header, sum), 0);
+    return ps_writer_put(w, &header, sizeof header, err);
+}
+
 static int write_header(struct ps_writer *w, const struct ps_marks *marks, const struct ps_table_spec *spec,
                         uint32_t tables, const struct ps_optimizer_spec *optimizer, struct ps_error *err)
 {
@@ -120,7 +137,8 @@ static int write_header(struct ps_writer *w, const struct ps_marks *marks, const
     return status ? status : ps_writer_put(w, &sum, sizeof sum, err);
 }
 
-static int write_segments(struct ps_writer *w, const struct by_slot *group, uint32_t tables, const struct ps_rows *rows,
+static int write_segments(struct ps_writer *w, const struct ps_marks *marks, const struct ps_table_spec *spec,
+                          const struct by_slot *group, uint32_t tables, const struct ps_rows *rows,
                           struct ps_snapshot *snapshot, struct ps_error *err)
 {
     struct ps_file_footer footer = {0};
@@ -129,9 +147,10 @@ static int write_segments(struct ps_writer *w, const struct by_slot *group, uint
     for (uint32_t slot = 0; slot < PS_SLOTS; slot++)
         for (uint32_t t = 0; !status && t < tables; t++) {
             uint32_t n = group[t].first[slot + 1] - group[t].first[slot];
-            if (!n)
+            if (!n && !(marks->closes[slot] && ps_living_partner(spec, tables, t) < tables))
                 continue;
-            status = write_segment(w, slot, t, &rows[t], snapshot, &group[t], &order, &content, err);
+            status = n ? write_segment(w, slot, t, &rows[t], snapshot, &group[t], &order, &content, err)
+                       : write_none(w, slot, t, rows[t].width, err);
             footer.segments++;
             footer.rows += n;
         }
@@ -160,7 +179,7 @@ int ps_checkpoint_write(const struct ps_marks *marks, const struct ps_table_spec
         group_by_slot(&group[t], &spec[t], t, &rows[t], snapshot);
     status = write_header(&w, marks, spec, tables, optimizer, err);
     if (!status)
-        status = write_segments(&w, group, tables, rows, snapshot, err);
+        status = write_segments(&w, marks, spec, group, tables, rows, snapshot, err);
     for (uint32_t t = 0; t < tables; t++)
         free(group[t].number);
     free(group);

@@ -3,14 +3,16 @@
  * async and bounded: at once. sync: lane by lane, in lane order, a step's gradients are summed in `sum`; when every
  * lane has had its turn the optimiser is applied once, and the buffer of the sums becomes the retained set: the values
  * that the changed rows had before (docs/protocol.md).
+ *
+ * Where ids come and go (living.h), a sum has one more column: in how many lanes' micro-batches the row was.
  */
 #include <string.h>
 
 #include "server/initial.h"
+#include "server/living.h"
 #include "server/shard.h"
 
-/* The rows of n keys, made where they are absent. */
-static void make_rows(struct ps_shard *s, uint32_t t, const uint64_t *key, uint32_t n, float **row)
+void ps_commit_make(struct ps_shard *s, uint32_t t, const uint64_t *key, uint32_t n, float **row)
 {
     uint32_t fresh[PS_ROWS_BATCH], width = s->spec[t].width;
     uint32_t made = ps_rows_change(&s->rows[t], key, n, row, fresh);
@@ -20,7 +22,21 @@ static void make_rows(struct ps_shard *s, uint32_t t, const uint64_t *key, uint3
             ps_optimizer_init_state(&s->optimizer, width, row[fresh[i]] + width);
         else if (s->spec[t].update == PS_UPDATE_ASSIGN)
             memcpy(row[fresh[i]] + width, row[fresh[i]], width * sizeof **row);
+        if (s->spec[t].sightings)
+            memset(row[fresh[i]] + s->rows[t].width - PS_LIFE, 0, PS_LIFE * sizeof **row);
     }
+}
+
+/* The rows that a push of n <= PS_ROWS_BATCH keys changes: row[i] is that of key[index[i]]; returns how many. All have one, but where ids come
+ * and go. seen: as in ps_living_admit. */
+static uint32_t find_rows(struct ps_shard *s, uint32_t t, const uint64_t *key, const float *seen, uint32_t n, float **row, uint32_t *index)
+{
+    if (s->spec[t].sightings)
+        return ps_living_admit(s, t, key, seen, n, row, index);
+    ps_commit_make(s, t, key, n, row);
+    for (uint32_t i = 0; i < n; i++)
+        index[i] = i;
+    return n;
 }
 
 /* Rows of a table and what was pushed for them. */
@@ -47,11 +63,12 @@ static void update(const struct ps_shard *s, uint32_t t, float *const *row, cons
 static void apply(struct ps_shard *s, uint32_t t, const uint64_t *key, const float *grad, uint32_t n)
 {
     float *row[PS_ROWS_BATCH];
-    uint32_t width = s->spec[t].width;
-    for (uint32_t i = 0; i < n; i += PS_ROWS_BATCH) {
-        uint32_t count = PS_MIN(n - i, (uint32_t)PS_ROWS_BATCH);
-        make_rows(s, t, key + i, count, row);
-        update(s, t, row, grad + (size_t)i * width, count);
+    uint32_t width = s->spec[t].width, index[PS_ROWS_BATCH];
+    for (uint32_t i = 0; i < n; i += PS_ROWS_BATCH, grad += (size_t)PS_ROWS_BATCH * width) {
+        uint32_t count = PS_MIN(n - i, (uint32_t)PS_ROWS_BATCH), taken = find_rows(s, t, key + i, NULL, count, row, index);
+        for (uint32_t k = 0; taken < count && k < taken; k++)
+            memcpy(s->scratch + (size_t)k * width, grad + (size_t)index[k] * width, width * sizeof *grad);
+        update(s, t, row, taken < count ? s->scratch : grad, taken);
     }
 }
 
@@ -60,11 +77,15 @@ static void fold_section(struct ps_shard *s, uint32_t t, const uint64_t *key, co
 {
     float *row[PS_ROWS_BATCH];
     uint32_t fresh[PS_ROWS_BATCH], width = s->spec[t].width;
+    bool counts = s->spec[t].sightings != 0;
     for (uint32_t i = 0; i < n; i += PS_ROWS_BATCH) {
         uint32_t count = PS_MIN(n - i, (uint32_t)PS_ROWS_BATCH);
         uint32_t made = ps_rows_make(&s->sum[t], key + i, count, row, fresh), f = 0;
         for (uint32_t k = 0; k < count; k++, grad += width) {
-            if (f < made && fresh[f] == k) {
+            bool first = f < made && fresh[f] == k;
+            if (counts)
+                row[k][width] = first ? 1 : row[k][width] + 1;
+            if (first) {
                 memcpy(row[k], grad, width * sizeof *grad);
                 f++;
                 continue;
@@ -97,22 +118,28 @@ static void fold_absent(struct ps_shard *s, uint32_t t)
 static void commit_table(struct ps_shard *s, uint32_t t)
 {
     struct ps_rows *sum = &s->sum[t];
-    uint32_t width = s->spec[t].width;
-    float *row[PS_ROWS_BATCH], *grad = s->scratch;
+    uint32_t width = s->spec[t].width, index[PS_ROWS_BATCH];
+    float *row[PS_ROWS_BATCH], seen[PS_ROWS_BATCH], *grad = s->scratch;
     uint64_t key[PS_ROWS_BATCH];
     if (ps_optimizer_is_dense(&s->optimizer) && s->spec[t].update == PS_UPDATE_OPTIMIZER)
         fold_absent(s, t);
     for (uint32_t i = 0; i < sum->count; i += PS_ROWS_BATCH) {
-        uint32_t count = PS_MIN(sum->count - i, (uint32_t)PS_ROWS_BATCH);
-        for (uint32_t k = 0; k < count; k++)
+        uint32_t count = PS_MIN(sum->count - i, (uint32_t)PS_ROWS_BATCH), next = 0;
+        for (uint32_t k = 0; k < count; k++) {
             key[k] = ps_rows_key(sum, i + k);
-        make_rows(s, t, key, count, row);
+            seen[k] = sum->width > width ? ps_rows_at(sum, i + k)[width] : 1;
+        }
+        uint32_t taken = find_rows(s, t, key, seen, count, row, index);
         for (uint32_t k = 0; k < count; k++) {
             float *place = ps_rows_at(sum, i + k);
-            memcpy(grad + (size_t)k * width, place, width * sizeof *grad);
-            memcpy(place, row[k], width * sizeof *place);
+            if (next < taken && index[next] == k) {
+                memcpy(grad + (size_t)next * width, place, width * sizeof *grad);
+                memcpy(place, row[next++], width * sizeof *place);
+            } else if (s->retain) { /* it had no row, and has none */
+                ps_row_initial(&s->spec[t], t, s->seed, key[k], place);
+            }
         }
-        update(s, t, row, grad, count);
+        update(s, t, row, grad, taken);
     }
 }
 
@@ -130,6 +157,7 @@ static void commit(struct ps_shard *s)
         }
         ps_rows_clear(&s->sum[t]);
     }
+    ps_living_limit(s);
     ps_phase_enter(&s->phases, before);
 }
 
@@ -183,6 +211,7 @@ static void land(struct ps_shard *s, struct ps_request *push)
         s->steps++;
         for (uint32_t i = 0; i < push->data.sections; i++)
             apply(s, push->data.section[i].table, push->key[i], push->value[i], push->data.section[i].rows);
+        ps_living_limit(s);
         ps_phase_enter(&s->phases, before);
     }
     ps_request_drop(s, push);
@@ -197,21 +226,23 @@ void ps_commit_take(struct ps_shard *s, struct ps_request *push)
         s->pause = PS_MAX(s->pause, ps_snapshot_spent(s->snapshot) - spent);
 }
 
-void ps_commit_read(struct ps_shard *s, uint32_t t, const uint64_t *key, uint32_t n, bool previous, float *out)
+void ps_commit_read(struct ps_shard *s, uint32_t t, const uint64_t *key, uint32_t n, enum ps_state_of of, float *out)
 {
     float *row[PS_ROWS_BATCH], *before[PS_ROWS_BATCH] = {NULL};
     uint32_t width = s->spec[t].width;
     for (uint32_t i = 0; i < n; i += PS_ROWS_BATCH, key += PS_ROWS_BATCH) {
         uint32_t count = PS_MIN(n - i, (uint32_t)PS_ROWS_BATCH);
         ps_rows_find(&s->rows[t], key, count, width, row);
-        if (previous)
+        if (of == PS_STATE_BEFORE)
             ps_rows_find(&s->kept[t], key, count, width, before);
         for (uint32_t k = 0; k < count; k++, out += width) {
             const float *value = before[k] ? before[k] : row[k];
-            if (previous && row[k] && s->spec[t].update == PS_UPDATE_ASSIGN)
+            if (of == PS_STATE_BEFORE && row[k] && s->spec[t].update == PS_UPDATE_ASSIGN)
                 value = row[k] + width;
             if (value)
                 memcpy(out, value, width * sizeof *out);
+            else if (of == PS_STATE_READ && s->spec[t].sightings)
+                memset(out, 0, width * sizeof *out);
             else
                 ps_row_initial(&s->spec[t], t, s->seed, key[k], out);
         }
@@ -226,7 +257,7 @@ void ps_commit_begin(struct ps_shard *s)
     for (uint32_t t = 0; t < s->tables; t++)
         for (uint64_t id = 0; id < s->spec[t].rows && s->spec[t].update == PS_UPDATE_OPTIMIZER; id++)
             if (s->owns[ps_slot_of(&s->spec[t], t, id)])
-                make_rows(s, t, &id, 1, row);
+                ps_commit_make(s, t, &id, 1, row);
 }
 
 bool ps_commit_between(const struct ps_shard *s)

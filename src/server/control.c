@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "server/internal.h"
+#include "server/living.h"
 
 static const double LEAVE_PATIENCE = 10; /* seconds that a server which wants to go waits for others to take its rows */
 static const double TELL_AGAIN = 0.5;
@@ -23,6 +24,8 @@ void ps_server_reply(struct ps_server *s, const struct ps_control *question, enu
     memcpy(out.progress.phase, s->shard.phases.seconds, sizeof out.progress.phase); /* with those that begin and end an epoch */
     if (kind == PS_ACCOUNT_ACK)
         out.count = s->shard.counters.epoch_repeats;
+    if (kind == PS_ACCOUNT_ACK)
+        ps_living_count(&s->shard, &out.life);
     if (kind == PS_READY)
         out.count = s->dropped;
     if (kind == PS_CUT_REACHED)

@@ -47,9 +47,10 @@ uint32_t ps_optimizer_state(const struct ps_optimizer_spec *s, uint32_t width)
 
 uint32_t ps_table_state(const struct ps_table_spec *table, const struct ps_optimizer_spec *s)
 {
-    return table->update == PS_UPDATE_OPTIMIZER ? ps_optimizer_state(s, table->width)
-           : table->update == PS_UPDATE_ASSIGN  ? table->width
-                                                : 0;
+    uint32_t life = table->sightings ? PS_LIFE : 0;
+    return life + (table->update == PS_UPDATE_OPTIMIZER ? ps_optimizer_state(s, table->width)
+                   : table->update == PS_UPDATE_ASSIGN  ? table->width
+                                                        : 0);
 }
 
 void ps_optimizer_init_state(const struct ps_optimizer_spec *s, uint32_t width, float *state)

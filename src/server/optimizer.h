@@ -23,7 +23,8 @@ int ps_optimizer_check(const struct ps_optimizer_spec *spec, struct ps_error *er
 uint32_t ps_optimizer_state(const struct ps_optimizer_spec *spec, uint32_t width);
 /* The state of a row that was never updated. */
 void ps_optimizer_init_state(const struct ps_optimizer_spec *spec, uint32_t width, float *state);
-/* The same for a row of a table, whose pushes may be no gradients: one that is assigned keeps the value before. */
+/* The same for a row of a table, whose pushes may be no gradients: one that is assigned keeps the value before. Behind it, where ids come and
+ * go, is when the row was used (PS_LIFE). */
 uint32_t ps_table_state(const struct ps_table_spec *table, const struct ps_optimizer_spec *spec);
 /* Whether a step moves every row of a table, not only those with a gradient. */
 bool ps_optimizer_is_dense(const struct ps_optimizer_spec *spec);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/living.h"
+
 enum { PART_BYTES = 256 << 10 };
 
 struct found {
@@ -17,19 +19,25 @@ static int by_key(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static uint32_t table_of(const struct ps_shard *s, const struct ps_parts *parts)
+{
+    return s->tables - 1 - parts->tables;
+}
+
 /* The next wanted rows, at most a part's of one table; 0 where there are no more. */
 static uint32_t find_rows(const struct ps_shard *s, struct ps_parts *parts, const bool *wanted, uint8_t since,
                           struct ps_buffer *scratch, struct found **found)
 {
-    for (; parts->table < s->tables; parts->table++, parts->row = 0) {
-        const struct ps_rows *rows = &s->rows[parts->table];
+    for (; parts->tables < s->tables; parts->tables++, parts->row = 0) {
+        uint32_t t = table_of(s, parts);
+        const struct ps_rows *rows = &s->rows[t];
         uint32_t most = PS_MAX(PART_BYTES / (uint32_t)(rows->width * sizeof(float)), 1u), count = 0;
         *found = ps_buffer_need(scratch, most * sizeof **found);
         for (; parts->row < rows->count && count < most; parts->row++) {
-            if (*ps_rows_stamp(rows, parts->row) < since)
+            if (*ps_rows_stamp(rows, parts->row) < since || !ps_rows_has(rows, parts->row))
                 continue;
             uint64_t key = ps_rows_key(rows, parts->row);
-            if (wanted[ps_slot_of(&s->spec[parts->table], parts->table, key)])
+            if (wanted[ps_slot_of(&s->spec[t], t, key)])
                 (*found)[count++] = (struct found){key, parts->row};
         }
         if (count)
@@ -46,8 +54,9 @@ bool ps_parts_make(const struct ps_shard *s, struct ps_parts *parts, const bool 
     if (!count)
         return false;
     qsort(found, count, sizeof *found, by_key);
-    const struct ps_rows *rows = &s->rows[parts->table];
-    *section = (struct ps_section){.table = parts->table, .rows = count};
+    uint32_t t = table_of(s, parts);
+    const struct ps_rows *rows = &s->rows[t];
+    *section = (struct ps_section){.table = t, .rows = count};
     struct ps_frame *keys = ps_message_add(message), *values = ps_message_add(message);
     ps_frame_alloc(keys, count * sizeof(uint64_t));
     ps_frame_alloc(values, (size_t)count * rows->width * sizeof(float));
@@ -83,5 +92,6 @@ bool ps_parts_take(const struct ps_shard *s, struct ps_rows *tables, const struc
         for (uint32_t k = 0; k < count; k++, value += rows->width * sizeof(float))
             memcpy(row[k], value, rows->width * sizeof(float));
     }
+    ps_living_arrive(s, tables, t, key, n);
     return true;
 }

@@ -6,9 +6,11 @@
 
 enum { PS_PARTS_AHEAD = 8 }; /* parts that are on their way to one server at a time */
 
-/* Where reading goes on; zero at first, at its end when table == shard->tables. */
+/* Where reading goes on; zero at first, at its end when tables == shard->tables: as many have been read, the last one first, so that sightings come
+ * before the rows of their ids (living.h). For a log that rows are added to while they change (replica.h) that is the order in which none is
+ * missed: what becomes of an id that has no row when its sighting is looked for, the log itself says. */
 struct ps_parts {
-    uint32_t table, row;
+    uint32_t tables, row;
 };
 
 /* The next rows in the slots wanted[] with stamps from `since` on, of one table and ascending by key: a section, and frames for keys and

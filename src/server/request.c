@@ -118,7 +118,7 @@ static enum ps_refusal decode_section(struct ps_shard *shard, struct ps_request 
     if (section->table >= shard->tables || (i && section->table <= r->data.section[i - 1].table))
         return PS_REFUSE_BAD;
     const struct ps_table_spec *spec = &shard->spec[section->table];
-    if (!section->rows || section->rows > spec->rows)
+    if (!section->rows || section->rows > spec->rows || spec->kind == PS_TABLE_SIGHTINGS) /* the server's own */
         return PS_REFUSE_BAD;
     *bytes += (size_t)section->rows * (spec->width * sizeof(float) + sizeof(uint64_t));
     if (*bytes > REQUEST_BYTES_MAX)

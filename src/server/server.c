@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "server/internal.h"
+#include "server/living.h"
 
 enum { BURST = 64 };                 /* requests taken before the coordinator is listened to again */
 static const double LOOK_AROUND = 1; /* seconds: the longest sleep */
@@ -64,6 +65,7 @@ static void report(struct ps_server *s)
                                    .strangers = ps_net_strangers(s->net) + c->refused[PS_REFUSE_BAD],
                                    .steps = s->shard.steps,
                                    .queue = s->shard.parked};
+    ps_living_count(&s->shard, &progress.life);
     for (int i = 0; i <= PS_REFUSE_WHO; i++)
         progress.refused += c->refused[i];
     memcpy(progress.phase, s->shard.phases.seconds, sizeof progress.phase);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/living.h"
 #include "server/replica.h"
 
 static int check_welcome(const struct ps_control *w, struct ps_error *err)
@@ -19,6 +20,8 @@ static int check_welcome(const struct ps_control *w, struct ps_error *err)
     for (uint32_t t = 0; t < w->table_count; t++)
         if (!w->table[t].width)
             return ps_fail(err, PS_EXIT_NET, "table '%s' has rows of no width", w->table[t].name);
+    if (!ps_living_check(w->table, w->table_count, &w->optimizer))
+        return ps_fail(err, PS_EXIT_NET, "the coordinator speaks of tables of ids that come and go which do not go together");
     return ps_optimizer_check(&w->optimizer, err);
 }
 
@@ -39,6 +42,7 @@ int ps_shard_init(struct ps_shard *s, const struct ps_control *w, uint64_t incar
     s->lanes = w->lanes;
     s->tables = w->table_count;
     s->optimizer = w->optimizer;
+    s->row_memory = w->memory;
     s->send = send;
     s->ctx = ctx;
     ps_shard_map(s, &map, w->shard);
@@ -48,8 +52,8 @@ int ps_shard_init(struct ps_shard *s, const struct ps_control *w, uint64_t incar
         uint32_t width = s->spec[t].width;
         widest = PS_MAX(widest, width);
         ps_rows_init(&s->rows[t], width + ps_table_state(&s->spec[t], &s->optimizer));
-        ps_rows_init(&s->sum[t], width);
-        ps_rows_init(&s->kept[t], width);
+        ps_rows_init(&s->sum[t], width + (s->spec[t].sightings != 0));
+        ps_rows_init(&s->kept[t], s->sum[t].width); /* they change places */
     }
     s->scratch = ps_malloc_aligned((size_t)PS_ROWS_BATCH * widest * sizeof *s->scratch);
     s->lane = ps_calloc(s->lanes, sizeof *s->lane);
@@ -209,25 +213,24 @@ static bool is_owned(void *ctx, uint64_t key)
 /* Rows that are not here: from another server, which had them until now. */
 static void add_rows(struct ps_rows *to, struct ps_rows *from)
 {
-    float *row[PS_ROWS_BATCH];
-    uint32_t fresh[PS_ROWS_BATCH];
-    uint64_t key[PS_ROWS_BATCH];
-    if (!to->count) {
+    float *row[1];
+    uint32_t fresh[1];
+    if (!ps_rows_held(to)) {
         struct ps_rows empty = *to;
         *to = *from;
         *from = empty;
         to->clock = empty.clock;
         for (uint32_t i = 0; i < to->count; i++)
-            *ps_rows_stamp(to, i) = to->clock;
+            if (ps_rows_has(to, i))
+                *ps_rows_stamp(to, i) = to->clock;
         return;
     }
-    for (uint32_t i = 0; i < from->count; i += PS_ROWS_BATCH) {
-        uint32_t count = PS_MIN(from->count - i, (uint32_t)PS_ROWS_BATCH);
-        for (uint32_t k = 0; k < count; k++)
-            key[k] = ps_rows_key(from, i + k);
-        ps_rows_change(to, key, count, row, fresh);
-        for (uint32_t k = 0; k < count; k++)
-            memcpy(row[k], ps_rows_at(from, i + k), to->width * sizeof *row[k]);
+    for (uint32_t i = 0; i < from->count; i++) {
+        if (!ps_rows_has(from, i))
+            continue;
+        uint64_t key = ps_rows_key(from, i);
+        ps_rows_change(to, &key, 1, row, fresh);
+        memcpy(row[0], ps_rows_at(from, i), to->width * sizeof *row[0]);
     }
 }
 
@@ -298,7 +301,9 @@ bool ps_shard_epoch(struct ps_shard *s, uint32_t epoch)
     reset_lanes(s, PS_REFUSE_NOT_YET, 0);
     ps_shard_cut_end(s, s->cut.id);
     s->epoch = epoch;
+    s->counters.admitted = s->counters.evicted = 0;
     ps_replica_epoch(s, epoch);
+    ps_living_age(s);
     return true;
 }
 

@@ -7,6 +7,7 @@
  * - request.c: checks of keys and values
  * - commit.c: gradients land in rows: at once (async, bounded), or folded in lane order and committed (sync)
  * - cut.c: one consistent cut over all shards
+ * - living.c (living.h): rows that are made and go with the ids that are seen
  * - account.c: which micro-batches have landed
  * - replica.c, backup.c (replica.h): its copy on another server
  */
@@ -62,6 +63,7 @@ struct ps_shard_counters {
     uint64_t requests, repeats, not_finite; /* messages */
     uint64_t epoch_repeats;                 /* of this training epoch */
     uint64_t refused[PS_REFUSE_WHO + 1];    /* by code */
+    uint64_t admitted, evicted;             /* rows of ids that come and go, of this training epoch */
 };
 
 /* Takes over the message, whose frame 0 is empty and waits for `data`. Not delivered = lost: the peer asks again. */
@@ -76,6 +78,7 @@ struct ps_shard {
     bool owns[PS_SLOTS];
     struct ps_table_spec spec[PS_MAX_TABLES];
     struct ps_optimizer_spec optimizer;
+    uint64_t row_memory;                /* bytes that rows of ids that come and go may take; 0: any */
     struct ps_rows rows[PS_MAX_TABLES]; /* value and optimiser state */
     struct ps_rows sum[PS_MAX_TABLES];  /* gradients of the step being folded */
     struct ps_rows kept[PS_MAX_TABLES]; /* retained set: values before the last commit of the rows it changed */
@@ -186,9 +189,12 @@ bool ps_commit_between(const struct ps_shard *shard);
 
 /* commit.c: a push of an accepted position; drops the request now or when its step is committed. */
 void ps_commit_take(struct ps_shard *shard, struct ps_request *push);
-/* commit.c: values of rows in state v, or in state v - 1 (`previous`), into out[n * width]. Not in sync `previous` says only that rows
- * that are assigned are wanted as they were before the last push. */
-void ps_commit_read(struct ps_shard *shard, uint32_t table, const uint64_t *key, uint32_t n, bool previous, float *out);
+/* commit.c: the rows of n <= PS_ROWS_BATCH keys, made where they are absent; they are about to be changed. */
+void ps_commit_make(struct ps_shard *shard, uint32_t table, const uint64_t *key, uint32_t n, float **row);
+/* commit.c: values of rows into out[n * width]: in state v; in state v - 1, which not in sync says only that rows that are assigned are wanted as they
+ * were before the last push; or as those who rank want them: in state v, and 0 where an id that comes and goes has no row. */
+enum ps_state_of { PS_STATE_NOW, PS_STATE_BEFORE, PS_STATE_READ };
+void ps_commit_read(struct ps_shard *shard, uint32_t table, const uint64_t *key, uint32_t n, enum ps_state_of of, float *out);
 /* commit.c: makes all rows of the shard's slots, where the optimiser moves rows that nobody has touched. */
 void ps_commit_begin(struct ps_shard *shard);
 void ps_commit_reset(struct ps_shard *shard); /* forgets the fold and the retained set */

@@ -30,6 +30,8 @@ int ps_client_init(struct ps_client *c, struct ps_net *net, uint64_t incarnation
         c->value_codec |= PS_CODEC_LZ4;
     c->tables = (int)welcome->table_count;
     memcpy(c->table, welcome->table, welcome->table_count * sizeof *c->table);
+    while (c->tables && c->table[c->tables - 1].kind == PS_TABLE_SIGHTINGS) /* the servers' own */
+        c->tables--;
     c->shares = config->net.shared_memory && c->value_codec == PS_CODEC_PLAIN;
     return ps_client_map(c, welcome->map, welcome->shards, welcome->shard_count, err);
 }

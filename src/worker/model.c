@@ -50,6 +50,43 @@ static int add_feature(struct ps_model *model, int k, struct ps_error *err)
     return 0;
 }
 
+/* Whether rows of a table are of ids, of which there may be too many: not towers, lane state, and relations of knowledge, which are few. */
+static bool has_ids(const struct ps_table_spec *spec)
+{
+    return spec->kind == PS_TABLE_USER || spec->kind == PS_TABLE_ITEM || spec->kind == PS_TABLE_HISTORY || spec->kind == PS_TABLE_VALUE ||
+           (spec->kind >= PS_TABLE_FEATURE && spec->kind < PS_TABLE_SIGHTINGS);
+}
+
+/* Where ids come and go each table of them gets one of sightings (server/living.h), behind all that the model knows. */
+static int add_sightings(struct ps_model *model, struct ps_error *err)
+{
+    const struct ps_config *config = model->config;
+    if (!ps_config_lives(config) || !model->class_->forward)
+        return 0;
+    if (model->recipe.sweeps || model->recipe.loss == PS_LOSS_WHOLE || config->optimizer.kind == PS_OPT_ADAM_DENSE)
+        return ps_fail(err, PS_EXIT_USAGE, "servers.admit_after, evict_after and memory let rows come and go, which %s cannot do with; leave them out",
+                       model->recipe.sweeps ? "alternating least squares" : model->recipe.loss == PS_LOSS_WHOLE ? "model.loss: whole" : "adam_dense");
+    for (int t = 0, tables = model->tables; t < tables; t++) {
+        struct ps_table_spec *of = &model->table[t];
+        if (!has_ids(of))
+            continue;
+        int table = add_table(model, PS_TABLE_SIGHTINGS, err);
+        if (table < 0)
+            return table;
+        struct ps_table_spec *spec = &model->table[table];
+        of->sightings = (uint32_t)table;
+        of->admit_after = (uint32_t)config->servers.admit_after;
+        of->evict_after = (uint32_t)config->servers.evict_after;
+        spec->rows = of->rows;
+        spec->counts = of->kind;
+        spec->update = PS_UPDATE_ADD; /* nobody pushes to it, and it has no state */
+        snprintf(spec->name, sizeof spec->name, "sightings.%d", t);
+        ps_model_add_field(model, table, "seen", 1, PS_INIT_ZERO, 0);
+        ps_model_add_field(model, table, "epoch", 1, PS_INIT_ZERO, 0);
+    }
+    return 0;
+}
+
 int ps_model_init(struct ps_model *model, const char *name, const struct ps_config *config,
                   const struct ps_dataset *dataset, struct ps_error *err)
 {
@@ -69,6 +106,11 @@ int ps_model_init(struct ps_model *model, const char *name, const struct ps_conf
     model->first_feature = model->tables;
     for (int k = 0; !status && k < model->recipe.features; k++)
         status = add_feature(model, k, err);
+    int known = model->tables;
+    if (status >= 0)
+        status = add_sightings(model, err);
+    model->declared = model->tables;
+    model->tables = known;
     if (status < 0)
         ps_model_fini(model);
     return status;

@@ -85,7 +85,8 @@ struct ps_model {
     const struct ps_dataset *dataset; /* borrowed */
     struct ps_recipe recipe;          /* set before the class's init */
     int encoded; /* columns of what encode makes */
-    int tables;
+    int tables; /* that models and workers know; behind them are the servers' own (`declared` in all) */
+    int declared;
     struct ps_table_spec table[PS_MAX_TABLES];
     int first_feature; /* table of the recipe's first feature; the others follow, and nothing else */
     void *state; /* owned by the class */

@@ -19,6 +19,8 @@ static void row_set_init(struct ps_row_set *set, const struct ps_model *model, e
         if (model->table[t].kind != kind && model->table[t].kind != PS_TABLE_HISTORY)
             continue;
         uint32_t width = model->table[t].width;
+        if (model->table[t].sightings && !set->absent)
+            set->absent = ps_calloc(capacity, sizeof *set->absent);
         set->row[t] = ps_calloc(capacity * width, sizeof *set->row[t]);
         set->pointer[t] = ps_calloc(capacity, sizeof *set->pointer[t]);
         for (size_t k = 0; k < capacity; k++)
@@ -29,6 +31,7 @@ static void row_set_init(struct ps_row_set *set, const struct ps_model *model, e
 static void row_set_fini(struct ps_row_set *set)
 {
     free(set->id);
+    free(set->absent);
     for (int t = 0; t < PS_MAX_TABLES; t++) {
         free(set->row[t]);
         free(set->pointer[t]);
@@ -92,7 +95,7 @@ int ps_scorer_init(struct ps_scorer *s, struct ps_model *model, const struct ps_
     s->distinct = ps_calloc(most, sizeof *s->distinct);
     s->score = ps_malloc_aligned((size_t)PS_BLOCK_USERS * PS_BLOCK_ITEMS * sizeof *s->score);
     uint32_t distinct;
-    if (model->class_->forward && !model->class_->encode && model->config->eval.known_users) /* a case is always a new one */
+    if (model->class_->forward && !model->class_->encode && (model->config->eval.known_users || s->users.absent)) /* a case is always a new one */
         s->popular = ps_popularity_ranks(model->dataset, &distinct);
     if (model->recipe.history)
         s->history = ps_bag_source_history(&model->recipe, model->dataset);
@@ -129,6 +132,27 @@ static int encode_cases(struct ps_scorer *s, size_t n, struct ps_error *err)
         memcpy(s->encoded + first * (size_t)encoded->cols, encoded->value, (size_t)encoded->rows * (size_t)encoded->cols * sizeof(float));
     }
     return 0;
+}
+
+/* Whether a row that was read is of no id: a server, or a checkpoint, says so by zeros, which training leaves nowhere. */
+PS_VECTOR static bool is_zero(const float *row, size_t width)
+{
+    int other = 0;
+    for (size_t j = 0; j < width; j++)
+        other += row[j] != 0;
+    return !other;
+}
+
+/* An id is absent where it has a row in none of the set's tables. */
+static void mark_absent(const struct ps_scorer *s, struct ps_row_set *set, size_t n)
+{
+    enum ps_table_kind kind = set == &s->users ? PS_TABLE_USER : PS_TABLE_ITEM;
+    if (!set->absent)
+        return;
+    memset(set->absent, true, n * sizeof *set->absent);
+    for (int t = 0; t < s->model->tables; t++)
+        for (size_t k = 0; k < n && set->row[t] && s->model->table[t].kind == kind; k++)
+            set->absent[k] &= is_zero(set->row[t] + k * s->model->table[t].width, s->model->table[t].width);
 }
 
 /* Adds the features of the set's side to its rows. */
@@ -179,6 +203,7 @@ int ps_scorer_fetch(struct ps_scorer *s, struct ps_row_set *set, size_t n, struc
             memcpy(set->row[t] + (uint32_t)s->order[k] * width, s->fetched + from * width, width * sizeof(float));
         }
     }
+    mark_absent(s, set, n);
     return add_features(s, set, n, err);
 }
 
@@ -193,16 +218,26 @@ static bool has_values(const struct ps_scorer *s, enum ps_entity side, uint32_t 
     return has;
 }
 
-/* What a model cannot know: an item that is new to it, and has no features, ranks behind all others, and such a user has the popular ones. */
-static void put_unknown(const struct ps_scorer *s, const struct ps_score_input *input)
+/* What a model cannot know: an item that is new to it, or has no row, and has no features, ranks behind all others, and such a user has the popular
+ * ones. */
+static bool is_unknown(const struct ps_scorer *s, enum ps_entity side, const struct ps_row_set *set, size_t k)
 {
-    uint64_t users = s->model->config->eval.known_users, items = s->model->config->eval.known_items;
+    const struct ps_config *config = s->model->config;
+    uint64_t known = side == PS_USERS ? config->eval.known_users : config->eval.known_items;
+    return ((known && set->id[k] >= known) || (set->absent && set->absent[k])) && !has_values(s, side, set->id[k]);
+}
+
+static void put_unknown(const struct ps_scorer *s, const struct ps_score_input *input, size_t first_user, size_t first_item)
+{
+    size_t items = (size_t)input->items;
     for (int u = 0; u < input->users && s->popular; u++)
-        for (int i = 0; i < input->items && input->user_id[u] >= users && !has_values(s, PS_USERS, input->user_id[u]); i++)
-            s->score[(size_t)u * (size_t)input->items + (size_t)i] = (float)s->popular[input->item_id[i]];
-    for (int i = 0; i < input->items && items; i++)
-        for (int u = 0; u < input->users && input->item_id[i] >= items && !has_values(s, PS_ITEMS, input->item_id[i]); u++)
-            s->score[(size_t)u * (size_t)input->items + (size_t)i] = -INFINITY;
+        if (is_unknown(s, PS_USERS, &s->users, first_user + (size_t)u))
+            for (size_t i = 0; i < items; i++)
+                s->score[(size_t)u * items + i] = (float)s->popular[input->item_id[i]];
+    for (size_t i = 0; i < items && (s->items.absent || s->model->config->eval.known_items); i++)
+        if (is_unknown(s, PS_ITEMS, &s->items, first_item + i))
+            for (int u = 0; u < input->users; u++)
+                s->score[(size_t)u * items + i] = -INFINITY;
 }
 
 static void run(struct ps_scorer *s, size_t first_user, int users, size_t first_item, int items)
@@ -228,7 +263,7 @@ static void run(struct ps_scorer *s, size_t first_user, int users, size_t first_
     if (s->model->class_->forward && ps_indicators_given(config))
         ps_indicators_add(config, s->model->dataset, s->tape, input.user_id, users, input.item_id, items, s->score);
     if (s->model->class_->forward)
-        put_unknown(s, &input);
+        put_unknown(s, &input, first_user, first_item);
 }
 
 void ps_scorer_run(struct ps_scorer *s, size_t first, int users)

@@ -16,6 +16,7 @@ struct ps_row_set {
     uint32_t *id;                        /* owned */
     float *row[PS_MAX_TABLES];           /* owned; NULL for tables of another kind. Users: the bags of their histories */
     const real **pointer[PS_MAX_TABLES]; /* owned; to the rows above */
+    bool *absent;                        /* owned: ids that come and go, and have no row (all are 0 then); NULL where they do not */
 };
 
 struct ps_scorer {
@@ -35,7 +36,7 @@ struct ps_scorer {
     const real **encoded_row;
     struct ps_bag_source history, feature[PS_MAX_FEATURES];
     float *score; /* PS_BLOCK_USERS x PS_BLOCK_ITEMS, or as many otherwise */
-    uint32_t *popular; /* ranks of the items, for users that the model does not know; NULL where it knows all */
+    uint32_t *popular; /* ranks of the items, for users that the model does not know; NULL where it is sure to know all */
 };
 
 /* Fetches the parameters; `users` is how many will be scored in all, `items` how many at once: at least PS_BLOCK_ITEMS. Nothing is

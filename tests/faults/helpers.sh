@@ -10,6 +10,7 @@
 servers=2 workers=2 epochs=3
 patience=60 # seconds that a scenario waits for one event
 rules=()
+also=() # arguments of the job, and of the undisturbed one that its result is compared with
 mkdir -p inject
 
 # fault ROLE POINT N ACTION: a rule of inject.c, for what is started from here on. The first is rule 0.
@@ -22,7 +23,7 @@ injected() { # COMMAND...: replaces this subshell
 
 # start ARGUMENTS...: launches the job `run` in the background; its output goes to run.txt.
 start() {
-    local arguments=("$FAULTS_BASE/run.yaml" --run run --set train.consistency="$mode" --set train.epochs="$epochs" "$@")
+    local arguments=("$FAULTS_BASE/run.yaml" --run run --set train.consistency="$mode" --set train.epochs="$epochs" "${also[@]}" "$@")
     if [ -e hosts ]; then
         arguments+=(--hosts hosts --agent "$lab_agent")
     else
@@ -94,6 +95,26 @@ worker_away() {
     fired 1
     lab_link w1 "$1" "$whole"
     event '"event":"back","role":"worker","host":"w1"'
+}
+
+# ids_come_and_go: the job begins warm on half of the users of the run before it, so that rows of the others go as its second epoch begins, and most
+# ids are seen for a while before they have a row.
+ids_come_and_go() {
+    (
+        flock 9
+        [ -e "$FAULTS_BASE/before" ] && exit
+        "$PENSTOCK" train "$FAULTS_BASE/run.yaml" --run "$FAULTS_BASE/before.new" --set train.epochs=1 --set train.consistency=sync \
+            --set servers.admit_after=2 --quiet > /dev/null
+        mv "$FAULTS_BASE/before.new" "$FAULTS_BASE/before"
+    ) 9> "$FAULTS_BASE/before.lock"
+    # shellcheck disable=SC2034
+    also=(--set data.path="$FAULTS_BASE/later" --set train.warm_start="$FAULTS_BASE/before" --set servers.admit_after=4
+        --set servers.evict_after=1)
+}
+# gone_once: in the second epoch, and in no other, rows have gone, and ids have waited and been admitted.
+gone_once() {
+    expect run/log.jsonl '"event":"ids","epoch":2,"rows":[1-9][0-9]*,"waiting":[1-9][0-9]*,"admitted":[0-9]+,"evicted":[1-9]'
+    refuse run/log.jsonl '"event":"ids","epoch":(1|[3-9]|1[0-9]),.*"evicted":[1-9]'
 }
 
 # fired I: waits until rule I has fired; $pid is the process.
@@ -174,12 +195,13 @@ counted() {
 # same: in sync mode the last checkpoint is that of a run that nothing has disturbed, with another number of processes.
 same() {
     [ "$mode" = sync ] || return 0
-    local calm=$FAULTS_BASE/calm-$epochs
+    local calm
+    calm=$FAULTS_BASE/calm-$epochs-$(echo "${also[*]}" | cksum | tr -d ' ')
     (
         flock 9
         [ -e "$calm.txt" ] && exit
         "$PENSTOCK" train "$FAULTS_BASE/run.yaml" --set train.consistency=sync --set train.epochs="$epochs" \
-            --servers 1 --workers 1 --run "$calm" --quiet > /dev/null
+            --servers 1 --workers 1 --run "$calm" --quiet "${also[@]}" > /dev/null
         "$PENSTOCK" inspect --digest "$calm/checkpoints/last" > "$calm.new"
         mv "$calm.new" "$calm.txt"
     ) 9> "$calm.lock"

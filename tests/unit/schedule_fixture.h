@@ -10,7 +10,7 @@
 #include "server/replica.h"
 #include "shard_fixture.h"
 
-enum { SHARDS_MAX = 4, LANES = 3, STEPS_MAX = 6, EPOCHS = 2, PROCS = 64, FLIGHTS = 4096, ROWS_MAX = 40, WIDTH_MAX = 5 };
+enum { SHARDS_MAX = 4, LANES = 3, STEPS_MAX = 6, EPOCHS = 2, EPOCHS_LIVING = 4, PROCS = 64, FLIGHTS = 4096, ROWS_MAX = 40, WIDTH_MAX = 5 };
 
 /* Rules of replication that a control leaves out (docs/protocol.md): an acknowledgement waits for the backup, a repeat's too; a backup counts
  * when it has everything; a promoted one hears no more of its old primary. */
@@ -23,11 +23,18 @@ struct plan {
     double loss, duplicates; /* chance of each message */
     bool cut, no_retained, no_fence;
     bool carries;             /* table 0 is lane state: a row is its lane's alone, and is assigned */
+    uint32_t admit_after, evict_after; /* of tables 0 and 1, where not 0 */
     bool no_before, no_order; /* that rule is left out: what an assigned row was before is kept; no pull before the last push is in */
     bool replicas;
     int losses; /* of primaries */
     enum rule without;
     enum ps_optimizer_kind optimizer;
+};
+
+/* An id that comes and goes, by the reference: in how many micro-batches it was seen since it has a row, or in the epoch `used`. */
+struct life {
+    bool row;
+    uint32_t seen, used;
 };
 
 typedef float values[FIXTURE_TABLES][ROWS_MAX][WIDTH_MAX];
@@ -53,7 +60,7 @@ struct flight {
 
 struct sim {
     const struct plan *plan;
-    struct ps_table_spec table[FIXTURE_TABLES];
+    struct ps_table_spec table[FIXTURE_LIVING];
     struct ps_random random;
     struct ps_shard shard[SHARDS_MAX];
     uint32_t shards, era, epoch;
@@ -67,6 +74,7 @@ struct sim {
     uint64_t start[LANES];
     values state[STEPS_MAX + 2]; /* the reference's states of this epoch */
     values accumulator;          /* the reference's optimiser state */
+    struct life life[FIXTURE_TABLES][ROWS_MAX];
     uint64_t cut_step, cut_id;
     int cut_stage; /* 0 none yet, 1 prepared, 2 agreed, 3 over */
     bool cut_told[SHARDS_MAX], cut_taken[SHARDS_MAX];
@@ -87,6 +95,11 @@ static bool violate(struct sim *m, const char *what)
     if (!m->violation)
         m->violation = what;
     return false;
+}
+
+static uint32_t plan_tables(const struct sim *m)
+{
+    return m->plan->admit_after ? FIXTURE_LIVING : FIXTURE_TABLES;
 }
 
 static double chance(struct sim *m)
@@ -120,11 +133,49 @@ static float gradient(const struct sim *m, uint32_t lane, uint64_t position, uin
     return value * 0.25f + (float)ps_random_normal(&r);
 }
 
+static bool comes_and_goes(const struct sim *m, uint32_t t)
+{
+    return m->plan->admit_after && t < 2;
+}
+
+/* Of n micro-batches that had an id, all of one step in sync, how many land in its row. */
+static uint32_t lands(const struct sim *m, struct life *l, uint32_t n)
+{
+    uint32_t most = m->plan->admit_after;
+    if (!l->row) {
+        uint32_t before = l->used == m->epoch ? l->seen : 0, lost = most - 1 - before;
+        l->row = before + n >= most;
+        l->seen = l->row ? (m->plan->mode == PS_SYNC ? n : n - lost) : before + n;
+        n = l->row ? l->seen : 0;
+    } else {
+        l->seen += n;
+    }
+    l->used = m->epoch;
+    return n;
+}
+
+/* What nobody has used for so long goes. */
+static void reference_evicts(struct sim *m)
+{
+    for (uint32_t t = 0; t < FIXTURE_TABLES; t++)
+        for (uint64_t key = 0; key < fixture_table[t].rows; key++) {
+            struct life *l = &m->life[t][key];
+            if (!l->row || m->epoch - 1 - l->used < m->plan->evict_after)
+                continue;
+            *l = (struct life){.used = m->epoch};
+            ps_row_initial(&fixture_table[t], t, FIXTURE_SEED, key, m->state[0][t][key]);
+            for (uint32_t j = 0; j < fixture_table[t].width; j++)
+                m->accumulator[t][key][j] = fixture_adagrad.initial_accumulator;
+        }
+}
+
 static void reference_epoch(struct sim *m)
 {
+    if (m->plan->admit_after)
+        reference_evicts(m);
     for (uint64_t step = 0; step < STEPS_MAX; step++) {
         static values sum;
-        static bool has[FIXTURE_TABLES][ROWS_MAX];
+        static uint32_t has[FIXTURE_TABLES][ROWS_MAX];
         memset(has, 0, sizeof has);
         for (uint32_t lane = 0; lane < LANES; lane++)
             for (uint32_t t = 0; t < FIXTURE_TABLES && step < m->plan->length[lane]; t++)
@@ -135,8 +186,16 @@ static void reference_epoch(struct sim *m)
                         float g = gradient(m, lane, step, t, key, j, m->state[step][t][key][j]);
                         sum[t][key][j] = has[t][key] ? sum[t][key][j] + g : g;
                     }
-                    has[t][key] = true;
+                    has[t][key]++;
                 }
+        for (uint32_t t = 0; t < FIXTURE_TABLES; t++)
+            for (uint64_t key = 0; key < fixture_table[t].rows; key++) {
+                if (!has[t][key] || !comes_and_goes(m, t))
+                    continue;
+                has[t][key] = lands(m, &m->life[t][key], has[t][key]);
+                for (uint32_t j = 0; m->plan->mode != PS_SYNC && j < fixture_table[t].width; j++)
+                    sum[t][key][j] = (float)has[t][key]; /* of ones */
+            }
         memcpy(m->state[step + 1], m->state[step], sizeof(values));
         for (uint32_t t = 0; t < FIXTURE_TABLES; t++)
             for (uint64_t key = 0; key < fixture_table[t].rows; key++)

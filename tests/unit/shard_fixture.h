@@ -64,6 +64,21 @@ static inline void fixture_welcome(struct ps_control *w, struct ps_slot_map *map
                              .shard_count = shards};
 }
 
+/* Those tables, of which the first two are of ids that come and go, and behind them their sightings; for welcome.table and table_count. */
+enum { FIXTURE_LIVING = FIXTURE_TABLES + 2 };
+static inline void fixture_living(struct ps_table_spec table[FIXTURE_LIVING], uint32_t admit_after, uint32_t evict_after)
+{
+    memcpy(table, fixture_table, sizeof fixture_table);
+    for (uint32_t t = 0; t < 2; t++) {
+        table[t].sightings = FIXTURE_TABLES + t;
+        table[t].admit_after = admit_after;
+        table[t].evict_after = evict_after;
+        table[FIXTURE_TABLES + t] = (struct ps_table_spec){.kind = PS_TABLE_SIGHTINGS, .counts = table[t].kind, .rows = table[t].rows,
+                                                           .width = PS_LIFE, .update = PS_UPDATE_ADD};
+        snprintf(table[FIXTURE_TABLES + t].name, PS_NAME_SIZE, "sightings.%u", t);
+    }
+}
+
 /* A new folder in /tmp, removed by the caller with ps_folder_remove. */
 static inline char *fixture_folder(void)
 {
@@ -86,8 +101,8 @@ static inline void fixture_manifest(const struct ps_shard *shard, uint64_t cut, 
                             .slots = PS_SLOTS,
                             .step = shard->v,
                             .lanes = shard->lanes,
-                            .tables = FIXTURE_TABLES,
-                            .table = (struct ps_table_spec *)(uintptr_t)fixture_table,
+                            .tables = shard->tables,
+                            .table = (struct ps_table_spec *)(uintptr_t)shard->spec,
                             .optimizer = shard->optimizer,
                             .files = files,
                             .file = file,

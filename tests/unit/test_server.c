@@ -326,7 +326,9 @@ static void save(struct cluster *c, char *folder, uint64_t id)
                             .mode = PS_SYNC,
                             .lanes = LANES,
                             .v = 3,
+                            .tables = FIXTURE_TABLES,
                             .optimizer = fixture_adagrad};
+    memcpy(like.spec, fixture_table, sizeof fixture_table);
     fixture_manifest(&like, id, file, (uint32_t)c->shards, folder);
 }
 

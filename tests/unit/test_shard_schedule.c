@@ -46,6 +46,25 @@ static void check_marks(struct sim *m)
         }
 }
 
+/* Whether the ids that have a row, and what is known of each, are those of the reference. */
+static bool same_lives(struct sim *m)
+{
+    for (uint32_t t = 0; t < FIXTURE_TABLES; t++)
+        for (uint64_t k = 0; comes_and_goes(m, t) && k < fixture_table[t].rows; k++) {
+            struct ps_shard *s = &m->shard[m->map.shard_of[ps_slot_of(&fixture_table[t], t, k)]];
+            const struct life *want = &m->life[t][k];
+            float *row, *sighting;
+            ps_rows_find(&s->rows[t], &k, 1, 0, &row);
+            ps_rows_find(&s->rows[m->table[t].sightings], &k, 1, 0, &sighting);
+            const float *have = row ? row + s->rows[t].width - PS_LIFE : sighting;
+            bool seen = want->row || want->seen || want->used;
+            if ((row != NULL) != want->row || (sighting != NULL) != (seen && !want->row) ||
+                (have && (have[PS_LIFE_SEEN] != (float)want->seen || have[PS_LIFE_USED] != (float)want->used)))
+                return false;
+        }
+    return true;
+}
+
 /* All rows of all shards against the reference. */
 static bool same_rows(struct sim *m, values want)
 {
@@ -53,7 +72,7 @@ static bool same_rows(struct sim *m, values want)
         for (uint64_t k = 0; k < fixture_table[t].rows; k++) {
             float have[WIDTH_MAX];
             uint32_t s = m->map.shard_of[ps_slot_of(&fixture_table[t], t, k)], width = fixture_table[t].width;
-            ps_commit_read(&m->shard[s], t, &k, 1, false, have);
+            ps_commit_read(&m->shard[s], t, &k, 1, PS_STATE_NOW, have);
             if (memcmp(have, want[t][k], width * sizeof *have))
                 return false;
         }
@@ -85,6 +104,7 @@ static void open_shards(struct sim *m, uint32_t shards, const char *folder)
     for (uint32_t s = 0; s < shards; s++) {
         fixture_welcome(&welcome, &m->map, shards, s, m->plan->mode, LANES, &optimizer);
         welcome.table = m->table;
+        welcome.table_count = plan_tables(m);
         assert_int_equal(ps_shard_init(&m->shard[s], &welcome, s + 1000, shard_sends, m, &err), 0);
         assert_int_equal(ps_shard_load(&m->shard[s], m->era, m->epoch, folder, lane, LANES, &err), 0);
     }
@@ -181,7 +201,9 @@ static const char *play(const struct plan *plan)
     m->random = ps_random_stream(plan->seed, PS_RANDOM_TEST, 1, 2, 3);
     m->faults = plan->faults;
     m->losses = plan->losses;
-    memcpy(m->table, fixture_table, sizeof m->table);
+    memcpy(m->table, fixture_table, sizeof fixture_table);
+    if (plan->admit_after)
+        fixture_living(m->table, plan->admit_after, plan->evict_after);
     m->table[0].update = plan->carries ? PS_UPDATE_ASSIGN : PS_UPDATE_OPTIMIZER;
     for (uint32_t t = 0; t < FIXTURE_TABLES; t++)
         for (uint64_t k = 0; k < fixture_table[t].rows; k++) {
@@ -190,7 +212,8 @@ static const char *play(const struct plan *plan)
                 m->accumulator[t][k][j] = fixture_adagrad.initial_accumulator;
         }
     open_shards(m, plan->shards, "");
-    for (m->epoch = 1; m->epoch <= EPOCHS && !m->violation; m->epoch++) {
+    uint32_t epochs = plan->admit_after ? EPOCHS_LIVING : EPOCHS;
+    for (m->epoch = 1; m->epoch <= epochs && !m->violation; m->epoch++) {
         memcpy(m->state[0], m->state[STEPS_MAX], sizeof(values));
         reference_epoch(m);
         for (uint32_t s = 0; s < m->shards; s++)
@@ -224,12 +247,14 @@ static const char *play(const struct plan *plan)
                 violate(m, "I1: the account of what has landed is wrong");
         if (!m->violation && plan->mode == PS_SYNC && !same_rows(m, m->state[STEPS_MAX]))
             violate(m, "I1: final rows differ from the sequential run");
+        if (!m->violation && !same_lives(m))
+            violate(m, "an id has a row that it should not have, or has none, or its count is wrong");
         if (!m->violation && plan->mode != PS_SYNC)
             for (uint32_t t = 0; t < FIXTURE_TABLES; t++) /* sums of ones: exact up to rounding of the order */
                 for (uint64_t k = 0; k < fixture_table[t].rows; k++) {
                     float have[WIDTH_MAX];
                     uint32_t s = m->map.shard_of[ps_slot_of(&fixture_table[t], t, k)];
-                    ps_commit_read(&m->shard[s], t, &k, 1, false, have);
+                    ps_commit_read(&m->shard[s], t, &k, 1, PS_STATE_NOW, have);
                     float tolerance = assigned(m, t) ? 0 : 1e-4f;
                     if (!(fabsf(have[0] - m->state[STEPS_MAX][t][k][0]) <= tolerance))
                         violate(m, "I1: a push was lost or applied twice");
@@ -353,6 +378,27 @@ static void a_lost_primary_loses_nothing(void **state)
                 expect_sound(with_replicas(shards, mode), mode == PS_SYNC ? 60 : 20);
 }
 
+/* Ids that are admitted after some sightings, and evicted: whatever is lost and comes again, what becomes of each is as in the sequential
+ * program, on any number of shards. */
+static void ids_come_and_go(void **state)
+{
+    for (uint32_t shards = 1; shards <= 3; shards++)
+        for (uint32_t mode = 0; mode <= 2; mode++) /* async, sync, bounded 0 */
+            for (uint32_t admit_after = 1; admit_after <= 3; admit_after++) {
+                struct plan plan = {.shards = shards, .mode = mode, .length = {4, 6, 3}, .faults = 4, .loss = 0.05, .duplicates = 0.1,
+                                    .admit_after = admit_after, .evict_after = 1,
+                                    .optimizer = mode == PS_SYNC ? PS_OPT_ADAGRAD : PS_OPT_SGD};
+                expect_sound(plan, 15);
+                plan.faults = 2;
+                plan.replicas = true;
+                plan.losses = 6;
+                expect_sound(plan, 25);
+            }
+    struct plan plan = {.shards = 3, .mode = PS_SYNC, .length = {6, 6, 4}, .faults = 2, .loss = 0.03, .cut = true, .admit_after = 2,
+                        .evict_after = 1, .optimizer = PS_OPT_ADAGRAD};
+    expect_sound(plan, 40);
+}
+
 /* Controls: the same schedules with one rule left out must be caught. */
 static int caught(struct plan plan)
 {
@@ -413,6 +459,7 @@ int main(void)
         cmocka_unit_test(without_the_retained_set_it_fails), cmocka_unit_test(without_fences_it_fails),
         cmocka_unit_test(a_lost_primary_loses_nothing),      cmocka_unit_test(without_a_rule_of_replication_it_fails),
         cmocka_unit_test(lane_state_goes_from_step_to_step), cmocka_unit_test(without_a_rule_of_lane_state_it_fails),
+        cmocka_unit_test(ids_come_and_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
