@@ -59,6 +59,16 @@ struct ps_score_input {
     const struct nn_tensor *param;
 };
 
+/* Where a score is an inner product (exporting, nearest neighbours): with p a user's row, or (scale is NULL) what encode makes of a session,
+ * and q an item's row,
+ *   score = sum_j scale_j p_(user_first + j) q_(item_first + j) + sum_k bias_k q_(bias_first + k) + constant */
+struct ps_factors {
+    int width, user_first, item_first;
+    const real *scale; /* width numbers in the tape's memory */
+    int bias_first, biases;
+    double bias[PS_MAX_BEHAVIOURS], constant;
+};
+
 struct ps_model_class {
     const char *name, *title, *source;
     const char *options; /* names of the model.* keys that it reads, separated by blanks */
@@ -73,6 +83,13 @@ struct ps_model_class {
     /* Models with several tasks: the logit of every feedback of every target, targets x feedbacks. use[k] gets what the gate of task k
      * did (nn/tasks.h; task 0 is the next item), where the model has gates; may be NULL. */
     void (*judge)(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_gate_use *use, real *out);
+    /* The scores as the tape computes them, for whoever listens to it (nn/trace.h). Of pairs: z[r] of every head r, of which forward makes
+     * the loss; the last one ranks. Of a session, tile->sessions having one target: those of its candidates, candidates x 1, by what encode
+     * has made. NULL: the model's scores are more than that. */
+    void (*logits)(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor **z);
+    struct nn_tensor *(*match)(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, const struct nn_tensor *encoded);
+    /* Whether score is an inner product, and of what; NULL: it is none. */
+    bool (*factors)(const struct ps_model *model, struct nn_tape *tape, const struct nn_tensor *param, struct ps_factors *factors);
     /* out[u * items + i] = score, higher is better. The tape is reset by the caller and used for scratch. Its
      * arithmetic for one (user, item) must not depend on which other users and items are in the input beyond the BLAS
      * kernel. */

@@ -38,21 +38,22 @@ static void row_set_fini(struct ps_row_set *set)
     }
 }
 
-static int fetch_params(struct ps_scorer *s, struct ps_error *err)
+int ps_scorer_params(const struct ps_model *model, const struct ps_row_source *source, float **param, struct nn_tensor *tensor,
+                     struct ps_error *err)
 {
-    for (int t = 0; t < s->model->tables; t++) {
-        const struct ps_table_spec *spec = &s->model->table[t];
+    for (int t = 0; t < model->tables; t++) {
+        const struct ps_table_spec *spec = &model->table[t];
         if (spec->kind != PS_TABLE_TENSOR)
             continue;
         uint32_t *id = ps_calloc(spec->rows, sizeof *id);
         for (uint32_t k = 0; k < spec->rows; k++)
             id[k] = k;
-        s->param[t] = ps_calloc(spec->rows * spec->width, sizeof *s->param[t]);
-        int status = s->source->fetch(s->source->ctx, t, id, (int)spec->rows, s->param[t], err);
+        param[t] = ps_calloc(spec->rows * spec->width, sizeof *param[t]);
+        int status = source->fetch(source->ctx, t, id, (int)spec->rows, param[t], err);
         free(id);
         if (status < 0)
             return status;
-        s->tensor[t] = (struct nn_tensor){(int)spec->tensor_rows, (int)spec->tensor_cols, s->param[t], NULL};
+        tensor[t] = (struct nn_tensor){(int)spec->tensor_rows, (int)spec->tensor_cols, param[t], NULL};
     }
     return 0;
 }
@@ -101,7 +102,7 @@ int ps_scorer_init(struct ps_scorer *s, struct ps_model *model, const struct ps_
         s->history = ps_bag_source_history(&model->recipe, model->dataset);
     for (int k = 0; k < model->recipe.features; k++)
         s->feature[k] = ps_bag_source_feature(&model->recipe, model->dataset, k);
-    int status = fetch_params(s, err);
+    int status = ps_scorer_params(model, source, s->param, s->tensor, err);
     if (status < 0)
         ps_scorer_fini(s);
     return status;

@@ -39,6 +39,10 @@ struct ps_scorer {
     uint32_t *popular; /* ranks of the items, for users that the model does not know; NULL where it is sure to know all */
 };
 
+/* Fetches a model's tensors by table: the values, which the caller frees (after an error too), and what shows them. */
+int ps_scorer_params(const struct ps_model *model, const struct ps_row_source *source, float **param, struct nn_tensor *tensor,
+                     struct ps_error *err);
+
 /* Fetches the parameters; `users` is how many will be scored in all, `items` how many at once: at least PS_BLOCK_ITEMS. Nothing is
  * left to free after an error. */
 int ps_scorer_init(struct ps_scorer *scorer, struct ps_model *model, const struct ps_row_source *source, size_t users,

@@ -10,6 +10,7 @@
 
 #include "model_bench.h"
 #include "toy.h"
+#include "worker/models/loss.h"
 
 static void test_registry(void **state)
 {
@@ -241,6 +242,53 @@ static void test_scores_are_logits(void **state)
         }
 }
 
+/* The logits that forward makes its loss of, by themselves; and what the vectors are where the score is an inner product. */
+static void check_logits(struct model_bench *b, uint32_t user, uint32_t item, real score)
+{
+    struct ps_tile tile = {.n = 1, .user = &user, .item = &item, .user_row = &user, .item_row = &item, .epoch = 1, .param = b->param};
+    struct nn_tensor *z[PS_MAX_BEHAVIOURS];
+    struct ps_factors f;
+    for (int r = 0; r < b->model.recipe.heads; r++)
+        tile.need[r] = 1;
+    tile.rows = ps_embedding_compose(&b->embedding, &b->model, b->rows, b->feature);
+    nn_tape_reset(b->tape);
+    b->model.class_->logits(&b->model, b->tape, &tile, z);
+    assert_true(fabs((double)z[b->model.recipe.heads - 1]->value[0] - (double)score) < 1e-5 * (1 + fabs((double)score)));
+    if (!b->model.class_->factors || !b->model.class_->factors(&b->model, b->tape, b->param, &f))
+        return;
+    const real *p = b->rows[PS_USER_TABLE].value[user], *q = b->rows[PS_ITEM_TABLE].value[item];
+    double sum = f.constant;
+    for (int j = 0; j < f.width; j++)
+        sum += (double)(f.scale[j] * p[f.user_first + j] * q[f.item_first + j]);
+    for (int k = 0; k < f.biases; k++)
+        sum += f.bias[k] * (double)q[f.bias_first + k];
+    assert_true(fabs(sum - (double)score) < 1e-5 * (1 + fabs((double)score)));
+}
+
+static void test_logits_and_factors(void **state)
+{
+    int with = 0, without = 0;
+    FOR_MODELS(m, false)
+        for (int form = 0; ps_models[m]->forward && form < 12; form++) {
+            struct ps_dataset dataset = toy_dataset(3);
+            struct ps_config config = toy_config(16);
+            config.model.cascade = (enum ps_cascade)(form % 4);
+            config.model.unit = (enum ps_unit)(form / 4);
+            struct model_bench b;
+            assert_int_equal(model_bench_init(&b, ps_models[m]->name, &config, &dataset), 0);
+            model_bench_draw(&b, 9);
+            const uint32_t user[] = {4, 0}, item[] = {6, 3, 1};
+            real score[6];
+            model_bench_score(&b, user, 2, item, 3, score);
+            if (ps_models[m]->logits)
+                for (int k = 0; k < 6; k++, with++)
+                    check_logits(&b, user[k / 3], item[k % 3], score[k]);
+            without += !ps_models[m]->logits;
+            model_bench_fini(&b);
+        }
+    assert_true(with > 0 && without == 12); /* mfpr */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_own_history),
         cmocka_unit_test(test_rule_scores_are_exact),
         cmocka_unit_test(test_scores_are_logits),
+        cmocka_unit_test(test_logits_and_factors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -182,8 +182,11 @@ static void check_scores(struct model_bench *b, const char *what)
         struct ps_score_input input = {.users = 1, .items = TOY_SESSION_ITEMS, .user_id = &c, .item_id = id, .item_rows = items,
                                        .case_rows = &row, .param = b->param};
         b->model.class_->score(&b->model, b->tape, &input, score);
-        for (int i = 0; i < TOY_SESSION_ITEMS; i++)
+        const struct nn_tensor *match = b->model.class_->match(&b->model, b->tape, &o.tile, encoded);
+        for (int i = 0; i < TOY_SESSION_ITEMS; i++) {
+            assert_true(fabs(match->value[i] - score[i]) < 1e-12 * (1 + fabs(score[i])));
             sum += exp(score[i]);
+        }
         double expected = log(sum) - score[d->test[c].item];
         if (!(fabs(loss - expected) < 1e-9 * (1 + fabs(loss))))
             print_message("%s, case %u: loss %.12g, by its scores %.12g\n", what, c, loss, expected);

@@ -10,5 +10,7 @@ const struct ps_model_class ps_model_bpr = {
     .init = ps_mf_init,
     .fini = ps_ncf_fini,
     .forward = ps_ncf_forward,
+    .logits = ps_ncf_logits,
+    .factors = ps_ncf_factors,
     .score = ps_ncf_score,
 };

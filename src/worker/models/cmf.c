@@ -26,24 +26,23 @@ static void cmf_fini(struct ps_model *model)
 {
 }
 
-static struct nn_tensor *cmf_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
+static void cmf_logits(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor **z)
 {
     struct nn_lookup p = {&tile->rows[PS_USER_TABLE], tile->user_row, 0};
     struct nn_lookup q = {&tile->rows[PS_ITEM_TABLE], tile->item_row, 0};
     int width = model->config->model.embedding;
     const struct nn_tensor *ones = ps_ones(tape, width);
-    struct nn_tensor *z[PS_MAX_BEHAVIOURS];
     for (int r = 0; r < model->recipe.heads && (r == 0 || tile->need[r] > 0); r++) {
         p.first = user_first(model, r);
         nn_gmf(tape, p, q, width, 1, &ones, &tile->need[r], &z[r]);
     }
-    return ps_loss(model, tape, tile, z, (int)model->table[PS_USER_TABLE].width, width);
 }
 
-static void cmf_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out)
+static struct nn_tensor *cmf_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
 {
-    const struct ps_units product = {.heads = 1, .embedding = model->config->model.embedding, .head = true, .fixed = true};
-    ps_units_score(&product, tape, input, (const double[]){1}, out);
+    struct nn_tensor *z[PS_MAX_BEHAVIOURS];
+    cmf_logits(model, tape, tile, z);
+    return ps_loss(model, tape, tile, z, (int)model->table[PS_USER_TABLE].width, model->config->model.embedding);
 }
 
 const struct ps_model_class ps_model_cmf = {
@@ -54,5 +53,7 @@ const struct ps_model_class ps_model_cmf = {
     .init = cmf_init,
     .fini = cmf_fini,
     .forward = cmf_forward,
-    .score = cmf_score,
+    .logits = cmf_logits,
+    .factors = ps_product_factors,
+    .score = ps_product_score,
 };

@@ -42,7 +42,7 @@ static struct nn_tensor *fpmc_encode(struct ps_model *model, struct nn_tape *tap
     int d = model->encoded / 2;
     struct nn_lookup basket = {&tile->rows[PS_SESSION_ITEMS], s->item_row, model->encoded};
     struct nn_tensor *before = nn_segment_mean(tape, nn_lookup(tape, basket, nn_segments_rows(s->steps), d), s->steps), *who;
-    if (m->visitors < 0) {
+    if (m->visitors < 0 || !s->visitor_row) {
         real *zero = nn_tape_alloc(tape, (size_t)before->rows * (size_t)d * sizeof *zero);
         for (size_t k = 0; k < (size_t)before->rows * (size_t)d; k++)
             zero[k] = 0;
@@ -63,5 +63,7 @@ const struct ps_model_class ps_model_fpmc = {
     .fini = fpmc_fini,
     .forward = ps_session_forward,
     .encode = fpmc_encode,
+    .match = ps_session_match,
+    .factors = ps_session_factors,
     .score = ps_session_score,
 };

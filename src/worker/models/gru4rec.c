@@ -66,6 +66,8 @@ const struct ps_model_class ps_model_gru4rec = {
     .fini = fini,
     .forward = ps_session_forward,
     .encode = encode,
+    .match = ps_session_match,
+    .factors = ps_session_factors,
     .score = ps_session_score,
 };
 
@@ -79,5 +81,7 @@ const struct ps_model_class ps_model_gru4rec_full = {
     .fini = fini,
     .forward = ps_session_forward,
     .encode = encode,
+    .match = ps_session_match,
+    .factors = ps_session_factors,
     .score = ps_session_score,
 };

@@ -191,6 +191,8 @@ static void judge(struct ps_model *model, struct nn_tape *tape, const struct ps_
         .forward = forward,                                                                                                  \
         .encode = encode,                                                                                                    \
         .judge = judge,                                                                                                      \
+        .match = ps_session_match,                                                                                           \
+        .factors = ps_session_factors,                                                                                       \
         .score = ps_session_score,                                                                                           \
     }
 

@@ -16,5 +16,7 @@ const struct ps_model_class ps_model_m_sr = {
     .fini = ps_mkm_fini,
     .forward = ps_mkm_forward,
     .encode = ps_mkm_encode,
+    .match = ps_mkm_match,
+    .factors = ps_mkm_factors,
     .score = ps_mkm_score,
 };

@@ -15,5 +15,6 @@ const struct ps_model_class ps_model_mf_mmlp = {
     .init = mf_mmlp_init,
     .fini = ps_mmlp_fini,
     .forward = ps_mmlp_forward,
+    .logits = ps_mmlp_logits,
     .score = ps_mmlp_score,
 };

@@ -86,14 +86,11 @@ static struct nn_tensor *pair_graph(const struct mkm *m, struct ps_model *model,
 {
     const struct ps_session_view *s = tile->sessions;
     int n = nn_segments_rows(s->steps);
-    uint32_t items = (uint32_t)tile->rows[PS_SESSION_ITEMS].count, *pair = nn_tape_alloc(tape, (size_t)n * sizeof *pair);
-    for (int t = 0; t < n; t++)
-        pair[t] = s->item_row[t] * operations + s->operation[t];
+    uint32_t items = (uint32_t)tile->rows[PS_SESSION_ITEMS].count;
+    const uint32_t *pair = nn_index_join(tape, s->item_row, s->operation, n, operations), *item, *operation;
     struct nn_session_graph graph = nn_session_graph(tape, pair, items * operations, s->steps, true);
     int nodes = nn_segments_rows(graph.nodes);
-    uint32_t *item = nn_tape_alloc(tape, (size_t)nodes * sizeof *item), *operation = nn_tape_alloc(tape, (size_t)nodes * sizeof *operation);
-    for (int k = 0; k < nodes; k++)
-        item[k] = graph.item[k] / operations, operation[k] = graph.item[k] % operations;
+    nn_index_part(tape, graph.item, nodes, operations, &item, &operation);
     struct nn_tensor *begin = nn_concat(tape, nn_lookup(tape, item_rows(tile, item), nodes, d),
                                         nn_lookup(tape, nn_lookup_from(tape, &tile->param[m->operation], operation, 0), nodes, d));
     return ps_graph_part_run(&m->graph, tape, tile, &graph, ps_session_drop(model, tape, tile, begin));
@@ -140,10 +137,16 @@ struct nn_tensor *ps_mkm_encode(struct ps_model *model, struct nn_tape *tape, co
 }
 
 /* The candidates' half of the hidden layer, which all sessions share. */
+static struct nn_tensor *hidden_items(const struct mkm *m, struct nn_tape *tape, const struct ps_tile *tile, int d)
+{
+    struct nn_lookup items = ps_session_candidates(tile).from;
+    return nn_matmul(tape, nn_lookup(tape, items, tile->sessions->candidates, d), &tile->param[m->score_item]);
+}
+
 static struct nn_candidates hidden_candidates(const struct mkm *m, struct nn_tape *tape, const struct ps_tile *tile, int d)
 {
     struct nn_candidates c = ps_session_candidates(tile);
-    struct nn_tensor *items = nn_matmul(tape, nn_lookup(tape, c.from, c.count, d), &tile->param[m->score_item]);
+    struct nn_tensor *items = hidden_items(m, tape, tile, d);
     c.from = nn_lookup_from(tape, items, NULL, 0);
     c.hidden = &tile->param[m->score_hidden];
     return c;
@@ -164,6 +167,20 @@ struct nn_tensor *ps_mkm_forward(struct ps_model *model, struct nn_tape *tape, c
     struct nn_tensor *sessions = tile->sessions ? session_loss(model, tape, tile) : NULL;
     struct nn_tensor *triples = tile->triples ? ps_knowledge_part_loss(&m->knowledge, model, tape, tile) : NULL;
     return sessions && triples ? nn_add(tape, sessions, triples) : sessions ? sessions : triples;
+}
+
+struct nn_tensor *ps_mkm_match(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, const struct nn_tensor *encoded)
+{
+    const struct mkm *m = model->state;
+    if (model->config->model.score == PS_SCORE_DOT)
+        return ps_session_match(model, tape, tile, encoded);
+    struct nn_tensor *hidden = nn_relu(tape, nn_add_bias(tape, hidden_items(m, tape, tile, model->encoded), encoded));
+    return nn_matmul(tape, hidden, &tile->param[m->score_hidden]);
+}
+
+bool ps_mkm_factors(const struct ps_model *model, struct nn_tape *tape, const struct nn_tensor *param, struct ps_factors *factors)
+{
+    return model->config->model.score == PS_SCORE_DOT && ps_session_factors(model, tape, param, factors);
 }
 
 void ps_mkm_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out)

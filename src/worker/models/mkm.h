@@ -26,6 +26,8 @@ int ps_mkm_init(struct ps_model *model, struct ps_mkm_form form, struct ps_error
 void ps_mkm_fini(struct ps_model *model);
 struct nn_tensor *ps_mkm_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile);
 struct nn_tensor *ps_mkm_encode(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile);
+struct nn_tensor *ps_mkm_match(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, const struct nn_tensor *encoded);
+bool ps_mkm_factors(const struct ps_model *model, struct nn_tape *tape, const struct nn_tensor *param, struct ps_factors *factors);
 void ps_mkm_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out);
 
 #define PS_MKM_SOURCE "Meng et al., Incorporating User Micro-behaviors and Item Knowledge into Multi-task Learning, SIGIR 2020"

@@ -86,7 +86,7 @@ static const real *has(const struct ps_model *model, struct nn_tape *tape, const
     return keep;
 }
 
-struct nn_tensor *ps_mmlp_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
+void ps_mmlp_logits(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor **z)
 {
     const struct mmlp *m = model->state;
     const struct nn_tensor *param = tile->param;
@@ -106,6 +106,13 @@ struct nn_tensor *ps_mmlp_forward(struct ps_model *model, struct nn_tape *tape, 
     }
     if (m->bias >= 0)
         o = nn_add_bias(tape, o, &param[m->bias]);
+    *z = o;
+}
+
+struct nn_tensor *ps_mmlp_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
+{
+    struct nn_tensor *o;
+    ps_mmlp_logits(model, tape, tile, &o);
     return ps_loss(model, tape, tile, &o, (int)model->table[PS_USER_TABLE].width, (int)model->table[PS_ITEM_TABLE].width);
 }
 
@@ -160,5 +167,6 @@ const struct ps_model_class ps_model_mmlp = {
     .init = mmlp_init,
     .fini = ps_mmlp_fini,
     .forward = ps_mmlp_forward,
+    .logits = ps_mmlp_logits,
     .score = ps_mmlp_score,
 };

@@ -18,6 +18,7 @@
 int ps_mmlp_init(struct ps_model *model, bool ensemble, struct ps_error *err);
 void ps_mmlp_fini(struct ps_model *model);
 struct nn_tensor *ps_mmlp_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile);
+void ps_mmlp_logits(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor **z);
 void ps_mmlp_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out);
 
 #endif

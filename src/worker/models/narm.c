@@ -63,5 +63,7 @@ const struct ps_model_class ps_model_narm = {
     .fini = narm_fini,
     .forward = ps_session_forward,
     .encode = narm_encode,
+    .match = ps_session_match,
+    .factors = ps_session_factors,
     .score = ps_session_score,
 };

@@ -29,13 +29,28 @@ void ps_ncf_fini(struct ps_model *model)
     free(model->state);
 }
 
+void ps_ncf_logits(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor **z)
+{
+    const struct ncf *ncf = model->state;
+    ps_units_forward(&ncf->units, tape, tile, z);
+    if (ncf->bias >= 0)
+        *z = nn_add_bias(tape, *z, &tile->param[ncf->bias]);
+}
+
+bool ps_ncf_factors(const struct ps_model *model, struct nn_tape *tape, const struct nn_tensor *param, struct ps_factors *factors)
+{
+    const struct ncf *ncf = model->state;
+    if (!ps_units_factors(&ncf->units, tape, param, (const double[]){1}, factors))
+        return false;
+    factors->constant = ncf->bias >= 0 ? (double)param[ncf->bias].value[0] : 0;
+    return true;
+}
+
 struct nn_tensor *ps_ncf_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
 {
     const struct ncf *ncf = model->state;
     struct nn_tensor *z;
-    ps_units_forward(&ncf->units, tape, tile, &z);
-    if (ncf->bias >= 0)
-        z = nn_add_bias(tape, z, &tile->param[ncf->bias]);
+    ps_ncf_logits(model, tape, tile, &z);
     if (model->recipe.loss == PS_LOSS_WHOLE) {
         const struct nn_tensor *g = ps_units_head(&ncf->units, tape, tile, 0);
         return ps_whole_loss(&ncf->whole, model, tape, tile, &z, &g);

@@ -17,6 +17,8 @@ int ps_ncf_init(struct ps_model *model, struct ps_units units, double unobserved
 void ps_ncf_fini(struct ps_model *model);
 struct nn_tensor *ps_ncf_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile);
 void ps_ncf_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out);
+void ps_ncf_logits(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor **z);
+bool ps_ncf_factors(const struct ps_model *model, struct nn_tape *tape, const struct nn_tensor *param, struct ps_factors *factors);
 
 /* Which unit: p . q; h . (p*q); a tower over [p; q]; the last two side by side, each with embeddings of its own. */
 int ps_mf_init(struct ps_model *model, struct ps_error *err);

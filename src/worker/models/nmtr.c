@@ -39,14 +39,21 @@ void ps_nmtr_fini(struct ps_model *model)
     free(model->state);
 }
 
+void ps_nmtr_logits(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor **z)
+{
+    const struct nmtr *nmtr = model->state;
+    struct nn_lookup bias = {nmtr->biases ? &tile->rows[PS_ITEM_TABLE] : NULL, tile->item_row, nmtr->embeddings};
+    struct nn_tensor *f[PS_MAX_BEHAVIOURS];
+    ps_units_forward(&nmtr->units, tape, tile, f);
+    ps_cascade_forward(tape, model->config->model.cascade, nmtr->units.heads, tile->need, f, bias, z);
+}
+
 struct nn_tensor *ps_nmtr_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile)
 {
     const struct nmtr *nmtr = model->state;
     int behaviours = nmtr->units.heads;
-    struct nn_lookup bias = {nmtr->biases ? &tile->rows[PS_ITEM_TABLE] : NULL, tile->item_row, nmtr->embeddings};
-    struct nn_tensor *f[PS_MAX_BEHAVIOURS], *z[PS_MAX_BEHAVIOURS];
-    ps_units_forward(&nmtr->units, tape, tile, f);
-    ps_cascade_forward(tape, model->config->model.cascade, behaviours, tile->need, f, bias, z);
+    struct nn_tensor *z[PS_MAX_BEHAVIOURS];
+    ps_nmtr_logits(model, tape, tile, z);
     if (model->recipe.loss != PS_LOSS_WHOLE)
         return ps_loss(model, tape, tile, z, nmtr->embeddings, nmtr->embeddings);
     const struct nn_tensor *h[PS_MAX_BEHAVIOURS], *g[PS_MAX_BEHAVIOURS];
@@ -54,6 +61,23 @@ struct nn_tensor *ps_nmtr_forward(struct ps_model *model, struct nn_tape *tape, 
         h[r] = ps_units_head(&nmtr->units, tape, tile, r);
     ps_cascade_heads(tape, model->config->model.cascade, behaviours, h, g);
     return ps_whole_loss(&nmtr->whole, model, tape, tile, z, g);
+}
+
+bool ps_nmtr_factors(const struct ps_model *model, struct nn_tape *tape, const struct nn_tensor *param, struct ps_factors *factors)
+{
+    const struct nmtr *nmtr = model->state;
+    enum ps_cascade cascade = model->config->model.cascade;
+    double weight[PS_MAX_BEHAVIOURS], bias[PS_MAX_BEHAVIOURS];
+    if (cascade == PS_CASCADE_PROB && nmtr->units.heads > 1)
+        return false;
+    ps_cascade_weights(cascade, nmtr->units.heads, weight, bias);
+    if (!ps_units_factors(&nmtr->units, tape, param, weight, factors))
+        return false;
+    factors->bias_first = nmtr->embeddings;
+    factors->biases = nmtr->biases;
+    for (int k = 0; k < nmtr->biases; k++)
+        factors->bias[k] = bias[k];
+    return true;
 }
 
 /* out[u][i] += bias[i] */

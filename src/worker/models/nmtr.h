@@ -12,9 +12,12 @@
 int ps_nmtr_init(struct ps_model *model, struct ps_units units, struct ps_error *err);
 void ps_nmtr_fini(struct ps_model *model);
 
+/* z_r of all behaviours. */
+void ps_nmtr_logits(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor **z);
 /* ps_loss, or ps_whole_loss, on the logits z_r. */
 struct nn_tensor *ps_nmtr_forward(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile);
-/* The target's logit z_R. */
+/* The target's logit z_R; and where it is an inner product: with a head alone, under any cascade but prob. */
+bool ps_nmtr_factors(const struct ps_model *model, struct nn_tape *tape, const struct nn_tensor *param, struct ps_factors *factors);
 void ps_nmtr_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out);
 
 #endif

@@ -17,5 +17,7 @@ const struct ps_model_class ps_model_nmtr_gmf = {
     .init = nmtr_gmf_init,
     .fini = ps_nmtr_fini,
     .forward = ps_nmtr_forward,
+    .logits = ps_nmtr_logits,
+    .factors = ps_nmtr_factors,
     .score = ps_nmtr_score,
 };

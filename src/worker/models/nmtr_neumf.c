@@ -19,5 +19,7 @@ const struct ps_model_class ps_model_nmtr_neumf = {
     .init = nmtr_neumf_init,
     .fini = ps_nmtr_fini,
     .forward = ps_nmtr_forward,
+    .logits = ps_nmtr_logits,
+    .factors = ps_nmtr_factors,
     .score = ps_nmtr_score,
 };

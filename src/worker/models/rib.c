@@ -75,5 +75,7 @@ const struct ps_model_class ps_model_rib = {
     .fini = rib_fini,
     .forward = rib_forward,
     .encode = rib_encode,
+    .match = ps_session_match,
+    .factors = ps_session_factors,
     .score = ps_session_score,
 };

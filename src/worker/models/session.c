@@ -103,6 +103,21 @@ struct nn_tensor *ps_session_forward(struct ps_model *model, struct nn_tape *tap
     return ps_session_loss(model, tape, tile, model->class_->encode(model, tape, tile));
 }
 
+struct nn_tensor *ps_session_match(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, const struct nn_tensor *encoded)
+{
+    struct nn_lookup item = ps_session_candidates(tile).from;
+    int candidates = tile->sessions->candidates;
+    struct nn_tensor *o = nn_scores(tape, nn_lookup(tape, item, candidates, model->encoded), encoded);
+    item.first = model->encoded;
+    return biased(model) ? nn_add(tape, o, nn_lookup(tape, item, candidates, 1)) : o;
+}
+
+bool ps_session_factors(const struct ps_model *model, struct nn_tape *tape, const struct nn_tensor *param, struct ps_factors *factors)
+{
+    *factors = (struct ps_factors){.width = model->encoded, .bias_first = model->encoded, .biases = biased(model), .bias = {1}};
+    return true;
+}
+
 void ps_session_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out)
 {
     int width = model->encoded, items = input->items;

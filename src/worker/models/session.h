@@ -34,6 +34,9 @@ struct nn_tensor *ps_session_softmax(struct ps_model *model, struct nn_tape *tap
                                      struct nn_candidates candidates);
 /* The items that the tile's targets compete with. */
 struct nn_candidates ps_session_candidates(const struct ps_tile *tile);
+/* model->match and ->factors: what encode has made . embedding (+ bias). */
+struct nn_tensor *ps_session_match(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, const struct nn_tensor *encoded);
+bool ps_session_factors(const struct ps_model *model, struct nn_tape *tape, const struct nn_tensor *param, struct ps_factors *factors);
 /* model->score: case_row . embedding (+ bias). */
 void ps_session_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out);
 

@@ -49,5 +49,7 @@ const struct ps_model_class ps_model_srgnn = {
     .fini = srgnn_fini,
     .forward = ps_session_forward,
     .encode = srgnn_encode,
+    .match = ps_session_match,
+    .factors = ps_session_factors,
     .score = ps_session_score,
 };

@@ -68,5 +68,7 @@ const struct ps_model_class ps_model_stamp = {
     .fini = stamp_fini,
     .forward = ps_session_forward,
     .encode = stamp_encode,
+    .match = ps_session_match,
+    .factors = ps_session_factors,
     .score = ps_session_score,
 };

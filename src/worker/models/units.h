@@ -43,8 +43,17 @@ const struct nn_tensor *ps_units_head(const struct ps_units *units, struct nn_ta
 void ps_units_forward(const struct ps_units *units, struct nn_tape *tape, const struct ps_tile *tile,
                       struct nn_tensor **f);
 
+/* Where the weighted sum of the heads is an inner product, that is, without a tower: all of *factors but biases and constant. */
+bool ps_units_factors(const struct ps_units *units, struct nn_tape *tape, const struct nn_tensor *param, const double *weight,
+                      struct ps_factors *factors);
+
 /* out[u * items + i] = sum_r weight[r] f_r(u, i); heads with weight 0 are not computed. Overwrites out. */
 void ps_units_score(const struct ps_units *units, struct nn_tape *tape, const struct ps_score_input *input,
                     const double *weight, real *out);
+
+/* model->logits, ->factors and ->score of a model whose score is p . q, both from column 0 on. */
+void ps_product_logits(struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor **z);
+bool ps_product_factors(const struct ps_model *model, struct nn_tape *tape, const struct nn_tensor *param, struct ps_factors *factors);
+void ps_product_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out);
 
 #endif

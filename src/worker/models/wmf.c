@@ -45,5 +45,7 @@ const struct ps_model_class ps_model_wmf = {
     .init = wmf_init,
     .fini = ps_ncf_fini,
     .forward = wmf_forward,
+    .logits = ps_ncf_logits,
+    .factors = ps_ncf_factors,
     .score = ps_ncf_score,
 };

@@ -124,12 +124,6 @@ static struct nn_tensor *als_forward(struct ps_model *model, struct nn_tape *tap
     return nn_leaf(tape, 1, 1, mean, NULL);
 }
 
-static void als_score(struct ps_model *model, struct nn_tape *tape, const struct ps_score_input *input, real *out)
-{
-    const struct ps_units product = {.heads = 1, .embedding = model->config->model.embedding, .head = true, .fixed = true};
-    ps_units_score(&product, tape, input, (const double[]){1}, out);
-}
-
 const struct ps_model_class ps_model_wmf_als = {
     .name = "wmf_als",
     .title = "weighted matrix factorisation, by alternating least squares",
@@ -140,5 +134,7 @@ const struct ps_model_class ps_model_wmf_als = {
     .init = als_init,
     .fini = als_fini,
     .forward = als_forward,
-    .score = als_score,
+    .logits = ps_product_logits,
+    .factors = ps_product_factors,
+    .score = ps_product_score,
 };

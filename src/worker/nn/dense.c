@@ -91,6 +91,7 @@ struct nn_tensor *nn_affine(struct nn_tape *tape, const struct nn_tensor *x, con
         nn_gemm(false, false, x->rows, w->cols, x->cols, x->value, x->cols, w->value, w->cols, 0, nn_fill(y), w->cols);
     if (bias || relu)
         finish_forward(nn_fill(y), bias ? bias->value : NULL, y->rows, y->cols, relu);
+    nn_tell(tape, &(struct nn_event){.op = NN_OP_AFFINE, .out = y, .in = {x, w, bias}, .n = {relu}});
     if (differentiable) {
         struct affine *a = nn_tape_alloc(tape, sizeof *a);
         *a = (struct affine){.x = x, .w = w, .bias = bias, .y = y, .relu = relu};
@@ -119,6 +120,7 @@ struct nn_tensor *nn_scores(struct nn_tape *tape, const struct nn_tensor *x, con
     PS_ASSERT(x->cols == w->cols);
     struct nn_tensor *y = nn_output(tape, x->rows, w->rows, x->grad || w->grad);
     nn_gemm(false, true, x->rows, w->rows, x->cols, x->value, x->cols, w->value, w->cols, 0, nn_fill(y), w->rows);
+    nn_tell(tape, &(struct nn_event){.op = NN_OP_SCORES, .out = y, .in = {x, w}});
     if (y->grad) {
         struct affine *a = nn_tape_alloc(tape, sizeof *a);
         *a = (struct affine){.x = x, .w = w, .y = y};

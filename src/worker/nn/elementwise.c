@@ -18,10 +18,11 @@ static struct nn_tensor *output_of(struct nn_tape *tape, int rows, int cols, con
     return nn_output(tape, rows, cols, a->grad || (b && b->grad));
 }
 
-static struct nn_tensor *record(struct nn_tape *tape, struct nn_tensor *y, const struct nn_tensor *a,
+static struct nn_tensor *record(struct nn_tape *tape, enum nn_op op, struct nn_tensor *y, const struct nn_tensor *a,
                                 const struct nn_tensor *b, real factor,
                                 void (*backward)(struct nn_tape *, struct nn_node *))
 {
+    nn_tell(tape, &(struct nn_event){.op = op, .out = y, .in = {a, b}, .factor = factor});
     if (y->grad) {
         struct elementwise *e = nn_tape_alloc(tape, sizeof *e);
         *e = (struct elementwise){.a = a, .b = b, .y = y, .factor = factor};
@@ -63,7 +64,7 @@ struct nn_tensor *nn_add(struct nn_tape *tape, const struct nn_tensor *a, const 
     real *out = nn_fill(y);
     for (size_t k = 0; k < nn_size(y); k++)
         out[k] = a->value[k] + b->value[k];
-    return record(tape, y, a, b, 0, add_backward);
+    return record(tape, NN_OP_ADD, y, a, b, 0, add_backward);
 }
 
 static void add_bias_backward(struct nn_tape *tape, struct nn_node *node)
@@ -84,7 +85,7 @@ struct nn_tensor *nn_add_bias(struct nn_tape *tape, const struct nn_tensor *x, c
     for (int row = 0; row < x->rows; row++)
         for (int j = 0; j < x->cols; j++)
             out[(size_t)row * (size_t)x->cols + (size_t)j] = x->value[(size_t)row * (size_t)x->cols + (size_t)j] + bias->value[j];
-    return record(tape, y, x, bias, 0, add_bias_backward);
+    return record(tape, NN_OP_ADD, y, x, bias, 0, add_bias_backward);
 }
 
 static void mul_backward(struct nn_tape *tape, struct nn_node *node)
@@ -103,7 +104,7 @@ struct nn_tensor *nn_mul(struct nn_tape *tape, const struct nn_tensor *a, const 
     real *out = nn_fill(y);
     for (size_t k = 0; k < nn_size(y); k++)
         out[k] = a->value[k] * b->value[k];
-    return record(tape, y, a, b, 0, mul_backward);
+    return record(tape, NN_OP_MUL, y, a, b, 0, mul_backward);
 }
 
 static void scale_backward(struct nn_tape *tape, struct nn_node *node)
@@ -118,7 +119,7 @@ struct nn_tensor *nn_scale(struct nn_tape *tape, const struct nn_tensor *x, real
     real *out = nn_fill(y);
     for (size_t k = 0; k < nn_size(y); k++)
         out[k] = factor * x->value[k];
-    return record(tape, y, x, NULL, factor, scale_backward);
+    return record(tape, NN_OP_SCALE, y, x, NULL, factor, scale_backward);
 }
 
 PS_VECTOR static void relu_backward(struct nn_tape *tape, struct nn_node *node)
@@ -136,7 +137,7 @@ struct nn_tensor *nn_relu(struct nn_tape *tape, const struct nn_tensor *x)
     real *out = nn_fill(y);
     for (size_t k = 0; k < nn_size(y); k++)
         out[k] = x->value[k] < 0 ? 0 : x->value[k];
-    return record(tape, y, x, NULL, 0, relu_backward);
+    return record(tape, NN_OP_RELU, y, x, NULL, 0, relu_backward);
 }
 
 PS_VECTOR static void sigmoid_forward(real *y, const real *x, size_t n)
@@ -158,7 +159,7 @@ struct nn_tensor *nn_sigmoid(struct nn_tape *tape, const struct nn_tensor *x)
 {
     struct nn_tensor *y = output_of(tape, x->rows, x->cols, x, NULL);
     sigmoid_forward(nn_fill(y), x->value, nn_size(x));
-    return record(tape, y, x, NULL, 0, sigmoid_backward);
+    return record(tape, NN_OP_SIGMOID, y, x, NULL, 0, sigmoid_backward);
 }
 
 static real norm_of(const struct nn_tensor *x, size_t row)
@@ -189,7 +190,7 @@ struct nn_tensor *nn_clip_rows(struct nn_tape *tape, const struct nn_tensor *x, 
         for (size_t j = 0; j < width; j++)
             nn_fill(y)[row * width + j] = factor * x->value[row * width + j];
     }
-    return record(tape, y, x, NULL, limit, clip_rows_backward);
+    return record(tape, NN_OP_CLIP_ROWS, y, x, NULL, limit, clip_rows_backward);
 }
 
 static void gate_backward(struct nn_tape *tape, struct nn_node *node)
@@ -204,7 +205,7 @@ struct nn_tensor *nn_gate(struct nn_tape *tape, const struct nn_tensor *x, const
 {
     struct nn_tensor *y = output_of(tape, x->rows, x->cols, x, NULL);
     memcpy(nn_fill(y), x->value, nn_size(x) * sizeof(real));
-    return record(tape, y, x, nn_leaf(tape, x->rows, 1, keep, NULL), 0, gate_backward);
+    return record(tape, NN_OP_SAME, y, x, nn_leaf(tape, x->rows, 1, keep, NULL), 0, gate_backward);
 }
 
 PS_VECTOR static void hard_sigmoid_forward(real *restrict y, const real *restrict x, size_t n)
@@ -226,7 +227,7 @@ struct nn_tensor *nn_hard_sigmoid(struct nn_tape *tape, const struct nn_tensor *
 {
     struct nn_tensor *y = output_of(tape, x->rows, x->cols, x, NULL);
     hard_sigmoid_forward(nn_fill(y), x->value, nn_size(x));
-    return record(tape, y, x, NULL, 0, hard_sigmoid_backward);
+    return record(tape, NN_OP_HARD_SIGMOID, y, x, NULL, 0, hard_sigmoid_backward);
 }
 
 PS_VECTOR static void tanh_forward(real *restrict y, const real *restrict x, size_t n)
@@ -248,7 +249,7 @@ struct nn_tensor *nn_tanh(struct nn_tape *tape, const struct nn_tensor *x)
 {
     struct nn_tensor *y = output_of(tape, x->rows, x->cols, x, NULL);
     tanh_forward(nn_fill(y), x->value, nn_size(x));
-    return record(tape, y, x, NULL, 0, tanh_backward);
+    return record(tape, NN_OP_TANH, y, x, NULL, 0, tanh_backward);
 }
 
 PS_VECTOR static void elu_forward(real *restrict y, const real *restrict x, real a, size_t n)
@@ -274,7 +275,7 @@ struct nn_tensor *nn_elu(struct nn_tape *tape, const struct nn_tensor *x, real a
 {
     struct nn_tensor *y = output_of(tape, x->rows, x->cols, x, NULL);
     elu_forward(nn_fill(y), x->value, a, nn_size(x));
-    return record(tape, y, x, NULL, a, elu_backward);
+    return record(tape, NN_OP_ELU, y, x, NULL, a, elu_backward);
 }
 
 static void concat_backward(struct nn_tape *tape, struct nn_node *node)
@@ -300,7 +301,7 @@ struct nn_tensor *nn_concat(struct nn_tape *tape, const struct nn_tensor *a, con
         memcpy(out, a->value + row * width_a, width_a * sizeof *out);
         memcpy(out + width_a, b->value + row * width_b, width_b * sizeof *out);
     }
-    return record(tape, y, a, b, 0, concat_backward);
+    return record(tape, NN_OP_CONCAT, y, a, b, 0, concat_backward);
 }
 
 static void row_dot_backward(struct nn_tape *tape, struct nn_node *node)
@@ -326,5 +327,5 @@ struct nn_tensor *nn_row_dot(struct nn_tape *tape, const struct nn_tensor *a, co
     assert_same_shape(a, b);
     struct nn_tensor *y = output_of(tape, a->rows, 1, a, b);
     row_dot_forward(nn_fill(y), a->value, b->value, a->rows, a->cols);
-    return record(tape, y, a, b, 0, row_dot_backward);
+    return record(tape, NN_OP_ROW_DOT, y, a, b, 0, row_dot_backward);
 }

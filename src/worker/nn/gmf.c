@@ -13,6 +13,7 @@ struct gmf {
     struct nn_lookup p, q;
     int width, heads;
     real *sink; /* 4 x width */
+    struct nn_tensor product; /* a name for what is never written down, for trace.h */
     const struct nn_tensor *h[NN_MAX_HEADS], *out[NN_MAX_HEADS];
 };
 
@@ -152,6 +153,9 @@ void nn_gmf(struct nn_tape *tape, struct nn_lookup p, struct nn_lookup q, int wi
         g->out[r] = out[r] = nn_output(tape, samples[r], 1, differentiable);
     }
     gmf_forward(g);
+    nn_tell_lookups(tape, &g->p, &g->q, width, NN_PRODUCT, &g->product);
+    for (int r = 0; r < heads; r++)
+        nn_tell(tape, &(struct nn_event){.op = NN_OP_AFFINE, .out = out[r], .in = {&g->product, h[r]}});
     if (differentiable)
         nn_record(tape, &g->node, gmf_backward);
 }

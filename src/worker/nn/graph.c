@@ -57,6 +57,7 @@ struct nn_tensor *nn_sparse_matmul(struct nn_tape *tape, struct nn_sparse a, con
     struct sparse_matmul *p = nn_tape_alloc(tape, sizeof *p);
     *p = (struct sparse_matmul){.a = a, .x = x, .bias = bias, .y = y, .first = first};
     sparse_forward(p);
+    nn_tell(tape, &(struct nn_event){.op = NN_OP_SPARSE, .out = y, .in = {a.weight, x, bias}, .n = {first, width}});
     if (y->grad)
         nn_record(tape, &p->node, sparse_backward);
     return y;

@@ -30,6 +30,10 @@ struct nn_session_graph {
 struct nn_session_graph nn_session_graph(struct nn_tape *tape, const uint32_t *item, uint32_t items,
                                          struct nn_segments steps, bool counted);
 
+/* Pairs of indices as one, a * of_b + b, for graphs whose nodes are pairs; and the two again. In the tape's memory. */
+const uint32_t *nn_index_join(struct nn_tape *tape, const uint32_t *a, const uint32_t *b, int n, uint32_t of_b);
+void nn_index_part(struct nn_tape *tape, const uint32_t *joined, int n, uint32_t of_b, const uint32_t **a, const uint32_t **b);
+
 /* ggnn.c: `steps` times, with H the nodes' states, n x d:
  *   as coded (w_edge not NULL):    [P, Q] = H w_edge + b_edge;   X = [in P + b_in; out Q + b_out]                n x 2d
  *   as the MKM-SR paper prints it: X = in H + out H + b_in                                                      n x d

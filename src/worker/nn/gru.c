@@ -302,6 +302,8 @@ struct nn_tensor *nn_gru(struct nn_tape *tape, const struct nn_tensor *a, const 
         zeros = memset(nn_tape_alloc(tape, 3 * (size_t)d * sizeof *zeros), 0, 3 * (size_t)d * sizeof *zeros);
     g->bias = c ? c->value : zeros;
     gru_forward(g);
+    nn_tell(tape, &(struct nn_event){.op = g->steps == 1 || segments.count == 1 ? NN_OP_GRU : NN_OP_OTHER, .out = g->y, .in = {a, u, c, h0},
+                                     .n = {g->steps == 1, (int)cell.reset, cell.hard}});
     if (differentiable)
         nn_record(tape, &g->node, gru_backward);
     return (struct nn_tensor *)g->y;

@@ -26,7 +26,20 @@ struct nn_lookup nn_lookup_from(struct nn_tape *tape, const struct nn_tensor *x,
         value[r] = x->value + (size_t)r * (size_t)x->cols;
     struct nn_rows *rows = nn_tape_alloc(tape, sizeof *rows);
     *rows = (struct nn_rows){x->rows, x->cols, value, x->grad};
+    nn_tell(tape, &(struct nn_event){.op = NN_OP_ROWS, .out = rows, .in = {x}});
     return (struct nn_lookup){rows, index, first};
+}
+
+static void tell(struct nn_tape *tape, const void *out, const struct nn_lookup *from, int width)
+{
+    nn_tell(tape, &(struct nn_event){.op = NN_OP_LOOKUP, .out = out, .in = {from->rows, from->index}, .n = {from->first, width}});
+}
+
+void nn_tell_lookups(struct nn_tape *tape, const struct nn_lookup *p, const struct nn_lookup *q, int width, int parts, const struct nn_tensor *y)
+{
+    tell(tape, p, p, width);
+    tell(tape, q, q, width);
+    nn_tell(tape, &(struct nn_event){.op = NN_OP_PAIR, .out = y, .in = {p, q}, .n = {parts}});
 }
 
 struct lookup {
@@ -54,6 +67,7 @@ struct nn_tensor *nn_lookup(struct nn_tape *tape, struct nn_lookup from, int sam
     real *out = nn_fill(y);
     for (int b = 0; b < samples; b++)
         memcpy(out + (size_t)b * width, row_value(&from, b), (size_t)width * sizeof *out);
+    tell(tape, y, &from, width);
     if (y->grad) {
         struct lookup *l = nn_tape_alloc(tape, sizeof *l);
         *l = (struct lookup){.from = from, .y = y};
@@ -124,6 +138,7 @@ struct nn_tensor *nn_lookup_pair(struct nn_tape *tape, struct nn_lookup p, struc
     struct nn_tensor *y = nn_output(tape, samples, nn_parts_width(parts, width), p.rows->grad || q.rows->grad);
     *l = (struct lookup_pair){.p = p, .q = q, .y = y, .width = width, .parts = parts};
     pair_forward(l);
+    nn_tell_lookups(tape, &l->p, &l->q, width, parts, y);
     if (y->grad)
         nn_record(tape, &l->node, pair_backward);
     return y;

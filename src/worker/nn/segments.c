@@ -12,10 +12,11 @@ struct segment {
     struct nn_segments segments;
 };
 
-static struct nn_tensor *record(struct nn_tape *tape, struct nn_tensor *y, const struct nn_tensor *x,
+static struct nn_tensor *record(struct nn_tape *tape, enum nn_op op, struct nn_tensor *y, const struct nn_tensor *x,
                                 const struct nn_tensor *w, struct nn_segments segments,
                                 void (*backward)(struct nn_tape *, struct nn_node *))
 {
+    nn_tell(tape, &(struct nn_event){.op = segments.count == 1 ? op : NN_OP_OTHER, .out = y, .in = {x, w}});
     if (y->grad) {
         struct segment *s = nn_tape_alloc(tape, sizeof *s);
         *s = (struct segment){.x = x, .w = w, .y = y, .segments = segments};
@@ -39,6 +40,7 @@ struct nn_tensor *nn_segment_last(struct nn_tape *tape, const struct nn_tensor *
         PS_ASSERT(segments.begin[s] < segments.begin[s + 1]);
         last[s] = segments.begin[s + 1] - 1;
     }
+    nn_tell(tape, &(struct nn_event){.op = segments.count == 1 ? NN_OP_INDEX_LAST : NN_OP_OTHER, .out = last});
     return nn_lookup(tape, nn_lookup_from(tape, x, last, 0), segments.count, x->cols);
 }
 
@@ -73,7 +75,7 @@ struct nn_tensor *nn_segment_add(struct nn_tape *tape, const struct nn_tensor *x
     PS_ASSERT(x->rows == nn_segments_rows(segments) && q->rows == segments.count && q->cols == x->cols);
     struct nn_tensor *y = nn_output(tape, x->rows, x->cols, x->grad || q->grad);
     add_forward(&(struct segment){.x = x, .w = q, .y = y, .segments = segments});
-    return record(tape, y, x, q, segments, add_backward);
+    return record(tape, NN_OP_ADD, y, x, q, segments, add_backward);
 }
 
 /* e^(x - top) of n numbers. */
@@ -116,7 +118,7 @@ struct nn_tensor *nn_segment_softmax(struct nn_tape *tape, const struct nn_tenso
     PS_ASSERT(e->cols == 1 && e->rows == nn_segments_rows(segments));
     struct nn_tensor *y = nn_output(tape, e->rows, 1, e->grad != NULL);
     softmax_forward(&(struct segment){.x = e, .y = y, .segments = segments});
-    return record(tape, y, e, NULL, segments, softmax_backward);
+    return record(tape, NN_OP_SEGMENT_SOFTMAX, y, e, NULL, segments, softmax_backward);
 }
 
 struct nn_tensor *nn_softmax(struct nn_tape *tape, const struct nn_tensor *x)
@@ -171,7 +173,7 @@ struct nn_tensor *nn_segment_sum(struct nn_tape *tape, const struct nn_tensor *x
     PS_ASSERT(x->rows == nn_segments_rows(segments) && w->rows == x->rows && w->cols == 1);
     struct nn_tensor *y = nn_output(tape, segments.count, x->cols, x->grad || w->grad);
     sum_forward(&(struct segment){.x = x, .w = w, .y = y, .segments = segments});
-    return record(tape, y, x, w, segments, sum_backward);
+    return record(tape, NN_OP_SEGMENT_SUM, y, x, w, segments, sum_backward);
 }
 
 struct nn_tensor *nn_segment_mean(struct nn_tape *tape, const struct nn_tensor *x, struct nn_segments segments)
@@ -180,5 +182,7 @@ struct nn_tensor *nn_segment_mean(struct nn_tape *tape, const struct nn_tensor *
     for (int s = 0; s < segments.count; s++)
         for (uint32_t t = segments.begin[s]; t < segments.begin[s + 1]; t++)
             share[t] = 1 / (real)(segments.begin[s + 1] - segments.begin[s]);
-    return nn_segment_sum(tape, x, nn_leaf(tape, x->rows, 1, share, NULL), segments);
+    struct nn_tensor *y = nn_segment_sum(tape, x, nn_leaf(tape, x->rows, 1, share, NULL), segments);
+    nn_tell(tape, &(struct nn_event){.op = segments.count == 1 ? NN_OP_SEGMENT_MEAN : NN_OP_OTHER, .out = y, .in = {x}});
+    return y;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "worker/nn/graph.h"
+#include "worker/nn/trace.h"
 
 /* Transitions of all sessions, by their nodes. */
 struct edges {
@@ -12,6 +13,25 @@ struct edges {
 static uint32_t *numbers(struct nn_tape *tape, size_t n)
 {
     return nn_tape_alloc(tape, n * sizeof(uint32_t));
+}
+
+const uint32_t *nn_index_join(struct nn_tape *tape, const uint32_t *a, const uint32_t *b, int n, uint32_t of_b)
+{
+    uint32_t *joined = numbers(tape, (size_t)n);
+    for (int k = 0; k < n; k++)
+        joined[k] = a[k] * of_b + b[k];
+    nn_tell(tape, &(struct nn_event){.op = NN_OP_INDEX_JOIN, .out = joined, .in = {a, b}, .n = {(int)of_b}});
+    return joined;
+}
+
+void nn_index_part(struct nn_tape *tape, const uint32_t *joined, int n, uint32_t of_b, const uint32_t **a, const uint32_t **b)
+{
+    uint32_t *first = numbers(tape, (size_t)n), *second = numbers(tape, (size_t)n);
+    for (int k = 0; k < n; k++)
+        first[k] = joined[k] / of_b, second[k] = joined[k] % of_b;
+    nn_tell(tape, &(struct nn_event){.op = NN_OP_INDEX_DIVIDE, .out = first, .in = {joined}, .n = {(int)of_b}});
+    nn_tell(tape, &(struct nn_event){.op = NN_OP_INDEX_MODULO, .out = second, .in = {joined}, .n = {(int)of_b}});
+    *a = first, *b = second;
 }
 
 /* Sorts positions[count] by key[position] (below `keys`), keeping the order of equal ones: a counting sort. */
@@ -86,9 +106,17 @@ struct nn_session_graph nn_session_graph(struct nn_tape *tape, const uint32_t *i
         }
     }
     begin[steps.count] = nodes;
+    struct nn_sparse in = normalised(tape, nodes, edges.to, edges.from, edges.count, counted);
+    struct nn_sparse out = normalised(tape, nodes, edges.from, edges.to, edges.count, counted);
+    /* Whoever listens may take every step for a node: steps of one item have the same neighbours, and the same state. */
+    nn_tell(tape, &(struct nn_event){.op = NN_OP_SAME, .out = item_of, .in = {item}});
+    nn_tell(tape, &(struct nn_event){.op = NN_OP_INDEX_ALL, .out = node});
+    enum nn_op op = steps.count == 1 ? NN_OP_EDGES : NN_OP_OTHER;
+    nn_tell(tape, &(struct nn_event){.op = op, .out = in.weight, .in = {item}, .n = {0, counted}});
+    nn_tell(tape, &(struct nn_event){.op = op, .out = out.weight, .in = {item}, .n = {1, counted}});
     return (struct nn_session_graph){.nodes = {steps.count, begin},
                                      .item = item_of,
                                      .node = node,
-                                     .in = normalised(tape, nodes, edges.to, edges.from, edges.count, counted),
-                                     .out = normalised(tape, nodes, edges.from, edges.to, edges.count, counted)};
+                                     .in = in,
+                                     .out = out};
 }

@@ -18,6 +18,8 @@ struct block {
 struct nn_tape {
     struct block *blocks; /* owned; the newest first */
     struct nn_node *last; /* in the arena */
+    void (*listener)(void *ctx, const struct nn_event *event); /* NULL: nobody listens */
+    void *listener_ctx;   /* borrowed */
 };
 
 /* Blocks begin at a multiple of ALIGN, and so do their contents. */
@@ -94,13 +96,29 @@ struct nn_tensor *nn_leaf(struct nn_tape *tape, int rows, int cols, const real *
 struct nn_tensor *nn_head(struct nn_tape *tape, const struct nn_tensor *x, int rows)
 {
     PS_ASSERT(rows <= x->rows);
-    return nn_leaf(tape, rows, x->cols, x->value, x->grad);
+    struct nn_tensor *y = nn_leaf(tape, rows, x->cols, x->value, x->grad);
+    nn_tell(tape, &(struct nn_event){.op = rows == x->rows ? NN_OP_SAME : NN_OP_OTHER, .out = y, .in = {x}});
+    return y;
 }
 
 struct nn_tensor *nn_reshape(struct nn_tape *tape, const struct nn_tensor *x, int cols)
 {
     PS_ASSERT(nn_size(x) % (size_t)cols == 0);
-    return nn_leaf(tape, (int)(nn_size(x) / (size_t)cols), cols, x->value, x->grad);
+    struct nn_tensor *y = nn_leaf(tape, (int)(nn_size(x) / (size_t)cols), cols, x->value, x->grad);
+    nn_tell(tape, &(struct nn_event){.op = NN_OP_RESHAPE, .out = y, .in = {x}, .n = {cols}});
+    return y;
+}
+
+void nn_listen(struct nn_tape *tape, void (*listener)(void *ctx, const struct nn_event *event), void *ctx)
+{
+    tape->listener = listener;
+    tape->listener_ctx = ctx;
+}
+
+void nn_tell(struct nn_tape *tape, const struct nn_event *event)
+{
+    if (tape->listener)
+        tape->listener(tape->listener_ctx, event);
 }
 
 struct nn_tensor *nn_output(struct nn_tape *tape, int rows, int cols, bool differentiable)
@@ -110,7 +128,9 @@ struct nn_tensor *nn_output(struct nn_tape *tape, int rows, int cols, bool diffe
     real *grad = differentiable ? nn_tape_alloc(tape, bytes) : NULL;
     if (grad)
         memset(grad, 0, bytes);
-    return nn_leaf(tape, rows, cols, value, grad);
+    struct nn_tensor *y = nn_leaf(tape, rows, cols, value, grad);
+    nn_tell(tape, &(struct nn_event){.op = NN_OP_OTHER, .out = y}); /* until its operation says what it is */
+    return y;
 }
 
 void nn_record(struct nn_tape *tape, struct nn_node *node, void (*backward)(struct nn_tape *, struct nn_node *))
