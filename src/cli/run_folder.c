@@ -115,7 +115,8 @@ int ps_run_config(const char *run, const char *const *override, int overrides, s
 void ps_run_know(struct ps_config *config, const struct ps_manifest *m, const struct ps_dataset *dataset)
 {
     for (uint32_t t = 0; t < m->tables; t++) {
-        if (m->table[t].kind == PS_TABLE_USER && m->table[t].rows < dataset->users)
+        /* The users of a dataset of sessions are its cases, of which no table has rows. */
+        if (m->table[t].kind == PS_TABLE_USER && !dataset->sessions.count && m->table[t].rows < dataset->users)
             config->eval.known_users = m->table[t].rows;
         if (m->table[t].kind == PS_TABLE_ITEM && m->table[t].rows < dataset->items)
             config->eval.known_items = m->table[t].rows;

@@ -96,13 +96,12 @@ int ps_given_read(struct ps_given *given, const struct ps_dataset *dataset, FILE
         return ps_fail(err, PS_EXIT_DATA, "%s has no session with an item that %s knows; a line is a session, its items parted by blanks",
                        name, dataset->path);
     given->offset = ps_calloc(given->count + 1, sizeof *given->offset);
-    given->visitor = dataset->sessions.visitor ? ps_calloc(given->count, sizeof *given->visitor) : NULL;
     return 0;
 }
 
 void ps_given_fini(struct ps_given *given)
 {
-    free(given->line), free(given->begin), free(given->offset), free(given->item), free(given->visitor), free(given->operation);
+    free(given->line), free(given->begin), free(given->offset), free(given->item), free(given->operation);
     free(given->cases);
     *given = (struct ps_given){0};
 }
@@ -115,7 +114,7 @@ void ps_given_show(const struct ps_given *given, struct ps_dataset *dataset)
     s->begin = given->begin;
     s->item = given->item;
     s->operation = given->operation;
-    s->visitor = given->visitor;
+    s->visitor = NULL; /* nobody says who it is */
     s->time = NULL;
     s->feedback = NULL;
     s->cases = given->cases;

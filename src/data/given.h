@@ -15,7 +15,7 @@ struct ps_given {
     uint64_t empty;   /* lines without any known item */
     /* Owned; what a dataset shows as its sessions and cases. */
     uint64_t *begin, *offset;
-    uint32_t *item, *visitor;
+    uint32_t *item;
     uint8_t *operation;
     struct ps_case *cases;
 };
