@@ -33,7 +33,7 @@ static const struct command {
     {"history", cmd_history, false, "list the nights with what came of them, and why"},
     {"recommend", cmd_recommend, true, "write the best items of users"},
     {"indicators", cmd_indicators, true, "learn what a weaker behaviour says of an item"},
-    {"export", cmd_export, false, "write embeddings as .npy with their names"},
+    {"export", cmd_export, true, "write a model for others: npy, safetensors, ONNX, lists, a card"},
     {"map", cmd_map, false, "draw items as points, those that are alike near each other"},
     {"inspect", cmd_inspect, false, "say what a dataset, a checkpoint or a run holds"},
     {"models", cmd_models, false, "list the models, or describe one"},

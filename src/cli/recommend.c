@@ -5,13 +5,12 @@
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/lists.h"
 #include "cli/offline.h"
 #include "common/file.h"
-#include "common/progress.h"
 #include "data/given.h"
-#include "worker/model.h"
 
-enum { KEY_CHECKPOINT = 1000, KEY_USERS, KEY_SESSIONS, KEY_OUT, KEY_SET, MAX_OVERRIDES = 256, MAX_NAMED = 4096, BLOCK_USERS = 1024 };
+enum { KEY_CHECKPOINT = 1000, KEY_USERS, KEY_SESSIONS, KEY_OUT, KEY_SET, MAX_OVERRIDES = 256, MAX_NAMED = 4096 };
 
 struct arguments {
     const char *run, *checkpoint, *users, *sessions, *out, *mask;
@@ -155,73 +154,6 @@ static int read_sessions(const struct arguments *a, struct ps_dataset *dataset, 
     return status;
 }
 
-/* A user's name, or the line that a session was on. */
-static void write_user(const struct ps_dataset *dataset, const struct ps_given *given, uint32_t user, FILE *to)
-{
-    size_t length;
-    if (given->count) {
-        fprintf(to, "%llu", (unsigned long long)given->line[user]);
-        return;
-    }
-    const char *name = ps_dataset_name(dataset, PS_USERS, user, &length);
-    fprintf(to, "%.*s", (int)length, name);
-}
-
-static void write_list(const struct ps_dataset *dataset, const struct ps_given *given, const char *name, uint32_t user, const struct ps_top *top,
-                       int k, FILE *to)
-{
-    size_t length;
-    for (int i = 0; i < k && top[i].item != PS_NO_ITEM; i++) {
-        const char *item = ps_dataset_name(dataset, PS_ITEMS, top[i].item, &length);
-        if (name)
-            fputs(name, to);
-        else
-            write_user(dataset, given, user, to);
-        fprintf(to, "\t%d\t%.*s\t%.6g\n", i + 1, (int)length, item, (double)top[i].score);
-    }
-}
-
-/* Names that nothing is known of have what the rule gives everybody. */
-static int write_unknown(struct ps_offline *offline, const struct selection *s, int k, FILE *to, struct ps_error *err)
-{
-    struct ps_model rule;
-    const uint32_t anybody = 0;
-    int status = s->unknowns ? ps_model_init(&rule, "popularity", &offline->config, &offline->dataset, err) : 0;
-    if (status || !s->unknowns)
-        return status;
-    struct ps_top *top = ps_calloc((size_t)k, sizeof *top);
-    status = ps_top_items(&rule, &offline->source, &anybody, 1, PS_MASK_NONE, k, offline->config.train.seed, top, err);
-    for (size_t i = 0; !status && i < s->unknowns; i++)
-        write_list(&offline->dataset, NULL, s->unknown[i], 0, top, k, to);
-    free(top);
-    ps_model_fini(&rule);
-    return status;
-}
-
-static int write_lists(struct ps_offline *offline, const struct arguments *a, const struct selection *s, const struct ps_given *given,
-                       FILE *to, struct ps_error *err)
-{
-    struct ps_top *top = ps_calloc((size_t)BLOCK_USERS * (size_t)a->k, sizeof *top);
-    uint32_t user[BLOCK_USERS];
-    struct ps_bar bar;
-    ps_bar_begin(&bar, "recommending", s->count);
-    fprintf(to, "%s\trank\titem\tscore\n", given->count ? "session" : "user");
-    int status = 0;
-    for (size_t first = 0; !status && first < s->count; first += BLOCK_USERS) {
-        size_t n = PS_MIN((size_t)BLOCK_USERS, s->count - first);
-        for (size_t i = 0; i < n; i++)
-            user[i] = s->user ? s->user[first + i] : (uint32_t)(first + i);
-        status = ps_top_items(&offline->model, &offline->source, user, n, ps_eval_mask(&offline->config), a->k,
-                              offline->config.train.seed, top, err);
-        for (size_t i = 0; !status && i < n; i++)
-            write_list(&offline->dataset, given, NULL, user[i], &top[i * (size_t)a->k], a->k, to);
-        ps_bar_update(&bar, first + n, "");
-    }
-    ps_bar_end(&bar);
-    free(top);
-    return status ? status : write_unknown(offline, s, a->k, to, err);
-}
-
 int cmd_recommend(int argc, char **argv)
 {
     static struct arguments a = {.checkpoint = "best", .k = 10};
@@ -251,7 +183,7 @@ int cmd_recommend(int argc, char **argv)
             status = ps_fail_errno(&err, PS_EXIT_STORAGE, "cannot write %s", temporary);
     }
     if (!status)
-        status = write_lists(&offline, &a, &selection, &given, to, &err);
+        status = ps_lists_write(&offline, &(struct ps_listed){selection.user, selection.count, selection.unknown, selection.unknowns, &given}, a.k, to, &err);
     if (to && !standard) {
         bool failed = ferror(to) != 0;
         failed |= fclose(to) != 0;

@@ -62,6 +62,7 @@ published
 first=$(name)
 [[ $first == 20*-001 ]] || fail "the first night is called $first"
 cp -r shop/production/export first
+[ -e first/card.json ] && grep -q '^## How good it is' first/README.md || fail 'production has no model card'
 expect shop/nights/"$first"/summary.json '"start":"cold"'
 
 # New users and items. What was there keeps its ids, and training begins with what production has learned.
