@@ -2,6 +2,7 @@
 # make demo       the main job on made data, or on your own: make demo DATA=folder
 # make test       every test; the last line counts them
 # make faults     kills, freezes and cuts off the processes of running jobs; the last line counts the scenarios
+# make interop    exports and event files, read by numpy, safetensors, onnxruntime, faiss and tensorboard from PyPI
 # make soak N=200  random faults from a printed seed over small runs, each checked in the same way
 # make install    PREFIX=/usr/local
 # For developers: unit, lint, check-includes, format, asan, ubsan, tsan, fuzz, bench, clean.
@@ -151,6 +152,10 @@ faults: all
 	scripts/install.sh build test
 	tests/faults/run $(PATTERN)
 
+# What is written, read by the clients that people use, from PyPI: tests/interop/run --help
+interop: all
+	tests/interop/run
+
 soak: all
 	scripts/install.sh build test
 	tests/faults/run --soak $(or $(N),20) $(if $(SEED),--seed $(SEED))
@@ -192,4 +197,4 @@ clean:
 
 -include $(OBJ:.o=.d) $(DOUBLE:.o=.d) $(PLAIN:.o=.d) $(O)/plain/test_nn_width.d $(UNITBIN:=.d) $(BENCHBIN:=.d) $(FUZZBIN:=.d)
 .SECONDARY: $(DOUBLE) $(PLAIN) $(PROTO)
-.PHONY: all proto unit bench-programs fuzz fuzz-targets fuzz-corpus test faults soak demo asan ubsan tsan lint check-includes format bench install clean
+.PHONY: all proto unit bench-programs fuzz fuzz-targets fuzz-corpus test faults interop soak demo asan ubsan tsan lint check-includes format bench install clean
