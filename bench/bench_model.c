@@ -91,13 +91,13 @@ static void train_batch(struct ps_model *model, struct nn_tape *tape, const stru
 /* Seconds of the three products of a 192-96 layer, for two behaviours and one batch. */
 static double gemm_batch(int tile, float *x, float *w, float *y)
 {
-    double begin = cpu_now();
+    double begin = ps_cpu_now();
     for (int k = 0; k < BEHAVIOURS * BATCH / tile; k++) {
         nn_gemm(false, false, tile, 96, 192, x, 192, w, 96, 0, y, 96);
         nn_gemm(false, true, tile, 192, 96, y, 96, w, 96, 1, x, 192);
         nn_gemm(true, false, 192, 96, tile, x, 192, y, 96, 1, w, 96);
     }
-    return cpu_now() - begin;
+    return ps_cpu_now() - begin;
 }
 
 static void bench_training(const char *name, int repeats)
@@ -116,10 +116,10 @@ static void bench_training(const char *name, int repeats)
     for (int tile = 256; tile <= BATCH; tile *= 2) {
         double seconds[64], gemm[64];
         for (int k = 0; k < repeats; k++) {
-            double begin = cpu_now();
+            double begin = ps_cpu_now();
             for (int j = 0; j < 10; j++)
                 train_batch(&model, tape, b, tile);
-            seconds[k] = (cpu_now() - begin) / 10;
+            seconds[k] = (ps_cpu_now() - begin) / 10;
             gemm[k] = 0;
             for (int j = 0; j < 10; j++)
                 gemm[k] += gemm_batch(tile, x, w, y) / 10;
@@ -200,12 +200,12 @@ static double bench_ranking(const char *name, size_t targets)
         target[k] = (struct ps_pair){(uint32_t)k, (uint32_t)(k * 7 % ITEMS)};
     dataset.test = target, dataset.test_count = targets;
     struct ps_row_source source = {fetch, &memory};
-    double begin = cpu_now();
+    double begin = ps_cpu_now();
     struct ps_ranking how = {.split = PS_SPLIT_TEST, .mask = PS_MASK_TARGET};
     struct ps_ranks ranks;
     if (ps_rank_targets(&model, &source, &how, target, targets, &ranks, &err) < 0)
         ps_die(PS_EXIT_FAIL, "%s", err.text);
-    double rate = (double)targets * ITEMS / (cpu_now() - begin);
+    double rate = (double)targets * ITEMS / (ps_cpu_now() - begin);
     printf("%-12s ranking %zu users x %d items: %.0f M pairs/s\n", name, targets, ITEMS, rate / 1e6);
     for (int t = 0; t < model.tables; t++)
         free(memory.value[t]);
@@ -218,12 +218,12 @@ static double gemm_seconds(const struct product *p)
 {
     float *a = ps_calloc((size_t)p->m * (size_t)p->k, 4), *b = ps_calloc((size_t)p->n * (size_t)p->k, 4),
           *c = ps_calloc((size_t)p->m * (size_t)p->n, 4);
-    double begin = cpu_now();
+    double begin = ps_cpu_now();
     int calls = 0;
-    for (; calls < 10 || cpu_now() - begin < 0.2; calls++)
+    for (; calls < 10 || ps_cpu_now() - begin < 0.2; calls++)
         nn_gemm(p->transpose_a, p->transpose_b, p->m, p->n, p->k, a, p->transpose_a ? p->m : p->k, b, p->transpose_b ? p->k : p->n, 0, c,
                 p->n);
-    double seconds = (cpu_now() - begin) / calls;
+    double seconds = (ps_cpu_now() - begin) / calls;
     free(a), free(b), free(c);
     return seconds;
 }

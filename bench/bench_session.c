@@ -8,7 +8,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "measure.h"
 #include "common/process.h"
@@ -46,7 +45,7 @@ static double gru_products(const float *x, const float *w, float *a, float *h, c
 {
     static float dw[D * 3 * D];
     int first = reset == NN_RESET_AFTER ? 3 * D : 2 * D;
-    double begin = cpu_now();
+    double begin = ps_cpu_now();
     nn_gemm(false, false, ROWS, 3 * D, D, x, D, w, 3 * D, 0, a, 3 * D);
     float *gate = a + (size_t)active[0] * 3 * D, *state = h + (size_t)active[0] * D;
     for (int t = 1; t < LONGEST && active[t]; gate += (size_t)active[t] * 3 * D, state += (size_t)active[t] * D, t++) {
@@ -62,18 +61,18 @@ static double gru_products(const float *x, const float *w, float *a, float *h, c
         nn_gemm(true, false, D, D, ROWS - SESSIONS, h, D, a + 2 * D, 3 * D, 0, dw, 3 * D);
     nn_gemm(false, true, ROWS, D, 3 * D, a, 3 * D, w, 3 * D, 0, h, D);
     nn_gemm(true, false, D, 3 * D, ROWS, x, D, a, 3 * D, 0, dw, 3 * D);
-    return cpu_now() - begin;
+    return ps_cpu_now() - begin;
 }
 
 static double gru(struct nn_tape *tape, struct nn_tensor *x, struct nn_tensor *w, struct nn_tensor *b, struct nn_tensor *u,
                   struct nn_tensor *c, struct nn_segments segments, enum nn_reset reset, const float *ones)
 {
-    double begin = cpu_now();
+    double begin = ps_cpu_now();
     nn_tape_reset(tape);
     struct nn_tensor *a = nn_affine(tape, x, w, b, false);
     struct nn_tensor *h = nn_gru(tape, a, NULL, segments, (struct nn_cell){u, c, reset, false});
     nn_backward(tape, nn_weighted_sum(tape, nn_reshape(tape, h, 1), ones));
-    return cpu_now() - begin;
+    return ps_cpu_now() - begin;
 }
 
 static void bench_gru(int repeats)
@@ -117,7 +116,7 @@ static void bench_gru(int repeats)
 /* Of a chunk: scores, forward and again backward, and the two gradients. */
 static double softmax_products(const float *q, const float *e, float *o, float *dq, float *de)
 {
-    double begin = cpu_now();
+    double begin = ps_cpu_now();
     for (int first = 0; first < ITEMS; first += CHUNK) {
         int n = PS_MIN(CHUNK, ITEMS - first);
         const float *rows = e + (size_t)first * D;
@@ -126,7 +125,7 @@ static double softmax_products(const float *q, const float *e, float *o, float *
         nn_gemm(false, false, SESSIONS, D, n, o, n, rows, D, 0, dq, D);
         nn_gemm(true, false, n, D, SESSIONS, o, n, q, D, 0, de + (size_t)first * D, D);
     }
-    return cpu_now() - begin;
+    return ps_cpu_now() - begin;
 }
 
 static void bench_softmax(int repeats)
@@ -139,11 +138,11 @@ static void bench_softmax(int repeats)
     struct nn_tape *tape = nn_tape_new();
     double seconds[64], products[64];
     for (int k = 0; k <= repeats; k++) {
-        double begin = cpu_now();
+        double begin = ps_cpu_now();
         nn_tape_reset(tape);
         struct nn_candidates all = {nn_lookup_from(tape, &e, NULL, 0), ITEMS, NULL, NULL};
         nn_backward(tape, nn_softmax_loss(tape, &q, all, target, ones, NN_CROSS_ENTROPY));
-        seconds[PS_MAX(k - 1, 0)] = cpu_now() - begin;
+        seconds[PS_MAX(k - 1, 0)] = ps_cpu_now() - begin;
         products[PS_MAX(k - 1, 0)] = softmax_products(q.value, e.value, o, dq, de);
     }
     report("softmax over 100,000 items, 512 samples", 4 * 2.0 * SESSIONS * ITEMS * D, seconds, products, repeats);

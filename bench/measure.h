@@ -1,17 +1,8 @@
-/* measure.h - time on a processor, and the median of what was measured in turn. */
+/* measure.h - the median of what was measured in turn. */
 #ifndef PS_BENCH_MEASURE_H
 #define PS_BENCH_MEASURE_H
 
 #include <stdlib.h>
-#include <time.h>
-
-/* Seconds of this thread on a processor: a shared machine may take it away meanwhile. */
-static double cpu_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static int compare(const void *a, const void *b)
 {

@@ -3,7 +3,8 @@
  * A real coordinator, a real server process and a worker made of the real client: the worker asks for random rows of one table,
  * writes a gradient for each, and pushes them. A row that was pulled, pushed and updated counts once.
  *
- *   rows TRANSPORT DIMENSION BATCH SECONDS ROWS [curve]     prints one line: rows/s and MB/s in both directions
+ *   rows TRANSPORT DIMENSION BATCH SECONDS ROWS [curve]     prints one line: rows/s and MB/s in both directions,
+ *                                                            and what a row costs each process in time on a processor
  */
 #include <pthread.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/member.h"
@@ -74,9 +76,24 @@ struct lane {
     bool end;
 };
 
-/* The worker's part; returns rows/s. */
-static double work(struct ps_net *net, const char *endpoint, const struct ps_config *config, double seconds,
-                   uint64_t rows)
+/* Seconds that a process, all of its threads, has been on a processor. */
+static double processor(pid_t process)
+{
+    clockid_t clock;
+    struct timespec t = {0};
+    if (!clock_getcpuclockid(process, &clock))
+        clock_gettime(clock, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Rows a second, and seconds on a processor that a row costs the worker and the server. */
+struct result {
+    double rate, worker, server;
+};
+
+/* The worker's part. */
+static struct result work(struct ps_net *net, const char *endpoint, const struct ps_config *config, double seconds,
+                          uint64_t rows, pid_t server)
 {
     enum { LISTS = 64 };
     struct ps_membership *member;
@@ -98,7 +115,8 @@ static double work(struct ps_net *net, const char *endpoint, const struct ps_con
     }
     struct lane lane[LANES] = {{0}};
     uint64_t done = 0, next = 0;
-    double begin = 0, end = 0;
+    double begin = 0, end = 0, worker_at[2] = {0}, server_at[2] = {0};
+    double told = 0;
     int finished = 0;
     struct ps_socket *socket[2] = {client.socket[0], ps_membership_socket(member)};
     while (finished < LANES) {
@@ -118,7 +136,15 @@ static double work(struct ps_net *net, const char *endpoint, const struct ps_con
             }
             ps_control_fini(&message);
         }
-        ps_membership_turn(member); /* a worker that does not turn gets no lanes */
+        if (ps_now() - told > 0.1) { /* a worker that does not turn gets no lanes, and one that does not name them loses them */
+            struct ps_lane_entry held[LANES];
+            struct ps_progress progress = {.entry = held};
+            for (int l = 0; l < LANES; l++)
+                if (lane[l].lease && !(lane[l].end && !lane[l].step))
+                    held[progress.entries++] = (struct ps_lane_entry){(uint32_t)l, lane[l].lease, lane[l].position};
+            ps_membership_progress(member, &progress, !told);
+            told = ps_now();
+        }
         uint32_t fenced;
         if (ps_client_progress(&client, &fenced, &err))
             ps_die(PS_EXIT_NET, "%s", err.text);
@@ -141,10 +167,12 @@ static double work(struct ps_net *net, const char *endpoint, const struct ps_con
                         step->grad[0][r * width + d] = 0.01f * step->value[0][r][d];
                 ps_client_push(&client, step, NULL);
                 if (next > LISTS + LANES) { /* every list has been there once: no row is new any more */
-                    if (begin)
+                    if (begin) {
                         done += n;
-                    else
+                    } else {
                         begin = ps_now();
+                        worker_at[0] = processor(0), server_at[0] = processor(server);
+                    }
                 }
                 end = ps_now();
                 idle = false;
@@ -156,6 +184,8 @@ static double work(struct ps_net *net, const char *endpoint, const struct ps_con
                 s->lease = lane[l].lease;
                 s->position = lane[l].position++;
                 s->end = lane[l].end = begin && ps_now() - begin > seconds;
+                if (s->end && !worker_at[1])
+                    worker_at[1] = processor(0), server_at[1] = processor(server);
                 lane[l].step = s;
                 if (s->end) {
                     pushed[l] = s->position;
@@ -189,7 +219,8 @@ static double work(struct ps_net *net, const char *endpoint, const struct ps_con
     ps_control_fini(&welcome);
     for (int i = 0; i < LISTS; i++)
         free(list[i]);
-    return (double)done / (end - begin);
+    double n = (double)done;
+    return (struct result){n / (end - begin), (worker_at[1] - worker_at[0]) / n, (server_at[1] - server_at[0]) / n};
 }
 
 int main(int argc, char **argv)
@@ -253,7 +284,7 @@ int main(int argc, char **argv)
         ps_die(PS_EXIT_FAIL, "no pipe");
     pthread_t thread;
     pthread_create(&thread, NULL, coordinate, &job);
-    double rate = work(net, meeting, &config, atof(argv[4]), rows);
+    struct result result = work(net, meeting, &config, atof(argv[4]), rows, child);
     pthread_join(thread, NULL);
     if (job.status)
         fprintf(stderr, "%s\n", job.err.text);
@@ -265,7 +296,7 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "%s/c", folder), unlink(path);
     snprintf(path, sizeof path, "%s/s", folder), unlink(path);
     rmdir(folder);
-    printf("%-6s%s d=%u batch=%d  %.2f M rows/s  %.0f MB/s each way\n", transport, curve ? " curve" : "", width, config.train.batch, rate * 1e-6,
-           rate * width * 4e-6);
+    printf("%-6s%s d=%u batch=%d  %.2f M rows/s  %.0f MB/s each way  %.1f ns worker %.1f ns server\n", transport, curve ? " curve" : "", width,
+           config.train.batch, result.rate * 1e-6, result.rate * width * 4e-6, result.worker * 1e9, result.server * 1e9);
     return job.status ? 1 : 0;
 }

@@ -28,6 +28,7 @@ int cmd_export(int argc, char **argv);
 int cmd_map(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_models(int argc, char **argv);
+int cmd_plan(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 
 #endif

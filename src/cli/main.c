@@ -36,6 +36,7 @@ static const struct command {
     {"export", cmd_export, true, "write a model for others: npy, safetensors, ONNX, lists, a card"},
     {"map", cmd_map, false, "draw items as points, those that are alike near each other"},
     {"inspect", cmd_inspect, false, "say what a dataset, a checkpoint or a run holds"},
+    {"plan", cmd_plan, true, "say what a run would need and reach on some hosts"},
     {"models", cmd_models, false, "list the models, or describe one"},
     {"config", cmd_config, false, "check a configuration, or list all keys"},
 };

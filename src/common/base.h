@@ -92,6 +92,8 @@ char *ps_text_close(struct ps_text *text);
 
 /* Monotonic seconds, for deadlines and rates; wall clock only for what a person reads. */
 double ps_now(void);
+/* Seconds that this thread has been on a processor: a shared machine may take it away meanwhile. */
+double ps_cpu_now(void);
 /* Seconds since 1970: for what outlives a process. It may jump. */
 double ps_wall_clock(void);
 /* "2026-11-21T05:22:48Z" into text. */

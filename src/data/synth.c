@@ -25,7 +25,7 @@ uint64_t ps_synth_rank(struct ps_random *random, uint64_t n, double skew, double
     return PS_MIN((uint64_t)x, n - 1);
 }
 
-static double rank_scale(uint64_t n, double s)
+double ps_synth_scale(uint64_t n, double s)
 {
     return pow((double)n + 1, 1 - s) - 1;
 }
@@ -237,8 +237,8 @@ int ps_synth(const struct ps_synth_options *options, const char *path, struct ps
     struct ps_random items = ps_random_stream(options->seed, PS_RANDOM_SYNTH, PS_SYNTH_ITEM_NAMES, 0, 0);
     s.user_names = ps_random_next(&users);
     s.item_names = ps_random_next(&items);
-    s.user_scale = rank_scale(options->users, user_skew);
-    s.item_scale = rank_scale(ps_synth_taste_items(options, 0), item_skew);
+    s.user_scale = ps_synth_scale(options->users, user_skew);
+    s.item_scale = ps_synth_scale(ps_synth_taste_items(options, 0), item_skew);
     int status = ps_writer_open(&file, path, err);
     if (status)
         return status;

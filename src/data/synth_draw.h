@@ -29,7 +29,9 @@ struct ps_synth {
     double user_scale, item_scale; /* of ps_synth_rank, for users and for a taste's items */
 };
 
-/* Rank k of n, drawn with a density ~ (k + 1)^-skew by inversion of the continuous law on [1, n + 1). */
+/* Rank k of n, drawn with a density ~ (k + 1)^-skew by inversion of the continuous law on [1, n + 1); scale: of n and that skew, which
+ * is below 1. */
+double ps_synth_scale(uint64_t n, double skew);
 uint64_t ps_synth_rank(struct ps_random *random, uint64_t n, double skew, double scale);
 uint64_t ps_synth_user(const struct ps_synth *s, struct ps_random *random);
 /* Items of a taste: taste, taste + T, taste + 2T, ... below the number of items. */

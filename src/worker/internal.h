@@ -6,9 +6,9 @@
 
 #include "common/member.h"
 #include "common/phases.h"
+#include "worker/compute.h"
 #include "worker/lane.h"
 #include "worker/model.h"
-#include "worker/models/embedding.h"
 #include "worker/pace.h"
 #include "worker/nn/nn.h"
 
@@ -21,11 +21,8 @@ struct ps_worker {
     struct ps_order order;
     struct ps_batcher batcher;
     struct ps_client client;
-    struct nn_tape *tape;
-    struct ps_embedding embedding;
+    struct ps_compute compute;
     struct ps_entry *entry;           /* positives of one micro-batch */
-    real *param_value[PS_MAX_TABLES]; /* tensors, assembled for the micro-batch being computed */
-    real *param_grad[PS_MAX_TABLES];
     struct ps_lane *lane; /* by number */
     uint32_t lanes, epoch;
     struct ps_control *waiting; /* owned: control messages that came while an evaluation was under way, in their order */

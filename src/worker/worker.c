@@ -77,52 +77,14 @@ static int pull_ahead(struct ps_worker *w, struct ps_error *err)
     }
 }
 
-/* Forward and backward over the micro-batch, tile by tile; gradients land in step->grad and param_grad. */
+/* Forward and backward over the micro-batch; gradients land in step->grad and the tensors' param_grad. */
 static void compute(struct ps_worker *w, struct ps_step *step)
 {
-    struct ps_client *client = &w->client;
     ps_phase_enter(&w->phases, PS_PHASE_FORWARD);
-    struct nn_rows own[PS_MAX_TABLES];
-    struct nn_bags feature[PS_MAX_FEATURES];
-    struct nn_tensor param[PS_MAX_TABLES];
-    for (int t = 0; t < client->tables; t++) {
-        const struct ps_table_spec *table = &client->table[t];
-        if (table->kind == PS_TABLE_TENSOR && step->batch.rows_alone) {
-            param[t] = (struct nn_tensor){(int)table->tensor_rows, (int)table->tensor_cols, NULL, NULL};
-        } else if (table->kind == PS_TABLE_TENSOR) {
-            ps_client_tensor(client, step, t, w->param_value[t]);
-            memset(w->param_grad[t], 0, table->rows * table->width * sizeof(real));
-            param[t] = (struct nn_tensor){(int)table->tensor_rows, (int)table->tensor_cols, w->param_value[t],
-                                          w->param_grad[t]};
-        } else {
-            const struct ps_keys *keys = ps_batch_keys(&step->batch, table->kind);
-            own[t] = (struct nn_rows){(int)keys->count, (int)table->width, step->value[t], step->grad[t]};
-        }
-    }
-    for (int k = 0; k < step->batch.features; k++)
-        feature[k] = (struct nn_bags){&own[w->model.first_feature + k], step->batch.feature[k].begin, step->batch.feature[k].entry};
-    double loss = 0;
-    struct nn_draws draws = {.seed = w->config.train.seed, .epoch = step->epoch, .lane = step->lane, .position = step->position};
-    struct ps_tile tile = {.epoch = step->epoch,
-                           .draws = &draws,
-                           .own = own,
-                           .feature = feature,
-                           .rows = ps_embedding_compose(&w->embedding, &w->model, own, feature),
-                           .param = param,
-                           .sample_weight = (real)(1.0 / PS_MAX(step->batch.n, 1))};
-    for (int first = 0; first < step->batch.n; first += tile.n) {
-        ps_phase_enter(&w->phases, PS_PHASE_FORWARD);
-        ps_batch_tile(&step->batch, &w->batcher, first, w->config.train.tile, &tile);
-        nn_tape_reset(w->tape);
-        struct nn_tensor *tile_loss = w->model.class_->forward(&w->model, w->tape, &tile);
-        loss += (double)tile_loss->value[0];
-        ps_phase_enter(&w->phases, PS_PHASE_BACKWARD);
-        nn_backward(w->tape, tile_loss);
-    }
-    const uint32_t *const order[] = {[PS_USERS] = step->batch.users.order, [PS_ITEMS] = step->batch.items.order};
-    ps_embedding_back(&w->embedding, &w->model, own, feature, order);
-    if (w->config.train.clip > 0)
-        ps_step_clip(step, client->table, client->tables, w->param_grad, w->config.train.clip);
+    for (int t = 0; t < w->client.tables; t++)
+        if (w->compute.param_value[t] && !step->batch.rows_alone)
+            ps_client_tensor(&w->client, step, t, w->compute.param_value[t]);
+    double loss = ps_compute_step(&w->compute, step, &w->phases);
     struct ps_lane *lane = &w->lane[step->lane];
     lane->samples += (uint64_t)step->batch.n;
     lane->loss += loss * step->batch.n;
@@ -201,7 +163,7 @@ static void compute_and_push(struct ps_worker *w, struct ps_step *step)
     lane->pushed = step;
     w->first_push |= lane->next_push == lane->first;
     lane->next_push++;
-    ps_client_push(&w->client, step, w->param_grad);
+    ps_client_push(&w->client, step, w->compute.param_grad);
 }
 
 /* Whether there is something to compute, now or soon. */
@@ -315,17 +277,11 @@ static int prepare(struct ps_worker *w, const struct ps_worker_options *options,
     w->client.news_ctx = w;
     w->pace.at = ps_now();
     ps_order_init(&w->order, &w->dataset, &w->config, &w->model.recipe);
-    w->tape = nn_tape_new();
+    ps_compute_init(&w->compute, &w->model, &w->batcher);
     w->entry = ps_calloc((size_t)w->batcher.positives, sizeof *w->entry);
     w->lanes = welcome->lanes;
     w->lane = ps_calloc(w->lanes, sizeof *w->lane);
     w->held = ps_calloc(w->lanes, sizeof *w->held);
-    for (int t = 0; t < w->client.tables; t++)
-        if (w->client.table[t].kind == PS_TABLE_TENSOR) {
-            size_t size = w->client.table[t].rows * w->client.table[t].width * sizeof(real);
-            w->param_value[t] = ps_malloc_aligned(size);
-            w->param_grad[t] = ps_malloc_aligned(size);
-        }
     return 0;
 }
 
@@ -358,11 +314,8 @@ int ps_worker_run(const struct ps_worker_options *options, struct ps_error *err)
     ps_batcher_fini(&w->batcher);
     ps_model_fini(&w->model);
     ps_model_fini(&w->rule);
-    nn_tape_free(w->tape);
-    ps_embedding_fini(&w->embedding);
+    ps_compute_fini(&w->compute);
     ps_dataset_close(&w->dataset);
-    for (int t = 0; t < PS_MAX_TABLES; t++)
-        free(w->param_value[t]), free(w->param_grad[t]);
     for (size_t i = 0; i < w->waiting_count; i++)
         ps_control_fini(&w->waiting[i]);
     free(w->waiting), free(w->lane), free(w->held), free(w->entry);
