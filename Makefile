@@ -54,7 +54,7 @@ all: $(BIN)
 ifneq ($(filter-out clean format check-includes,$(or $(MAKECMDGOALS),all)),)
 include build/flags.mk
 endif
-PACKAGES = libzmq libprotobuf-c liblz4 yaml-0.1 libxxhash zlib libzstd liblzma ompi-c
+PACKAGES = libzmq libprotobuf-c liblz4 yaml-0.1 libxxhash zlib libzstd liblzma libmicrohttpd ompi-c
 build/flags.mk: scripts/install.sh
 	@scripts/install.sh build
 	@mkdir -p $(@D)
@@ -187,6 +187,8 @@ format:
 
 bench: all bench-programs
 	bench/run.py
+	bench/calibrate.py
+	bench/plan.py --calibration build/calibration.yaml
 
 install: all
 	install -D -m 755 bin/penstock $(DESTDIR)$(PREFIX)/bin/penstock

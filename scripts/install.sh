@@ -8,7 +8,8 @@ packages=""
 for group in "${@:-build}"; do
     case $group in
     build) packages="$packages gcc libc6-dev make pkg-config openmpi-bin libopenmpi-dev libzmq3-dev libprotobuf-c-dev
-        protobuf-c-compiler liblz4-dev libopenblas-dev libyaml-dev libxxhash-dev zlib1g-dev libzstd-dev liblzma-dev" ;;
+        protobuf-c-compiler liblz4-dev libopenblas-dev libyaml-dev libxxhash-dev zlib1g-dev libzstd-dev liblzma-dev
+        libmicrohttpd-dev" ;;
     test) packages="$packages libcmocka-dev procps xz-utils" ;;
     lint) packages="$packages clang-tidy" ;;
     fuzz) packages="$packages clang-16 libclang-rt-16-dev" ;;

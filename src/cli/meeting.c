@@ -117,19 +117,22 @@ int ps_meeting_find(struct ps_meeting *meeting, const char *run, double wait, st
 void ps_meeting_forget(const char *run)
 {
     char *state = ps_format("%s/state", run), *file = ps_format("%s/coordinator", state), *ended = ps_format("%s/" PS_ENDED_NAME, state);
+    char *metrics = ps_format("%s/metrics", state);
     ps_sockets_remove(state);
     unlink(file);
     unlink(ended);
-    free(state), free(file), free(ended);
+    unlink(metrics);
+    free(state), free(file), free(ended), free(metrics);
 }
 
 void ps_meeting_end(const char *run, int code)
 {
     struct ps_error ignored;
-    char *file = ps_format("%s/state/coordinator", run), *ended = ps_format("%s/state/" PS_ENDED_NAME, run), *text = ps_format("code: %d\n", code);
+    char *file = ps_format("%s/state/coordinator", run), *metrics = ps_format("%s/state/metrics", run), *ended = ps_format("%s/state/" PS_ENDED_NAME, run), *text = ps_format("code: %d\n", code);
     ps_file_write(ended, text, strlen(text), &ignored);
     unlink(file);
-    free(file), free(ended), free(text);
+    unlink(metrics);
+    free(file), free(metrics), free(ended), free(text);
 }
 
 int ps_meeting_net(const struct ps_meeting *meeting, struct ps_net **net, struct ps_error *err)

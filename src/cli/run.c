@@ -9,6 +9,7 @@
 #include "cli/credentials.h"
 #include "cli/sockets.h"
 #include "common/file.h"
+#include "common/http.h"
 #include "common/tfevents.h"
 #include "coordinator/runlog.h"
 #include "data/targets.h"
@@ -101,6 +102,26 @@ static int secure(struct ps_run *run, struct ps_error *err)
     return status;
 }
 
+/* coordinator.metrics. A coordinator that takes over does so without figures where the one before it still has their port. */
+static int serve_figures(struct ps_run *run, struct ps_error *err)
+{
+    static const double stale = 600; /* seconds: as long as some waits for servers take */
+    const char *address = run->config.coordinator.metrics;
+    if (!*address)
+        return 0;
+    int status = ps_http_open(address, "coordinator.metrics", stale, &run->http, err);
+    if (status == -PS_EXIT_NET && run->takeover) {
+        ps_warn("%s; the run goes on without", err->text);
+        return 0;
+    }
+    if (!status) {
+        char *path = ps_format("%s/metrics", run->state), *line = ps_format("%s\n", ps_http_url(run->http));
+        status = ps_file_write(path, line, strlen(line), err);
+        free(path), free(line);
+    }
+    return status;
+}
+
 int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, int workers, bool quiet,
                 volatile sig_atomic_t *interrupted, struct ps_error *err)
 {
@@ -112,6 +133,9 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
     run->net = ps_net_new(config->net.io_threads);
     if (config->cluster.security == PS_SECURITY_CURVE && transport != PS_TRANSPORT_INPROC)
         status = secure(run, err);
+    if (status)
+        return status;
+    status = serve_figures(run, err);
     if (status)
         return status;
     struct ps_coordinator_options options = {
@@ -137,6 +161,7 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
         .fingerprint = run->dataset.fingerprint,
         .kernel = ps_blas_kernel(),
         .quiet = quiet,
+        .http = run->http,
         .token = run->token,
         .interrupted = interrupted};
     ps_order_init(&run->order, &run->dataset, config, &run->model.recipe);
@@ -170,6 +195,7 @@ void ps_run_close(struct ps_run *run, int code, const char *reason)
     if (run->crew)
         ps_crew_join(run->crew, &ignored); /* what ended them is known: they were told */
     ps_coordinator_close(run->coordinator);
+    ps_http_close(run->http);
     ps_net_free(run->net);
     ps_runlog_close(run->log);
     ps_tfevents_close(run->board);

@@ -30,6 +30,7 @@ struct ps_run {
     struct ps_runlog *log;
     struct ps_tfevents *board; /* of RUN/tensorboard, or NULL */
     struct ps_crew *crew;
+    struct ps_http *http; /* where the figures are served, or NULL */
     char *folder;      /* RUN, or NULL: nothing is written */
     char *token;       /* of RUN/keys/token (ask.h); owned */
     int lock;          /* of ps_run_claim, as long as `folder` is set */

@@ -151,6 +151,9 @@ struct ps_config {
         double coordinator_timeout; /* seconds */
     } cluster;
     struct {
+        char metrics[256]; /* HOST:PORT; "": nowhere */
+    } coordinator;
+    struct {
         int replicas; /* of each shard, beside its primary */
         int admit_after, evict_after; /* micro-batches of an epoch; epochs. 0: at once, never */
         uint64_t memory; /* MiB of rows of ids on a server, at most; 0: any */

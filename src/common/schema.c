@@ -259,6 +259,9 @@ static const struct ps_key keys[] = {
     {"cluster.coordinator_timeout", REAL(cluster.coordinator_timeout), ABOVE_0, .initial = "60",
      .doc = "Seconds without the coordinator after which a member ends."},
 
+    {"coordinator.metrics", TEXT(coordinator.metrics), .initial = "\"\"",
+     .doc = "HOST:PORT where the coordinator serves the figures of all processes to Prometheus (docs/monitoring.md), as in 127.0.0.1:9464; port 0 is any free one, which RUN/state/metrics tells. Empty: nowhere."},
+
     {"servers.replicas", INT(servers.replicas, 0, 1), .initial = "0",
      .doc = "Copies of a server's rows on another one, which goes on at once when it dies; 0: the run goes back to the last checkpoint."},
     {"servers.admit_after", INT(servers.admit_after, 0, 1 << 24), .initial = "0",

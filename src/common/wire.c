@@ -262,6 +262,8 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
     fill_life(&life, &c->life);
     fill_life(&its_life, &c->progress.life);
     progress.life = &its_life;
+    progress.memory = c->progress.memory;
+    progress.held = c->progress.held;
     progress.n_lane = c->progress.entries;
     progress.lane = entry_pointers;
     bool tells = c->kind == PS_LANE_DONE || c->kind == PS_RETURN || c->kind == PS_GRANT_ACK || c->kind == PS_EPOCH_ACK || c->kind == PS_ACCOUNT_ACK;
@@ -389,6 +391,8 @@ static int take_arrays(const Penstock__Control *m, struct ps_control *c, struct 
                                            .strangers = m->progress->strangers,
                                            .steps = m->progress->steps,
                                            .life = take_life(m->progress->life),
+                                           .memory = m->progress->memory,
+                                           .held = m->progress->held,
                                            .entries = (uint32_t)m->progress->n_lane,
                                            .entry = take_lanes(m->progress->lane, m->progress->n_lane)};
         snprintf(c->progress.wait, sizeof c->progress.wait, "%s", m->progress->wait);

@@ -160,6 +160,8 @@ struct ps_progress {
     uint64_t rows, bytes, refused, strangers;
     uint64_t steps;   /* server: optimiser steps since the run began */
     struct ps_life life; /* server */
+    uint64_t memory;  /* bytes resident of its process */
+    uint64_t held;    /* server: rows in its memory */
     uint32_t entries; /* worker: the lanes held, with the position that is pushed next */
     struct ps_lane_entry *entry;
     char wait[160]; /* worker: for whom it has been waiting, for what and since when; or "" */

@@ -41,6 +41,7 @@ struct ps_coordinator_options {
     void *lane_batches_of;   /* borrowed */
     uint64_t fingerprint;    /* of the dataset: every worker must have the same one */
     const char *kernel;      /* BLAS kernel in use */
+    struct ps_http *http;    /* where the run's figures are served (common/http.h); borrowed, NULL: nowhere */
     const char *token;       /* that an operator's command must have; NULL: there are none */
     bool quiet;              /* no progress bar */
     volatile sig_atomic_t *interrupted; /* set by a signal handler: train ends after saving a checkpoint */

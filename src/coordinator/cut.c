@@ -289,6 +289,7 @@ static void finish(struct ps_coordinator *c)
     }
     for (uint32_t i = 0; i < m->files; i++)
         bytes += m->file[i].bytes;
+    k->written += bytes;
     double seconds = ps_now() - k->begun;
     c->training.tally.checkpoint_seconds = m->tally.checkpoint_seconds;
     ps_runlog(c->options.log, "{\"event\":\"checkpoint\",\"epoch\":%u,\"name\":\"%s\",\"bytes\":%llu,\"seconds\":%.3f,"

@@ -113,6 +113,7 @@ struct ps_cutting {
     struct ps_lane_entry *limit;         /* owned: by lane; in FILES the cut */
     struct ps_manifest manifest;         /* tables are borrowed, the rest is owned */
     char name[64], *folder;              /* owned */
+    uint64_t written;                    /* bytes of all checkpoints of this process's time */
     struct ps_cost cost;
     struct ps_error failure;             /* code 0: none */
     uint64_t last_steps;                 /* optimiser steps when it was begun */
@@ -197,6 +198,7 @@ struct ps_coordinator {
     uint64_t state_number;  /* of the last record */
     double state_checked;   /* when ps_state_check was last asked */
     double refused_told;
+    double figures_at;      /* when they were last put out */
     uint64_t refused;      /* messages that are none, questions without the token */
     uint64_t strangers;    /* that the log has been told of, these among them */
     double strangers_told; /* when */
@@ -213,6 +215,8 @@ struct ps_coordinator {
 
 enum { PS_STATE_PATH = 4096 };
 
+/* The mean loss of the epoch under way, by the workers' last beats. */
+double ps_coordinator_loss(const struct ps_coordinator *c);
 const char *ps_stage_name(const struct ps_coordinator *c);
 /* state.c: records. All do nothing where options.state is NULL. */
 /* Reads the last record into the coordinator (everything for a takeover, otherwise what must not come again: run, term, era) and
@@ -377,6 +381,19 @@ void ps_operator_handle(struct ps_coordinator *c, uint64_t routing_id, const str
 void ps_status_beat(struct ps_member *member);
 /* The status as JSON; the caller frees it. */
 char *ps_status_text(struct ps_coordinator *c);
+/* Parts of it: what the run is doing; of a member whether it is shown (those who are gone are, for a minute), what it is doing, a
+ * server's slots, and how many micro-batches there are between the lane that is furthest and a worker's last one. */
+const char *ps_status_phase(const struct ps_coordinator *c);
+bool ps_status_shown(const struct ps_member *member);
+const char *ps_status_state(const struct ps_coordinator *c, const struct ps_member *member);
+uint32_t ps_status_slots(const struct ps_coordinator *c, const struct ps_member *member);
+uint64_t ps_status_lag(const struct ps_coordinator *c, const struct ps_member *member);
+/* Samples a second of all workers. */
+double ps_status_rate(const struct ps_coordinator *c);
+
+/* figures.c */
+/* Now and then puts the figures of the run where options.http serves them; does nothing where that is NULL. */
+void ps_figures_tick(struct ps_coordinator *c);
 
 /* workers.c */
 /* Makes workers, or servers, leave until there are `count`; a sentence about it, which also says how to start those that are missing. */

@@ -266,6 +266,7 @@ int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err)
         handle(c, from, &message);
         ps_message_fini(&message);
     }
+    ps_figures_tick(c);
     if (c->stopping)
         return 0;
     c->look_at = ps_detect_dead(c, lose);

@@ -6,9 +6,16 @@
 #include <string.h>
 #include <time.h>
 
+enum { EVENTS = 64 };
+
 struct ps_runlog {
     FILE *file;
     bool failed; /* said once */
+    struct {
+        char name[32];
+        uint64_t times;
+    } event[EVENTS];
+    int events;
 };
 
 int ps_runlog_open(const char *run_dir, struct ps_runlog **log, struct ps_error *err)
@@ -46,10 +53,36 @@ const char *ps_json_text(const char *text, char out[PS_JSON_TEXT])
     return out;
 }
 
+static void count(struct ps_runlog *log, const char *format)
+{
+    static const char head[] = "{\"event\":\"";
+    char name[sizeof log->event->name];
+    PS_ASSERT(!strncmp(format, head, sizeof head - 1));
+    const char *begin = format + sizeof head - 1;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(begin, "\""), begin);
+    int i = 0;
+    while (i < log->events && strcmp(log->event[i].name, name))
+        i++;
+    if (i == EVENTS)
+        return;
+    if (i == log->events)
+        snprintf(log->event[log->events++].name, sizeof name, "%s", name);
+    log->event[i].times++;
+}
+
+const char *ps_runlog_count(const struct ps_runlog *log, int number, uint64_t *times)
+{
+    if (!log || number >= log->events)
+        return NULL;
+    *times = log->event[number].times;
+    return log->event[number].name;
+}
+
 void ps_runlog(struct ps_runlog *log, const char *format, ...)
 {
     if (!log)
         return;
+    count(log, format);
     struct timespec now;
     struct tm utc;
     char day[32];

@@ -13,6 +13,9 @@ void ps_runlog_close(struct ps_runlog *log);
  * are put in by ps_json_text. */
 void ps_runlog(struct ps_runlog *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* How often something has happened since the log was opened: the events by name, NULL behind the last one. */
+const char *ps_runlog_count(const struct ps_runlog *log, int number, uint64_t *times);
+
 /* The inside of a JSON string: escaped, and cut off where it is too long. Returns out. */
 enum { PS_JSON_TEXT = 1024 };
 const char *ps_json_text(const char *text, char out[PS_JSON_TEXT]);

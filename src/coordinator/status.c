@@ -6,7 +6,6 @@
 #include "coordinator/runlog.h"
 
 static const double RATE_EVERY = 2;    /* seconds over which a rate is measured */
-static const double REMEMBERED = 60;   /* seconds for which those who are gone are shown */
 static const double SILENT = 1;        /* seconds without a beat */
 static const double STRAGGLES = 1.5;   /* times the median remaining time of those who work */
 
@@ -40,7 +39,13 @@ void ps_status_beat(struct ps_member *m)
     }
 }
 
-static const char *phase(const struct ps_coordinator *c)
+bool ps_status_shown(const struct ps_member *m)
+{
+    static const double remembered = 60; /* seconds */
+    return m->alive || ps_now() - m->last_beat < remembered;
+}
+
+const char *ps_status_phase(const struct ps_coordinator *c)
 {
     if (!c->map.version)
         return "waiting for members";
@@ -53,7 +58,7 @@ static const char *phase(const struct ps_coordinator *c)
     return c->expected == PS_CUT_LIMIT || c->expected == PS_CUT_DONE ? "checkpoint" : "training";
 }
 
-static const char *state(const struct ps_coordinator *c, const struct ps_member *m)
+const char *ps_status_state(const struct ps_coordinator *c, const struct ps_member *m)
 {
     uint32_t copy = ps_replicas_copy(c, m);
     if (!m->alive)
@@ -89,8 +94,24 @@ static double median_remaining(const struct ps_coordinator *c)
     return median;
 }
 
-/* Micro-batches between the lane that is furthest and the worker's last one. */
-static uint64_t lag(const struct ps_coordinator *c, const struct ps_member *m)
+uint32_t ps_status_slots(const struct ps_coordinator *c, const struct ps_member *m)
+{
+    uint32_t slots = 0;
+    for (uint32_t s = 0; m->alive && m->role == PS_ROLE_SERVER && c->map.version && s < PS_SLOTS; s++)
+        slots += c->map.shard_of[s] == m->shard;
+    return slots;
+}
+
+double ps_status_rate(const struct ps_coordinator *c)
+{
+    double rate = 0;
+    for (int i = 0; i < c->members; i++)
+        if (c->member[i]->alive && c->member[i]->role == PS_ROLE_WORKER)
+            rate += c->member[i]->rate;
+    return rate;
+}
+
+uint64_t ps_status_lag(const struct ps_coordinator *c, const struct ps_member *m)
 {
     uint64_t most = 0, least = UINT64_MAX;
     for (uint32_t l = 0; l < c->lanes; l++) {
@@ -105,19 +126,16 @@ static void write_member(struct ps_coordinator *c, const struct ps_member *m, do
 {
     char wait[PS_JSON_TEXT];
     double silent = ps_now() - m->last_beat;
-    uint32_t slots = 0;
-    for (uint32_t s = 0; m->role == PS_ROLE_SERVER && c->map.version && s < PS_SLOTS; s++)
-        slots += c->map.shard_of[s] == m->shard;
     double remaining = m->load ? ps_balance_seconds(c, m, 0) : 0;
     bool straggler = m->alive && (silent > SILENT || (median > 0 && remaining > STRAGGLES * median));
-    fprintf(to, "{\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u,\"state\":\"%s\",", ps_role_name(m->role), m->host, m->pid, state(c, m));
+    fprintf(to, "{\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u,\"state\":\"%s\",", ps_role_name(m->role), m->host, m->pid, ps_status_state(c, m));
     if (ps_replicas_copy(c, m) != PS_NO_SHARD)
         fprintf(to, "\"copy_of\":%u,", ps_replicas_copy(c, m));
     if (m->role == PS_ROLE_SERVER)
-        fprintf(to, "\"shard\":%u,\"slots\":%u,\"rows_per_second\":%.0f,", m->shard, m->alive ? slots : 0, m->alive ? m->rate : 0);
+        fprintf(to, "\"shard\":%u,\"slots\":%u,\"rows_per_second\":%.0f,", m->shard, ps_status_slots(c, m), m->alive ? m->rate : 0);
     else
         fprintf(to, "\"lanes\":%u,\"samples_per_second\":%.0f,\"lag\":%llu,\"remaining\":%.1f,", m->load, m->alive ? m->rate : 0,
-                (unsigned long long)lag(c, m), remaining);
+                (unsigned long long)ps_status_lag(c, m), remaining);
     fprintf(to, "\"busy\":%.3f,\"queue\":%u,\"last_seen\":%.2f,\"patience\":%.2f,\"straggler\":%s,\"refused\":%llu,\"waits\":\"%s\"}", m->alive ? m->busy : 0, m->progress.queue, silent, ps_detect_patience(c, m),
             straggler ? "true" : "false", (unsigned long long)m->progress.strangers, ps_json_text(m->progress.wait, wait));
 }
@@ -140,13 +158,10 @@ char *ps_status_text(struct ps_coordinator *c)
     struct ps_text text;
     FILE *to = ps_text_open(&text);
     ps_balance_measure(c);
-    double rate = 0, done = (double)ps_lanes_samples(c);
-    for (int i = 0; i < c->members; i++)
-        if (c->member[i]->alive && c->member[i]->role == PS_ROLE_WORKER)
-            rate += c->member[i]->rate;
+    double done = (double)ps_lanes_samples(c);
     fprintf(to, "{\"phase\":\"%s\",\"epoch\":%u,\"epochs\":%d,\"done\":%.4f,\"samples_per_second\":%.0f,\"lanes\":%u,\"lanes_finished\":%u,"
-            "\"servers\":%d,\"workers\":%d,\"term\":%u,\"era\":%u,\"refused\":%llu,\"waits\":\"%s\",", phase(c), c->epoch, c->config->train.epochs,
-            PS_MIN(done / (double)PS_MAX(c->options.epoch_samples, 1), 1), rate, c->lanes, ps_lanes_finished(c),
+            "\"servers\":%d,\"workers\":%d,\"term\":%u,\"era\":%u,\"refused\":%llu,\"waits\":\"%s\",", ps_status_phase(c), c->epoch, c->config->train.epochs,
+            PS_MIN(done / (double)PS_MAX(c->options.epoch_samples, 1), 1), ps_status_rate(c), c->lanes, ps_lanes_finished(c),
             ps_members_count(c, PS_ROLE_SERVER), ps_workers_count(c), c->term, c->era, (unsigned long long)ps_coordinator_strangers(c), c->waits);
     write_life(c, to);
     fputs("\n \"members\":[", to);
@@ -154,7 +169,7 @@ char *ps_status_text(struct ps_coordinator *c)
     const char *between = "";
     for (int i = 0; i < c->members; i++) {
         const struct ps_member *m = c->member[i];
-        if (!m->alive && ps_now() - m->last_beat > REMEMBERED)
+        if (!ps_status_shown(m))
             continue;
         fprintf(to, "%s\n  ", between);
         write_member(c, m, median, to);

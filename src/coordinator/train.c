@@ -99,8 +99,7 @@ int ps_coordinator_start(struct ps_coordinator *c, const char *from, struct ps_e
     return status;
 }
 
-/* The mean loss by the workers' last beats. */
-static double loss_so_far(const struct ps_coordinator *c)
+double ps_coordinator_loss(const struct ps_coordinator *c)
 {
     uint64_t measured = 0;
     double loss = 0;
@@ -166,7 +165,7 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
             status = ps_fail(err, PS_EXIT_NET, "epoch %u has made no progress for %.0f s: %u of %u lanes are done, and %d workers and %d "
                              "servers send beats but nothing else; their logs say what they wait for", c->epoch, ps_now() - moved,
                              last_finished, c->lanes, ps_members_count(c, PS_ROLE_WORKER), ps_members_count(c, PS_ROLE_SERVER));
-        double loss = loss_so_far(c);
+        double loss = ps_coordinator_loss(c);
         ps_tell_progress(c, samples, loss);
         snprintf(detail, sizeof detail, "loss %.5f  %.0f k samples/s", loss,
                  1e-3 * (double)samples / PS_MAX(ps_now() - start, 1e-9));

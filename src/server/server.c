@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/process.h"
 #include "server/internal.h"
 #include "server/living.h"
 
@@ -64,8 +65,11 @@ static void report(struct ps_server *s)
                                    .bytes = s->bytes,
                                    .strangers = ps_net_strangers(s->net) + c->refused[PS_REFUSE_BAD],
                                    .steps = s->shard.steps,
-                                   .queue = s->shard.parked};
+                                   .queue = s->shard.parked,
+                                   .memory = ps_process_memory()};
     ps_living_count(&s->shard, &progress.life);
+    for (uint32_t t = 0; t < s->shard.tables; t++)
+        progress.held += s->shard.rows[t].count;
     for (int i = 0; i <= PS_REFUSE_WHO; i++)
         progress.refused += c->refused[i];
     memcpy(progress.phase, s->shard.phases.seconds, sizeof progress.phase);

@@ -1,6 +1,7 @@
 /* control.c - what the coordinator says to a worker, and what the worker tells it: lanes granted, revoked, handed back. */
 #include <string.h>
 
+#include "common/process.h"
 #include "worker/evaluate.h"
 #include "worker/internal.h"
 
@@ -236,7 +237,7 @@ void ps_worker_report(struct ps_worker *w)
         return;
     }
     struct ps_progress progress = {.samples = w->samples, .loss = w->loss, .speed = ps_pace_speed(&w->pace, now), .rows = w->client.rows,
-                                   .bytes = w->client.bytes, .refused = w->client.refused, .entry = w->held};
+                                   .bytes = w->client.bytes, .refused = w->client.refused, .memory = ps_process_memory(), .entry = w->held};
     for (uint32_t l = 0; l < w->lanes; l++) {
         const struct ps_lane *lane = &w->lane[l];
         if (!lane->held)

@@ -280,6 +280,7 @@ static void test_round_trip(void **state)
              "cluster: {servers: 3, transport: tcp, interface: '::1', port: 65535, security: curve, start_timeout: 0.1, "
              "worker_timeout: 5, member_timeout: 2, progress_timeout: 7, "
              "coordinator_timeout: 3600}\n"
+             "coordinator: {metrics: '127.0.0.1:9464'}\n"
              "servers: {replicas: 1, admit_after: 3, evict_after: 4, memory: 5, wait: 7}\n"
              "net: {deadline: 1e-3, compression: none, values: fp16, shared_memory: false, io_threads: 2}\n"
              "checkpoint: {every: 9, steps: 7, minutes: 0.25, base: 3, keep: 1, memory: 5}\n"),
