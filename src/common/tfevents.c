@@ -115,6 +115,7 @@ void ps_tfevents_note(struct ps_tfevents *t, double value, const char *format, .
     Tfevents__Value *v = t->value[t->values++] = ps_malloc(sizeof *v);
     tfevents__value__init(v);
     v->tag = ps_strdup(tag);
+    v->value_case = TFEVENTS__VALUE__VALUE_SIMPLE_VALUE;
     v->simple_value = (float)value;
 }
 

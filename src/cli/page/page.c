@@ -14,6 +14,13 @@
 
 /* ---- what is read ---- */
 
+/* The last part of a path, whole where it has no other. */
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
 /* The night that a run belongs to: RUN is NIGHTLY/nights/NIGHT/run, or a version of it, NIGHTLY/versions/NIGHT. */
 static char *find_nightly(const char *absolute, char night[PS_NIGHT_NAME])
 {
@@ -71,7 +78,7 @@ static int read_run(struct ps_page *page, const char *against, struct ps_error *
     char *results = ps_format("%s/metrics.json", page->run), *absolute = realpath(page->run, NULL), *nightly = NULL;
     struct ps_error ignored;
     int status = ps_story_read(&page->story, page->run, err);
-    page->name = ps_strdup(absolute ? strrchr(absolute, '/') + 1 : page->run);
+    page->name = ps_strdup(base_name(absolute ? absolute : page->run));
     if (!status && ps_measured_open(&page->test, results, "test", &ignored) == 0) /* neither before the end of the run */
         ps_measured_open(&page->valid, results, "valid", &ignored);
     page->configured = !ps_run_config(page->run, NULL, 0, &page->config, &ignored);
@@ -130,7 +137,7 @@ static void put_head(const struct ps_page *page)
     put_state(page);
     ps_timestamp(now);
     ps_html_text(page->to, " · %s on %s · written %s by penstock " PS_VERSION, page->configured ? page->config.model.name : "a model",
-                 page->configured ? page->config.data.path : "some data", now);
+                 page->configured ? base_name(page->config.data.path) : "some data", now);
     fputs("</p>\n<div class=\"cards\">\n", page->to);
     ps_page_verdict(page);
     for (size_t i = 0; i < s->epochs; i++) {
@@ -239,17 +246,15 @@ static void put_page(const struct ps_page *page)
 int ps_page_write(const char *run, const char *against, const char *out, struct ps_error *err)
 {
     struct ps_page *page = ps_calloc(1, sizeof *page);
-    char *text = NULL, *path = out ? ps_strdup(out) : ps_format("%s/report.html", run);
-    size_t size = 0;
+    char *all = NULL, *path = out ? ps_strdup(out) : ps_format("%s/report.html", run);
+    struct ps_text text;
     page->run = run;
     int status = read_run(page, against, err);
     if (!status) {
-        page->to = open_memstream(&text, &size);
-        if (!page->to)
-            ps_die(PS_EXIT_FAIL, "out of memory for the report");
+        page->to = ps_text_open(&text);
         put_page(page);
-        fclose(page->to);
-        status = ps_file_write(path, text, size, err);
+        all = ps_text_close(&text);
+        status = ps_file_write(path, all, text.size, err);
     }
     ps_story_free(&page->story);
     ps_measured_close(&page->test);
@@ -258,6 +263,6 @@ int ps_page_write(const char *run, const char *against, const char *out, struct 
         ps_measured_close(&page->other[i].test);
         ps_story_free(&page->other[i].story);
     }
-    free(page->night), free(page->name), free(page), free(text), free(path);
+    free(page->night), free(page->name), free(page), free(all), free(path);
     return status;
 }
