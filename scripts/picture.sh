@@ -8,7 +8,7 @@ penstock=${PENSTOCK:-$root/bin/penstock}
 folder=$(mktemp -d "${TMPDIR:-/tmp}/penstock-picture.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
-"$penstock" synth --out log.tsv --users 12000 --items 2000 --interactions 800000
+"$penstock" synth --out log.tsv --users 8000 --items 1500 --interactions 500000
 "$penstock" prepare --out shop --behaviours view,cart,buy log.tsv > /dev/null
 cat > run.yaml << 'YAML'
 data: {path: shop}

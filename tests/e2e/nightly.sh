@@ -74,6 +74,10 @@ published
 expect shop/nights/"$(name)"/summary.json "\"start\":\"warm $first\""
 expect shop/nights/"$(name)"/summary.json "\"production\":0\.[0-9]*,\"against\":\"$first\""
 expect shop/nights/"$(name)"/evaluate.log 'users from number 300 on are new to the model'
+# Its report, which is part of what is published, has production and the nights beside it.
+for pattern in "production ($first)" 'The nights before' "<th>$first</th>" "<th>$(name)</th>" 'passed</span> against production'; do
+    grep -qF -- "$pattern" shop/production/report.html || fail "the report of the second night does not have $pattern"
+done
 for entity in users items; do
     head -n "$(wc -l < first/$entity.tsv)" shop/production/export/$entity.tsv | cmp - first/$entity.tsv || fail "$entity have other ids than in the first night"
     [ "$(wc -l < first/$entity.tsv)" -lt "$(wc -l < shop/production/export/$entity.tsv)" ] || fail "there are no new $entity"
