@@ -70,6 +70,7 @@ static void widen(double *low, double *high, double by)
 /* Limits that hold all points and bars, with y on multiples of its step; 0 begins the y axis where that wastes less than half of it. */
 static struct axes fit(const struct ps_plot *plot)
 {
+    bool whole = true; /* x: epochs, and the like */
     struct axes a = {.f = !plot->in_page ? document : plot->wide ? wide : in_page, .x0 = INFINITY, .x1 = -INFINITY, .y0 = INFINITY, .y1 = -INFINITY};
     for (int s = 0; s < plot->count; s++)
         for (int i = 0; i < plot->series[s].points; i++) {
@@ -77,6 +78,7 @@ static struct axes fit(const struct ps_plot *plot)
             if (!isfinite(series->y[i]))
                 continue;
             widen(&a.x0, &a.x1, series->x[i]);
+            whole &= series->x[i] == floor(series->x[i]);
             widen(&a.y0, &a.y1, series->y[i] - bar(series, i));
             widen(&a.y0, &a.y1, series->y[i] + bar(series, i));
         }
@@ -94,6 +96,7 @@ static struct axes fit(const struct ps_plot *plot)
     if (a.y0 > 0 && (plot->from_zero || a.y0 < a.y1 / 2))
         a.y0 = 0;
     a.x_step = ps_plot_step(a.x1 - a.x0, a.f.ticks);
+    a.x_step = whole ? PS_MAX(a.x_step, 1) : a.x_step;
     a.y_step = ps_plot_step(a.y1 - a.y0, PS_MIN(a.f.ticks, (int)document.ticks));
     a.y0 = floor(a.y0 / a.y_step + 1e-9) * a.y_step;
     a.y1 = ceil(a.y1 / a.y_step - 1e-9) * a.y_step;

@@ -7,7 +7,7 @@
 #include "cli/page/page.h"
 #include "cli/plot.h"
 
-enum { ROWS = 12, COLUMNS = 16 };
+enum { ROWS = 12, COLUMNS = 32, SHOWN = 8 }; /* columns: that there are, that there is room for */
 
 /* A model's line in the tables: of the run's result, or of one beside it. */
 struct row {
@@ -149,7 +149,7 @@ static void put_groups(const struct ps_page *page, const struct ps_measured *m, 
 {
     bool sessions = !strcmp(ps_measured_text(m->result, "sessions"), "true");
     const char *column[COLUMNS];
-    int columns = take_columns(m, column);
+    int columns = PS_MIN(take_columns(m, column), (int)SHOWN);
     fputs("<div class=\"wide\"><table>\n<tr><th></th>", page->to);
     for (int c = 0; c < columns; c++)
         ps_html(page->to, "th class=\"n\"", "%s", column[c]);
