@@ -19,4 +19,18 @@ enum ps_split ps_argument_split(const char *arg, struct argp_state *state);
 /* The only positional argument, called `what` in messages; NULL at first. */
 void ps_argument_only(const char **place, const char *arg, const char *what, struct argp_state *state);
 
+/* What is asked of an earlier run: the arguments that a command takes as the first of its argp children, with this as that child's input. */
+enum { PS_OVERRIDES = 256 };
+struct ps_of_run {
+    const char *run, *checkpoint; /* RUN, and --checkpoint NAME: the parser sets "best" where nothing is said */
+    const char *override[PS_OVERRIDES]; /* KEY=VALUE; owned */
+    int overrides;
+};
+
+extern const struct argp_child ps_of_run_child[]; /* RUN and --checkpoint */
+extern const struct argp_child ps_of_run_settings_child[]; /* and --set */
+/* As if --set KEY=VALUE were given. */
+void ps_of_run_set(struct ps_of_run *of, const char *key, const char *value, struct argp_state *state);
+void ps_of_run_fini(struct ps_of_run *of);
+
 #endif

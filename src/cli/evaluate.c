@@ -11,22 +11,16 @@
 #include "cli/run.h"
 #include "common/manifest.h"
 
-enum {
-    KEY_CHECKPOINT = 1000, KEY_SPLIT, KEY_MEAN, KEY_SAMPLED, KEY_LISTS, KEY_BOOTSTRAP, KEY_SET, KEY_WORKERS, KEY_JSON, KEY_RANKS, KEY_DATA,
-    MAX_OVERRIDES = 256
-};
+enum { KEY_SPLIT = 1000, KEY_MEAN, KEY_SAMPLED, KEY_LISTS, KEY_BOOTSTRAP, KEY_WORKERS, KEY_JSON, KEY_RANKS, KEY_DATA };
 
 struct arguments {
-    const char *run, *checkpoint, *json, *ranks;
+    struct ps_of_run of;
+    const char *json, *ranks;
     enum ps_split split;
     int workers;
-    const char *override[MAX_OVERRIDES];
-    char *owned[MAX_OVERRIDES];
-    int overrides;
 };
 
 static const struct argp_option options[] = {
-    {"checkpoint", KEY_CHECKPOINT, "NAME", 0, "best (default), last, epoch-NNNN, or a folder", 0},
     {"split", KEY_SPLIT, "SPLIT", 0, "test (default) or valid", 0},
     {"mask", 'm', "MASK", 0, "none, target or any: which of the user's training items are no candidates", 0},
     {"sampled", KEY_SAMPLED, "N", 0, "Rank among N items drawn for each user, and the targets; 0: all items", 0},
@@ -37,7 +31,6 @@ static const struct argp_option options[] = {
     {"lists", KEY_LISTS, NULL, 0, "Coverage and novelty too", 0},
     {"bootstrap", KEY_BOOTSTRAP, "N", 0, "Resamples behind the 95 % intervals; 0: no intervals", 0},
     {"data", KEY_DATA, "DIR", 0, "Another prepared dataset with the same ids, and perhaps new ones: docs/data.md", 0},
-    {"set", KEY_SET, "KEY=VALUE", 0, "Override any other key of the run's configuration", 0},
     {"workers", KEY_WORKERS, "W", 0, "Threads that rank (default: one for each core)", 0},
     {"json", KEY_JSON, "FILE", 0, "Also write the result as JSON ('-': to the standard output, instead of the table)", 0},
     {"ranks", KEY_RANKS, "FILE", 0, "Also keep the ranks, for penstock compare", 0},
@@ -47,54 +40,33 @@ static const char doc[] = "Rank held-out targets with a run's checkpoint.\v"
                           "All items are candidates but the masked ones; nothing is sampled unless --users or --sampled say so. The "
                           "protocol stands in the result; docs/metrics.md defines every metric.";
 
-static void override(struct arguments *a, struct argp_state *state, const char *key, const char *value)
-{
-    if (a->overrides == MAX_OVERRIDES)
-        argp_error(state, "too many options");
-    a->owned[a->overrides] = ps_format("%s=%s", key, value);
-    a->override[a->overrides] = a->owned[a->overrides];
-    a->overrides++;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
     switch (key) {
-    case KEY_CHECKPOINT: a->checkpoint = arg; return 0;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &a->of; return 0;
     case KEY_SPLIT: a->split = ps_argument_split(arg, state); return 0;
-    case 'm': override(a, state, "eval.mask", arg); return 0;
-    case 't': override(a, state, "eval.ties", arg); return 0;
-    case 'u': override(a, state, "eval.users", arg); return 0;
+    case 'm': ps_of_run_set(&a->of, "eval.mask", arg, state); return 0;
+    case 't': ps_of_run_set(&a->of, "eval.ties", arg, state); return 0;
+    case 'u': ps_of_run_set(&a->of, "eval.users", arg, state); return 0;
     case 'k': {
         char *list = ps_format("[%s]", arg);
-        override(a, state, "eval.k", list);
+        ps_of_run_set(&a->of, "eval.k", list, state);
         free(list);
         return 0;
     }
-    case KEY_MEAN: override(a, state, "eval.mean", arg); return 0;
+    case KEY_MEAN: ps_of_run_set(&a->of, "eval.mean", arg, state); return 0;
     case KEY_SAMPLED:
-        override(a, state, "eval.candidates", strcmp(arg, "0") ? "sampled" : "all");
+        ps_of_run_set(&a->of, "eval.candidates", strcmp(arg, "0") ? "sampled" : "all", state);
         if (strcmp(arg, "0"))
-            override(a, state, "eval.sampled", arg);
+            ps_of_run_set(&a->of, "eval.sampled", arg, state);
         return 0;
-    case KEY_LISTS: override(a, state, "eval.lists", "true"); return 0;
-    case KEY_BOOTSTRAP: override(a, state, "eval.bootstrap", arg); return 0;
-    case KEY_DATA: override(a, state, "data.path", arg); return 0;
-    case KEY_SET:
-        if (a->overrides == MAX_OVERRIDES)
-            argp_error(state, "too many options");
-        a->override[a->overrides++] = arg;
-        return 0;
+    case KEY_LISTS: ps_of_run_set(&a->of, "eval.lists", "true", state); return 0;
+    case KEY_BOOTSTRAP: ps_of_run_set(&a->of, "eval.bootstrap", arg, state); return 0;
+    case KEY_DATA: ps_of_run_set(&a->of, "data.path", arg, state); return 0;
     case KEY_WORKERS: a->workers = ps_argument_number("--workers", arg, 1, 256, state); return 0;
     case KEY_JSON: a->json = arg; return 0;
     case KEY_RANKS: a->ranks = arg; return 0;
-    case ARGP_KEY_ARG:
-        ps_argument_only(&a->run, arg, "RUN", state);
-        return 0;
-    case ARGP_KEY_END:
-        if (!a->run)
-            argp_error(state, "give the folder of a run");
-        return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -126,15 +98,15 @@ static int know(struct ps_run *run, const char *checkpoint, struct ps_error *err
 
 int cmd_evaluate(int argc, char **argv)
 {
-    struct arguments a = {.checkpoint = "best", .split = PS_SPLIT_TEST};
-    const struct argp argp = {options, parse, "RUN", doc, NULL, NULL, NULL};
+    struct arguments a = {.split = PS_SPLIT_TEST};
+    const struct argp argp = {options, parse, "RUN", doc, ps_of_run_settings_child, NULL, NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &a);
 
     struct ps_error err = {0};
     struct ps_run run = {0};
     struct ps_report *report = NULL;
-    char *checkpoint = ps_run_checkpoint(a.run, a.checkpoint);
-    int status = ps_run_config(a.run, a.override, a.overrides, &run.config, &err);
+    char *checkpoint = ps_run_checkpoint(a.of.run, a.of.checkpoint);
+    int status = ps_run_config(a.of.run, a.of.override, a.of.overrides, &run.config, &err);
     int workers = a.workers ? a.workers : (int)PS_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
     if (!status)
         status = ps_run_plan(&run, &err);
@@ -150,7 +122,7 @@ int cmd_evaluate(int argc, char **argv)
     if (!status)
         status = ps_report_rank(&run, a.split, &report, &err);
     if (!status)
-        status = ps_report_judge(report, &run.model, a.run, a.checkpoint, a.override, a.overrides, &err);
+        status = ps_report_judge(report, &run.model, a.of.run, a.of.checkpoint, a.of.override, a.of.overrides, &err);
     if (!status && (!a.json || strcmp(a.json, "-")))
         ps_report_print(report, ps_report_weaker(&run), stdout);
     if (!status && a.json)
@@ -160,8 +132,7 @@ int cmd_evaluate(int argc, char **argv)
     ps_report_free(report);
     ps_run_close(&run, status ? err.code : 0, status ? err.text : "");
     free(checkpoint);
-    for (int i = 0; i < a.overrides; i++)
-        free(a.owned[i]);
+    ps_of_run_fini(&a.of);
     if (status)
         fprintf(stderr, "penstock: %s\n", err.text);
     return status ? err.code : 0;

@@ -7,24 +7,19 @@
 #include "cli/offline.h"
 #include "worker/indicators.h"
 
-enum { KEY_CHECKPOINT = 1000, KEY_SET, KEY_DATA, KEY_PLAIN, MAX_OVERRIDES = 256 };
+enum { KEY_DATA = 1000, KEY_PLAIN };
 enum { MOST_PAIRS = 10000 }; /* more would not move so few numbers */
 
 struct arguments {
-    const char *run, *checkpoint;
-    const char *override[MAX_OVERRIDES];
-    char *data; /* owned */
-    int overrides;
+    struct ps_of_run of;
     int terms; /* of enum ps_indicator */
 };
 
 static const char *const term[PS_INDICATOR_TERMS] = {"indicators", "indicators_popularity", "indicators_recency"};
 
 static const struct argp_option options[] = {
-    {"checkpoint", KEY_CHECKPOINT, "NAME", 0, "best (default), last, epoch-NNNN, or a folder", 0},
     {"data", KEY_DATA, "DIR", 0, "Another prepared dataset with the same ids", 0},
     {"plain", KEY_PLAIN, NULL, 0, "Learn model.indicators alone, without popularity and recency", 0},
-    {"set", KEY_SET, "KEY=VALUE", 0, "Override a key of the run's configuration", 0},
     {0}};
 
 static const char doc[] =
@@ -36,35 +31,19 @@ static const char doc[] =
     "Validation pairs must have been put under weaker behaviours as often as those to come will be "
     "(penstock prepare --hide-weaker): where all of them have one, or none, the number is only as large as the prior lets it be.";
 
-static void add_override(struct arguments *a, const char *text, struct argp_state *state)
-{
-    if (a->overrides == MAX_OVERRIDES)
-        argp_error(state, "too many options");
-    a->override[a->overrides++] = text;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
     switch (key) {
-    case KEY_CHECKPOINT: a->checkpoint = arg; return 0;
-    case KEY_DATA:
-        free(a->data);
-        a->data = ps_format("data.path=%s", arg);
-        return 0;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &a->of; return 0;
+    case KEY_DATA: ps_of_run_set(&a->of, "data.path", arg, state); return 0;
     case KEY_PLAIN: a->terms = PS_INDICATOR_TOUCHED + 1; return 0;
-    case KEY_SET: add_override(a, arg, state); return 0;
-    case ARGP_KEY_ARG:
-        ps_argument_only(&a->run, arg, "RUN", state);
-        return 0;
     case ARGP_KEY_END:
-        if (!a->run)
-            argp_error(state, "give the folder of a run");
-        if (a->data)
-            add_override(a, a->data, state);
-        add_override(a, "model.indicators=[]", state);
-        add_override(a, "model.indicators_popularity=[]", state);
-        add_override(a, "model.indicators_recency=[]", state);
+        for (int t = 0; t < PS_INDICATOR_TERMS; t++) {
+            char *key = ps_format("model.%s", term[t]);
+            ps_of_run_set(&a->of, key, "[]", state);
+            free(key);
+        }
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -124,18 +103,18 @@ static int learn(struct ps_offline *offline, int terms, struct ps_error *err)
 
 int cmd_indicators(int argc, char **argv)
 {
-    struct arguments a = {.checkpoint = "best", .terms = PS_INDICATOR_TERMS};
-    const struct argp argp = {options, parse, "RUN", doc, NULL, NULL, NULL};
+    struct arguments a = {.terms = PS_INDICATOR_TERMS};
+    const struct argp argp = {options, parse, "RUN", doc, ps_of_run_settings_child, NULL, NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &a);
 
     struct ps_error err = {0};
     struct ps_offline offline;
-    int status = ps_offline_open(&offline, a.run, a.checkpoint, a.override, a.overrides, &err);
+    int status = ps_offline_open(&offline, a.of.run, a.of.checkpoint, a.of.override, a.of.overrides, &err);
     if (!status) {
         status = learn(&offline, a.terms, &err);
         ps_offline_close(&offline);
     }
-    free(a.data);
+    ps_of_run_fini(&a.of);
     if (status)
         fprintf(stderr, "penstock: %s\n", err.text);
     return status ? err.code : 0;

@@ -12,19 +12,19 @@
 #include "common/file.h"
 #include "worker/bags.h"
 
-enum { KEY_CHECKPOINT = 1000, KEY_OUT, KEY_BY, KEY_ITEMS, VALUES = 6, ITERATIONS = 1000 };
+enum { KEY_OUT = 1000, KEY_BY, KEY_ITEMS, VALUES = 6, ITERATIONS = 1000 };
 enum { WIDTH = 760, HEIGHT = 560, MARGIN = 20, TOP = 44, LEGEND = 560 };
 static const double PERPLEXITY = 30;
 
 struct arguments {
-    const char *run, *checkpoint, *out, *by;
+    struct ps_of_run of;
+    const char *out, *by;
     int items;
 };
 
 static const struct argp_option options[] = {
     {"by", KEY_BY, "FEATURE", 0, "The feature of items whose values give the colours", 0},
     {"items", KEY_ITEMS, "N", 0, "At most so many items, those first that training has most often (default 800)", 0},
-    {"checkpoint", KEY_CHECKPOINT, "NAME", 0, "best (default), last, epoch-NNNN, or a folder", 0},
     {"out", KEY_OUT, "FILE", 0, "Where to write the picture (default: RUN/map.svg)", 0},
     {0}};
 
@@ -40,14 +40,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case KEY_BY: a->by = arg; return 0;
     case KEY_ITEMS: a->items = ps_argument_number("--items", arg, 2, 5000, state); return 0;
-    case KEY_CHECKPOINT: a->checkpoint = arg; return 0;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &a->of; return 0;
     case KEY_OUT: a->out = arg; return 0;
-    case ARGP_KEY_ARG:
-        ps_argument_only(&a->run, arg, "RUN", state);
-        return 0;
     case ARGP_KEY_END:
-        if (!a->run || !a->by)
-            argp_error(state, !a->run ? "give the folder of a run" : "give the feature that colours the items: --by FEATURE");
+        if (!a->by)
+            argp_error(state, "give the feature that colours the items: --by FEATURE");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -269,12 +266,12 @@ static int map(const struct arguments *a, const struct ps_offline *offline, cons
 
 int cmd_map(int argc, char **argv)
 {
-    struct arguments a = {.checkpoint = "best", .items = 800};
-    argp_parse(&(struct argp){options, parse, "RUN", doc, NULL, NULL, NULL}, argc, argv, 0, NULL, &a);
+    struct arguments a = {.items = 800};
+    argp_parse(&(struct argp){options, parse, "RUN", doc, ps_of_run_child, NULL, NULL}, argc, argv, 0, NULL, &a);
     struct ps_error err = {0};
     struct ps_offline offline;
-    char *path = a.out ? ps_strdup(a.out) : ps_format("%s/map.svg", a.run);
-    int status = ps_offline_open(&offline, a.run, a.checkpoint, NULL, 0, &err);
+    char *path = a.out ? ps_strdup(a.out) : ps_format("%s/map.svg", a.of.run);
+    int status = ps_offline_open(&offline, a.of.run, a.of.checkpoint, NULL, 0, &err);
     if (!status) {
         status = map(&a, &offline, path, &err);
         ps_offline_close(&offline);

@@ -10,14 +10,13 @@
 #include "common/file.h"
 #include "data/given.h"
 
-enum { KEY_CHECKPOINT = 1000, KEY_USERS, KEY_SESSIONS, KEY_OUT, KEY_SET, MAX_OVERRIDES = 256, MAX_NAMED = 4096 };
+enum { KEY_USERS = 1000, KEY_SESSIONS, KEY_OUT, MAX_NAMED = 4096 };
 
 struct arguments {
-    const char *run, *checkpoint, *users, *sessions, *out, *mask;
+    struct ps_of_run of;
+    const char *users, *sessions, *out;
     const char *named[MAX_NAMED];
     int named_count, k;
-    const char *override[MAX_OVERRIDES];
-    int overrides;
 };
 
 static const struct argp_option options[] = {
@@ -28,9 +27,7 @@ static const struct argp_option options[] = {
     {"users", KEY_USERS, "FILE", 0, "Only the users named in FILE, one a line", 0},
     {"sessions", KEY_SESSIONS, "FILE", 0, "What comes next in the sessions of FILE ('-': the standard input), a session a line: its items, "
      "oldest first, parted by blanks; ITEM:OPERATION where the dataset has operations", 0},
-    {"checkpoint", KEY_CHECKPOINT, "NAME", 0, "best (default), last, epoch-NNNN, or a folder", 0},
     {"out", KEY_OUT, "FILE", 0, "Where to write (default: RUN/export/top-K.tsv; '-': the standard output)", 0},
-    {"set", KEY_SET, "KEY=VALUE", 0, "Override a key of the run's configuration", 0},
     {0}};
 
 static const char doc[] = "Write the best items of users, as TSV: user, rank, item, score.\v"
@@ -43,28 +40,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
     switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &a->of; return 0;
     case 'k': a->k = ps_argument_number("--topk", arg, 1, PS_TOP_MAX, state); return 0;
-    case 'm': a->mask = arg; return 0;
+    case 'm': ps_of_run_set(&a->of, "eval.mask", arg, state); return 0;
     case 'u':
         if (a->named_count == MAX_NAMED)
             argp_error(state, "more than %d --user; use --users FILE", MAX_NAMED);
         a->named[a->named_count++] = arg;
         return 0;
     case KEY_USERS: a->users = arg; return 0;
-    case KEY_CHECKPOINT: a->checkpoint = arg; return 0;
     case KEY_SESSIONS: a->sessions = arg; return 0;
     case KEY_OUT: a->out = arg; return 0;
-    case KEY_SET:
-        if (a->overrides == MAX_OVERRIDES - 1)
-            argp_error(state, "too many --set");
-        a->override[a->overrides++] = arg;
-        return 0;
-    case ARGP_KEY_ARG:
-        ps_argument_only(&a->run, arg, "RUN", state);
-        return 0;
     case ARGP_KEY_END:
-        if (!a->run)
-            argp_error(state, "give the folder of a run");
         if (a->sessions && (a->users || a->named_count))
             argp_error(state, "give --sessions, or users");
         return 0;
@@ -129,7 +116,7 @@ static int select_users(const struct arguments *a, const struct ps_dataset *data
     if (!status && !s->user)
         s->count = dataset->users;
     if (!status && s->unknowns)
-        ps_warn("%zu names are of no user in %s, '%s' the first of them: they have the popular items", s->unknowns, dataset->path,
+        ps_warn("users that are not in %s have the popular items: %zu of those named, '%s' the first of them", dataset->path, s->unknowns,
                 s->unknown[0]);
     return status;
 }
@@ -156,22 +143,19 @@ static int read_sessions(const struct arguments *a, struct ps_dataset *dataset, 
 
 int cmd_recommend(int argc, char **argv)
 {
-    static struct arguments a = {.checkpoint = "best", .k = 10};
-    const struct argp argp = {options, parse, "RUN", doc, NULL, NULL, NULL};
+    static struct arguments a = {.k = 10};
+    const struct argp argp = {options, parse, "RUN", doc, ps_of_run_settings_child, NULL, NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &a);
-    char *mask = a.mask ? ps_format("eval.mask=%s", a.mask) : NULL;
-    if (mask)
-        a.override[a.overrides++] = mask;
 
     struct ps_error err = {0};
     struct ps_offline offline;
     struct selection selection = {0};
     struct ps_given given = {0};
     bool standard = a.out && !strcmp(a.out, "-");
-    char *path = a.out ? ps_strdup(a.out) : ps_format("%s/export/top-%d.tsv", a.run, a.k);
+    char *path = a.out ? ps_strdup(a.out) : ps_format("%s/export/top-%d.tsv", a.of.run, a.k);
     char *temporary = ps_format("%s.tmp", path);
     FILE *to = NULL;
-    int status = ps_offline_open(&offline, a.run, a.checkpoint, a.override, a.overrides, &err);
+    int status = ps_offline_open(&offline, a.of.run, a.of.checkpoint, a.of.override, a.of.overrides, &err);
     bool opened = !status;
     if (!status && a.sessions)
         status = read_sessions(&a, &offline.dataset, &given, &err);
@@ -198,7 +182,8 @@ int cmd_recommend(int argc, char **argv)
         ps_offline_close(&offline);
     ps_given_fini(&given);
     selection_fini(&selection);
-    free(path), free(temporary), free(mask);
+    free(path), free(temporary);
+    ps_of_run_fini(&a.of);
     if (status)
         fprintf(stderr, "penstock: %s\n", err.text);
     return status ? err.code : 0;

@@ -80,7 +80,7 @@ if command -v python3 > /dev/null; then
     cmp <(cut -f 1-3 fallback.txt) <(sed 1d out.txt | cut -f 1-3) || fail 'who has no row does not have the popular items'
     # a name that nobody has heard of has them too
     penstock 0 recommend second --topk 5 --mask none --out - --user nobody --user "$(head -n 1 two.txt)"
-    expect err.txt "1 names are of no user in .*, 'nobody' the first of them: they have the popular items"
+    expect err.txt "users that are not in .* have the popular items: 1 of those named, 'nobody' the first of them"
     cmp <(grep ^nobody out.txt | cut -f 2-3) <(grep -v ^nobody out.txt | sed 1d | cut -f 2-3) || fail 'a stranger does not have the popular items'
     # items that are not drawn as negatives, of which some have hardly been seen
     penstock 0 train run.yaml --run rare --set servers.admit_after=12 --set train.negatives_from=popularity --set train.popularity_exponent=2 --quiet

@@ -33,7 +33,7 @@ python ties standard.json expected.json conservative.json
 # Some users only, and one that does not exist; a sample of the targets is always the same one.
 penstock 0 recommend run --user u007 --user u003 --topk 5 --mask target --out -
 [ "$(cut -f 1 out.txt | uniq | tr '\n' ' ')" = 'user u007 u003 ' ] || fail 'not the users that were asked for'
-penstock 3 recommend run --user nobody --out nobody.tsv
+penstock 3 recommend run --users missing.txt --out nobody.tsv
 expect_one_line err.txt
 [ ! -e nobody.tsv ] && [ ! -e nobody.tsv.tmp ] || fail 'a refused recommend left a file'
 for workers in 1 3; do penstock 0 evaluate run --users 100 --workers $workers --json sample-$workers.json; done

@@ -1,6 +1,6 @@
 #!/bin/bash
 # What a run leaves behind, however it was started: valid JSON, the checkpoints that the metrics speak of, nothing else; no
-# progress bar where nobody looks; Ctrl-C ends the run after the epoch.
+# progress bar where nobody looks; Ctrl-C saves the run where it is.
 # time limit: 240
 . "$(dirname "$0")/helpers.sh"
 command -v python3 > /dev/null || skip 'there is no python3'

@@ -17,18 +17,18 @@
 #include "cli/measured.h"
 #include "common/file.h"
 
-enum { KEY_CHECKPOINT = 1000, KEY_OUT, KEY_FORMAT };
+enum { KEY_OUT = 1000, KEY_FORMAT };
 enum { NPY = 1, SAFETENSORS = 2, ONNX = 4, TOPK = 8 };
 
 struct arguments {
-    const char *run, *checkpoint, *out;
+    struct ps_of_run of;
+    const char *out;
     int formats, k;
 };
 
 static const struct argp_option options[] = {
     {"format", KEY_FORMAT, "LIST", 0, "Any of npy (default), safetensors, onnx, topk, parted by commas", 0},
     {"topk", 'k', "K", 0, "Items a user in the lists of --format topk (default 10, at most 1000)", 0},
-    {"checkpoint", KEY_CHECKPOINT, "NAME", 0, "best (default), last, epoch-NNNN, or a folder", 0},
     {"out", KEY_OUT, "DIR", 0, "Where to write (default: RUN/export)", 0},
     {0}};
 
@@ -58,15 +58,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case KEY_FORMAT: a->formats = parse_formats(arg, state); return 0;
     case 'k': a->k = ps_argument_number("--topk", arg, 1, PS_TOP_MAX, state); return 0;
-    case KEY_CHECKPOINT: a->checkpoint = arg; return 0;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &a->of; return 0;
     case KEY_OUT: a->out = arg; return 0;
-    case ARGP_KEY_ARG:
-        ps_argument_only(&a->run, arg, "RUN", state);
-        return 0;
-    case ARGP_KEY_END:
-        if (!a->run)
-            argp_error(state, "give the folder of a run");
-        return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -227,16 +220,16 @@ static int export_into(const struct arguments *a, struct ps_offline *offline, co
 
 int cmd_export(int argc, char **argv)
 {
-    struct arguments a = {.checkpoint = "best", .formats = NPY, .k = 10};
-    const struct argp argp = {options, parse, "RUN", doc, NULL, NULL, NULL};
+    struct arguments a = {.formats = NPY, .k = 10};
+    const struct argp argp = {options, parse, "RUN", doc, ps_of_run_child, NULL, NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &a);
 
     struct ps_error err = {0}, ignored;
     struct ps_offline offline;
     struct ps_tensors tensors = {0};
-    char *folder = a.out ? ps_strdup(a.out) : ps_format("%s/export", a.run), *temporary = ps_format("%s/export.tmp", folder);
-    struct ps_card card = {.offline = &offline, .run = a.run, .checkpoint = a.checkpoint};
-    int status = ps_offline_open(&offline, a.run, a.checkpoint, NULL, 0, &err);
+    char *folder = a.out ? ps_strdup(a.out) : ps_format("%s/export", a.of.run), *temporary = ps_format("%s/export.tmp", folder);
+    struct ps_card card = {.offline = &offline, .run = a.of.run, .checkpoint = a.of.checkpoint};
+    int status = ps_offline_open(&offline, a.of.run, a.of.checkpoint, NULL, 0, &err);
     bool opened = !status;
     if (!status)
         status = check(&a, &offline, &tensors, &err);
