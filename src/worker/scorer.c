@@ -219,24 +219,24 @@ static bool has_values(const struct ps_scorer *s, enum ps_entity side, uint32_t 
     return has;
 }
 
-/* What a model cannot know: an item that is new to it, or has no row, and has no features, ranks behind all others, and such a user has the popular
- * ones. */
-static bool is_unknown(const struct ps_scorer *s, enum ps_entity side, const struct ps_row_set *set, size_t k)
+bool ps_scorer_unknown(const struct ps_scorer *s, const struct ps_row_set *set, size_t k)
 {
     const struct ps_config *config = s->model->config;
+    enum ps_entity side = set == &s->users ? PS_USERS : PS_ITEMS;
     uint64_t known = side == PS_USERS ? config->eval.known_users : config->eval.known_items;
     return ((known && set->id[k] >= known) || (set->absent && set->absent[k])) && !has_values(s, side, set->id[k]);
 }
 
+/* Such an item ranks behind all others, and such a user has the popular ones. */
 static void put_unknown(const struct ps_scorer *s, const struct ps_score_input *input, size_t first_user, size_t first_item)
 {
     size_t items = (size_t)input->items;
     for (int u = 0; u < input->users && s->popular; u++)
-        if (is_unknown(s, PS_USERS, &s->users, first_user + (size_t)u))
+        if (ps_scorer_unknown(s, &s->users, first_user + (size_t)u))
             for (size_t i = 0; i < items; i++)
                 s->score[(size_t)u * items + i] = (float)s->popular[input->item_id[i]];
     for (size_t i = 0; i < items && (s->items.absent || s->model->config->eval.known_items); i++)
-        if (is_unknown(s, PS_ITEMS, &s->items, first_item + i))
+        if (ps_scorer_unknown(s, &s->items, first_item + i))
             for (int u = 0; u < input->users; u++)
                 s->score[(size_t)u * items + i] = -INFINITY;
 }

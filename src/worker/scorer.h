@@ -51,6 +51,8 @@ void ps_scorer_fini(struct ps_scorer *scorer);
 
 /* Fetches rows for scorer->users.id[0, n) or scorer->items.id[0, n), which may repeat and be in any order. */
 int ps_scorer_fetch(struct ps_scorer *scorer, struct ps_row_set *set, size_t n, struct ps_error *err);
+/* Whether the model cannot know user or item number k of those at hand: it is new, or has no row, and no feature speaks for it. */
+bool ps_scorer_unknown(const struct ps_scorer *scorer, const struct ps_row_set *set, size_t k);
 /* The block of items that begins at `first`, padded with repetitions of its last one. Returns how many, or an error. */
 int ps_scorer_fetch_block(struct ps_scorer *scorer, uint64_t first, struct ps_error *err);
 /* Scores users [first, first + users) of the group and all items of the block at hand: score[u * PS_BLOCK_ITEMS + i]. */

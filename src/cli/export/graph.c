@@ -107,12 +107,18 @@ const char *ps_graph_rows(struct ps_graph *g, const struct nn_rows *rows, const 
 
 /* ---- the whole ---- */
 
-/* A column for whoever is unknown in place of the scores. */
-static const char *replace(struct ps_graph *g, const char *input, const char *by, const char *score)
+/* A column for whoever is unknown in place of the scores; row: of the tables; known: a column of them, NULL where all are known. */
+static const char *replace(struct ps_graph *g, const char *input, const char *row, const struct ps_tensor *known, const char *by, const char *score)
 {
     const int64_t zero = 0, one = 1;
+    const float half = 0.5f;
     const char *unknown = ps_onnx_node(g->onnx, "Less", input, ps_onnx_indices(g->onnx, &zero, 1), NULL);
     unknown = ps_onnx_node(g->onnx, "Unsqueeze", unknown, ps_onnx_indices(g->onnx, &one, 1), NULL);
+    if (known) {
+        const char *found = ps_onnx_node(g->onnx, "Gather", initializer(g, known), row, NULL);
+        found = ps_onnx_node(g->onnx, "Less", found, ps_onnx_matrix(g->onnx, &half, 1, 1), NULL);
+        unknown = ps_onnx_node(g->onnx, "Or", unknown, found, NULL);
+    }
     return ps_onnx_node(g->onnx, "Where", unknown, by, score, NULL);
 }
 
@@ -124,10 +130,11 @@ static void put_score(struct ps_graph *g)
     const char *score = ps_graph_value(g, s->score), *item = ps_graph_value(g, s->encoded ? s->candidate : s->item);
     if (!s->encoded) {
         const char *popularity = initializer(g, ps_tensors_named(g->tensors, "item.popularity"));
-        ps_graph_value(g, s->user);
-        score = replace(g, g->user, ps_onnx_node(g->onnx, "Gather", popularity, item, NULL), score);
+        const char *user = ps_graph_value(g, s->user);
+        popularity = ps_onnx_node(g->onnx, "Gather", popularity, item, NULL);
+        score = replace(g, g->user, user, ps_tensors_named(g->tensors, "user.known"), popularity, score);
     }
-    score = replace(g, g->item, ps_onnx_matrix(g->onnx, &least, 1, 1), score);
+    score = replace(g, g->item, item, ps_tensors_named(g->tensors, "item.known"), ps_onnx_matrix(g->onnx, &least, 1, 1), score);
     score = ps_onnx_node(g->onnx, "Squeeze", score, ps_onnx_indices(g->onnx, &one, 1), NULL);
     ps_onnx_output(g->onnx, score, "score", s->encoded ? "candidates" : "n", 0, "higher is better; of one user or session they can be compared");
 }
@@ -152,9 +159,6 @@ int ps_graph_check(const struct ps_tensors *tensors, struct ps_error *err)
     if (ps_indicators_given(config))
         return ps_fail(err, PS_EXIT_USAGE, "model.indicators look up what each user has done, which is no part of an ONNX file; leave onnx out of "
                        "--format");
-    if (config->eval.known_users || config->eval.known_items)
-        return ps_fail(err, PS_EXIT_USAGE, "%s has users or items that the checkpoint does not know, and for which an ONNX file has no scores; export "
-                       "with the dataset that the run was trained on", config->data.path);
     int status = ps_scoring_record(&scoring, model, tensors->value, err);
     if (!status)
         ps_scoring_fini(&scoring);

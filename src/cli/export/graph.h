@@ -5,7 +5,8 @@
  *                          the model reads them operation int64[steps], visitor int64[1]
  *                 where the score is an inner product, also                           output  query float[1, width]
  *
- * They are rows of the tables, as users.tsv and items.tsv name them. What is below 0 is unknown to the model: such an item scores -inf,
+ * They are rows of the tables, as users.tsv and items.tsv name them. What is below 0 is unknown to the model, and so is what user.known
+ * or item.known (tensors.h) says it of: such an item scores -inf,
  * for such a user an item's score is its place by popularity (tensors.h, item.popularity), such a visitor counts as none. Tables and
  * weights are not in the file: they are those of the safetensors file beside it.
  */

@@ -63,6 +63,21 @@ static void add_vectors(struct ps_tensors *t)
     snprintf(made->name, sizeof made->name, "item.vector");
 }
 
+/* A column for the ids of a side, where not all of them need be known. */
+static void add_known(struct ps_tensors *t, enum ps_entity side)
+{
+    const struct ps_offline *o = t->offline;
+    bool users = side == PS_USERS;
+    uint64_t known = users ? o->config.eval.known_users : o->config.eval.known_items;
+    enum ps_table_kind kind = users ? PS_TABLE_USER : PS_TABLE_ITEM;
+    for (int k = 0; k < o->model.tables && !known; k++)
+        known = o->model.table[k].kind == kind && o->model.table[k].sightings;
+    if (!known || (users && o->model.class_->encode))
+        return;
+    struct ps_tensor *made = add(t, users ? PS_TENSOR_USER_KNOWN : PS_TENSOR_ITEM_KNOWN, -1, users ? o->dataset.users : o->dataset.items, 1);
+    snprintf(made->name, sizeof made->name, "%s.known", users ? "user" : "item");
+}
+
 int ps_tensors_open(struct ps_tensors *t, struct ps_offline *offline, struct ps_error *err)
 {
     struct ps_model *model = &offline->model;
@@ -88,6 +103,8 @@ int ps_tensors_open(struct ps_tensors *t, struct ps_offline *offline, struct ps_
         add_vectors(t);
     t->popularity = ps_popularity_ranks(&offline->dataset, &distinct);
     snprintf(add(t, PS_TENSOR_POPULARITY, -1, offline->dataset.items, 1)->name, sizeof t->tensor->name, "item.popularity");
+    add_known(t, PS_USERS);
+    add_known(t, PS_ITEMS);
     return 0;
 }
 
@@ -180,16 +197,47 @@ static int put_rows(const struct ps_tensors *t, const struct ps_tensor *tensor, 
     return status;
 }
 
-int ps_tensors_put(const struct ps_tensors *t, const struct ps_tensor *tensor, struct ps_writer *writer, struct ps_error *err)
+static int put_popularity(const struct ps_tensors *t, const struct ps_tensor *tensor, struct ps_writer *writer, struct ps_error *err)
 {
     int status = 0;
-    if (tensor->kind == PS_TENSOR_WHOLE) /* its chunks one behind the other, without the padding */
-        return ps_writer_put(writer, t->param[tensor->table], tensor->rows * tensor->cols * sizeof(float), err);
-    if (tensor->kind != PS_TENSOR_POPULARITY)
-        return put_rows(t, tensor, writer, err);
     for (uint64_t i = 0; i < tensor->rows && !status; i++) {
         float place = (float)t->popularity[i];
         status = ps_writer_put(writer, &place, sizeof place, err);
     }
     return status;
+}
+
+/* As ranking has it. */
+static int put_known(const struct ps_tensors *t, const struct ps_tensor *tensor, struct ps_writer *writer, struct ps_error *err)
+{
+    struct ps_scorer scorer;
+    int status = ps_scorer_init(&scorer, (struct ps_model *)&t->offline->model, &t->offline->source, 1, PS_BLOCK_ITEMS, err);
+    if (status)
+        return status;
+    struct ps_row_set *set = tensor->kind == PS_TENSOR_USER_KNOWN ? &scorer.users : &scorer.items;
+    for (uint64_t first = 0; first < tensor->rows && !status; first += BLOCK_ROWS) {
+        size_t n = (size_t)PS_MIN((uint64_t)BLOCK_ROWS, tensor->rows - first);
+        float known[BLOCK_ROWS];
+        for (size_t k = 0; k < n; k++)
+            set->id[k] = (uint32_t)(first + k);
+        status = ps_scorer_fetch(&scorer, set, n, err);
+        for (size_t k = 0; k < n && !status; k++)
+            known[k] = ps_scorer_unknown(&scorer, set, k) ? 0 : 1;
+        if (!status)
+            status = ps_writer_put(writer, known, n * sizeof *known, err);
+    }
+    ps_scorer_fini(&scorer);
+    return status;
+}
+
+int ps_tensors_put(const struct ps_tensors *t, const struct ps_tensor *tensor, struct ps_writer *writer, struct ps_error *err)
+{
+    switch (tensor->kind) {
+    case PS_TENSOR_WHOLE: /* its chunks one behind the other, without the padding */
+        return ps_writer_put(writer, t->param[tensor->table], tensor->rows * tensor->cols * sizeof(float), err);
+    case PS_TENSOR_POPULARITY: return put_popularity(t, tensor, writer, err);
+    case PS_TENSOR_USER_KNOWN:
+    case PS_TENSOR_ITEM_KNOWN: return put_known(t, tensor, writer, err);
+    default: return put_rows(t, tensor, writer, err);
+    }
 }

@@ -8,6 +8,8 @@
  *   item.vector            of a model of sessions there is no user.vector, but graph.h's output "query"
  *   item.popularity        the items' places by users that have them under the target behaviour: the score of what a user that the model
  *                          does not know is recommended
+ *   user.known             where a user (or item) of the dataset may be unknown to the model, being newer or without a row: 1, or 0 for
+ *   item.known             one that is, and for whom no feature speaks
  */
 #ifndef PS_CLI_EXPORT_TENSORS_H
 #define PS_CLI_EXPORT_TENSORS_H
@@ -15,7 +17,7 @@
 #include "cli/offline.h"
 #include "worker/bags.h"
 
-enum ps_tensor_kind { PS_TENSOR_FIELD, PS_TENSOR_COMPOSED, PS_TENSOR_WHOLE, PS_TENSOR_USER_VECTOR, PS_TENSOR_ITEM_VECTOR, PS_TENSOR_POPULARITY };
+enum ps_tensor_kind { PS_TENSOR_FIELD, PS_TENSOR_COMPOSED, PS_TENSOR_WHOLE, PS_TENSOR_USER_VECTOR, PS_TENSOR_ITEM_VECTOR, PS_TENSOR_POPULARITY, PS_TENSOR_USER_KNOWN, PS_TENSOR_ITEM_KNOWN };
 
 struct ps_tensor {
     char name[2 * PS_NAME_SIZE + 16];
