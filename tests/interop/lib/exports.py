@@ -3,6 +3,8 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
+
 TOLERANCE = 1e-5
 
 
@@ -18,6 +20,11 @@ class Export:
         self.card = json.loads((self.folder / "card.json").read_text(encoding="utf-8"))
         self.users, self.items = rows(self.folder / "users.tsv"), rows(self.folder / "items.tsv")
         self.of_sessions = "sessions" in self.card["data"]
+
+    def known(self, side):
+        """Rows of the users (or items) that are known to the model."""
+        path, names = self.folder / f"{side}.known.npy", {"user": self.users, "item": self.items}[side]
+        return np.flatnonzero(np.load(path)[:, 0]) if path.exists() else np.arange(len(names))
 
     def lists(self):
         """[(user or line, [(item, score), ...] best first), ...]."""
