@@ -164,6 +164,7 @@ int ps_run_open(struct ps_run *run, enum ps_transport transport, int servers, in
         .http = run->http,
         .token = run->token,
         .interrupted = interrupted};
+    options.tasks = ps_model_tasks(&run->model, options.task);
     ps_order_init(&run->order, &run->dataset, config, &run->model.recipe);
     status = ps_coordinator_open(&options, &run->coordinator, err);
     if (status)

@@ -11,6 +11,7 @@
 #include "common/base.h"
 
 enum { PS_MAX_TABLES = 64, PS_MAX_FIELDS = 8, PS_CHUNK = 4096, PS_NAME_SIZE = 48, PS_MAX_FEATURES = 64 };
+enum { PS_MAX_TASKS = 9 }; /* of a loss: the behaviours, or the next item and the feedbacks */
 
 enum ps_table_kind {
     PS_TABLE_USER = 1, /* id = dense user id */

@@ -264,6 +264,9 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
     progress.life = &its_life;
     progress.memory = c->progress.memory;
     progress.held = c->progress.held;
+    progress.n_task_loss = PS_MAX_TASKS;
+    progress.task_loss = (double *)(uintptr_t)c->progress.task_loss;
+    progress.task_samples = c->progress.task_samples;
     progress.n_lane = c->progress.entries;
     progress.lane = entry_pointers;
     bool tells = c->kind == PS_LANE_DONE || c->kind == PS_RETURN || c->kind == PS_GRANT_ACK || c->kind == PS_EPOCH_ACK || c->kind == PS_ACCOUNT_ACK;
@@ -337,6 +340,13 @@ static bool take_table(const Penstock__Table *from, struct ps_table_spec *to)
     return true;
 }
 
+/* Sums of what is never negative; a peer of another version may have more or fewer of them. */
+static void take_sums(double *to, size_t most, const double *from, size_t count)
+{
+    for (size_t i = 0; i < PS_MIN(count, most); i++)
+        to[i] = isfinite(from[i]) ? PS_MAX(from[i], 0) : 0;
+}
+
 static int take_arrays(const Penstock__Control *m, struct ps_control *c, struct ps_error *err)
 {
     if (m->n_lane > PS_MAX_LANES || m->n_table > PS_MAX_TABLES || m->n_shards > PS_MAX_SHARDS || m->n_file > 4096 ||
@@ -396,8 +406,9 @@ static int take_arrays(const Penstock__Control *m, struct ps_control *c, struct 
                                            .entries = (uint32_t)m->progress->n_lane,
                                            .entry = take_lanes(m->progress->lane, m->progress->n_lane)};
         snprintf(c->progress.wait, sizeof c->progress.wait, "%s", m->progress->wait);
-        for (size_t i = 0; i < PS_MIN(m->progress->n_phase, (size_t)PS_PHASES); i++)
-            c->progress.phase[i] = isfinite(m->progress->phase[i]) ? PS_MAX(m->progress->phase[i], 0) : 0;
+        take_sums(c->progress.phase, PS_PHASES, m->progress->phase, m->progress->n_phase);
+        take_sums(c->progress.task_loss, PS_MAX_TASKS, m->progress->task_loss, m->progress->n_task_loss);
+        take_sums(&c->progress.task_samples, 1, &m->progress->task_samples, 1);
     }
     if (m->cost)
         c->cost = (struct ps_cost){m->cost->pause, m->cost->memory, m->cost->copies, m->cost->waits};

@@ -166,6 +166,7 @@ struct ps_progress {
     struct ps_lane_entry *entry;
     char wait[160]; /* worker: for whom it has been waiting, for what and since when; or "" */
     double phase[PS_PHASES]; /* seconds of the loop's time since it began */
+    double task_loss[PS_MAX_TASKS], task_samples; /* worker, since it began: each task's part of the loss, times samples; and these */
 };
 
 /* Header of a control message. Arrays and strings are owned by the structure: ps_control_fini frees them. */

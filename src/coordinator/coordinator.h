@@ -29,6 +29,8 @@ struct ps_coordinator_options {
     bool takeover;            /* go on with the members of the coordinator that wrote the last record */
     struct ps_runlog *log;    /* may be NULL */
     struct ps_tfevents *board; /* for TensorBoard; may be NULL */
+    int tasks;                 /* whose parts of the loss are told, by name */
+    const char *task[PS_MAX_TASKS];
     int servers, workers;     /* that are waited for at the start; more workers may come */
     const struct ps_table_spec *table;
     int tables;

@@ -212,7 +212,7 @@ static void write_phases(const struct ps_coordinator *c, FILE *to)
                 continue;
             fputs("penstock_member_phase_seconds_total", to);
             write_labels(c, i, to);
-            fprintf(to, ",phase=\"%s\"} %.6f\n", ps_phase_name(phase), m->phase[p]);
+            fprintf(to, ",phase=\"%s\"} %.6f\n", ps_phase_name(phase), m->sums.phase[p]);
         }
 }
 

@@ -43,8 +43,10 @@ struct ps_member {
     bool takes_part;    /* a server without slots that is asked too: it is new, or leaves */
     uint64_t copied_ahead; /* the last copy of which it has told that it is done */
     struct ps_progress progress; /* entry is always NULL here */
-    double phase[PS_PHASES], phase_from[PS_PHASES]; /* the highest sums that it has told; those with which the epoch began */
-    bool phase_begun; /* it has been given lanes in this epoch: what it did before is not part of that */
+    struct ps_sums {
+        double phase[PS_PHASES], task_loss[PS_MAX_TASKS], task_samples;
+    } sums, sums_from; /* the highest that it has told; those with which the epoch began */
+    bool sums_begun;  /* it has been given lanes in this epoch: what it did before is not part of that */
     uint64_t map_known, map_sent; /* era << 32 | map that it has acknowledged, that it was told last */
     double map_sent_at;
     bool answered;               /* the question of the current phase */
@@ -341,12 +343,12 @@ uint64_t ps_lanes_samples(const struct ps_coordinator *c);
 int ps_account_check(struct ps_coordinator *c, struct ps_error *err);
 void ps_account_handle(struct ps_coordinator *c, struct ps_member *server, const struct ps_control *message);
 
-/* phases.c */
-/* What a member tells of its time, in any message. */
-void ps_phases_take(const struct ps_coordinator *c, struct ps_member *member, const struct ps_control *message);
-/* An epoch begins; what it took of everybody's time, for the log and TensorBoard. */
-void ps_phases_begin(struct ps_coordinator *c);
-void ps_phases_tell(const struct ps_coordinator *c);
+/* sums.c */
+/* What a member tells as sums, in any message. */
+void ps_sums_take(const struct ps_coordinator *c, struct ps_member *member, const struct ps_control *message);
+/* An epoch begins; what its sums come to, for the log and TensorBoard. */
+void ps_sums_begin(struct ps_coordinator *c);
+void ps_sums_tell(const struct ps_coordinator *c);
 
 /* tell.c */
 /* Within an epoch, now and then, how far it is; its end; its validation. */

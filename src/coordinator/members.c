@@ -137,7 +137,7 @@ static void beat(struct ps_coordinator *c, uint64_t routing_id, const struct ps_
         ps_runlog(c->options.log, "{\"event\":\"back\",\"role\":\"%s\",\"host\":\"%s\",\"pid\":%u}", ps_role_name(m->role), m->host,
                   m->pid);
     }
-    ps_phases_take(c, m, message);
+    ps_sums_take(c, m, message);
     m->progress = message->progress;
     m->progress.entry = NULL;
     ps_lanes_beat(c, m, &message->progress);
@@ -216,7 +216,7 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
     else if (control.run == c->run && m && m->alive && control.kind == PS_LEAVE)
         ps_workers_leave(c, m, "it asked to");
     else if (control.run == c->run && m && m->alive && control.term == c->term && control.era == c->era) {
-        ps_phases_take(c, m, &control);
+        ps_sums_take(c, m, &control);
         switch (control.kind) {
         case PS_MAP_ACK: ps_map_handle(c, m, &control); break;
         case PS_COPIED:

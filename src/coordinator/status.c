@@ -14,8 +14,8 @@ static double work_since(struct ps_member *m)
 {
     double work = 0, time = 0, share = 0;
     for (int p = 0; p < PS_PHASES; p++) {
-        work += ps_phase_is_work((enum ps_phase)p) ? m->phase[p] : 0;
-        time += m->phase[p];
+        work += ps_phase_is_work((enum ps_phase)p) ? m->sums.phase[p] : 0;
+        time += m->sums.phase[p];
     }
     if (time > m->time_from)
         share = (work - m->work_from) / (time - m->time_from);

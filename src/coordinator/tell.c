@@ -45,7 +45,7 @@ void ps_tell_epoch(struct ps_coordinator *c, uint64_t samples, double loss, doub
         ps_tfevents_note(board, (double)c->staleness, "train/staleness");
     ps_tfevents_note(board, ps_members_count(c, PS_ROLE_WORKER), "cluster/workers");
     ps_tfevents_note(board, ps_members_count(c, PS_ROLE_SERVER), "cluster/servers");
-    ps_phases_tell(c);
+    ps_sums_tell(c);
     ps_tfevents_write(board, c->epoch);
     c->told_at = 0;
 }

@@ -138,7 +138,7 @@ static int train_epoch(struct ps_coordinator *c, struct ps_error *err)
         return status;
     for (int i = 0; i < c->members; i++)
         c->member[i]->progress.samples = 0, c->member[i]->progress.loss = 0;
-    ps_phases_begin(c);
+    ps_sums_begin(c);
     ps_lanes_begin(c);
     ps_stock_lanes(c);
     struct ps_bar bar;

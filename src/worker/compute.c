@@ -46,6 +46,7 @@ double ps_compute_step(struct ps_compute *c, struct ps_step *step, struct ps_pha
     for (int k = 0; k < step->batch.features; k++)
         feature[k] = (struct nn_bags){&own[model->first_feature + k], step->batch.feature[k].begin, step->batch.feature[k].entry};
     double loss = 0;
+    memset(c->task_loss, 0, sizeof c->task_loss);
     struct nn_draws draws = {.seed = config->train.seed, .epoch = step->epoch, .lane = step->lane, .position = step->position};
     struct ps_tile tile = {.epoch = step->epoch,
                            .draws = &draws,
@@ -53,6 +54,7 @@ double ps_compute_step(struct ps_compute *c, struct ps_step *step, struct ps_pha
                            .feature = feature,
                            .rows = ps_embedding_compose(&c->embedding, model, own, feature),
                            .param = param,
+                           .task_loss = c->task_loss,
                            .sample_weight = (real)(1.0 / PS_MAX(step->batch.n, 1))};
     for (int first = 0; first < step->batch.n; first += tile.n) {
         ps_phase_enter(phases, PS_PHASE_FORWARD);

@@ -13,6 +13,7 @@ struct ps_compute {
     struct ps_embedding embedding;
     real *param_value[PS_MAX_TABLES]; /* tensors, assembled by the caller for the micro-batch that is to be computed */
     real *param_grad[PS_MAX_TABLES];
+    double task_loss[PS_MAX_TASKS];   /* of the last micro-batch: each task's part of the loss, as a mean over its samples */
 };
 
 void ps_compute_init(struct ps_compute *compute, struct ps_model *model, const struct ps_batcher *batcher);

@@ -41,6 +41,14 @@ static void forget_all(struct ps_worker *w)
         ps_worker_forget_lane(w, l);
 }
 
+/* What only grows, of the worker's whole life. */
+static void tell_sums(const struct ps_worker *w, struct ps_progress *progress)
+{
+    memcpy(progress->phase, w->phases.seconds, sizeof progress->phase);
+    memcpy(progress->task_loss, w->task_loss, sizeof progress->task_loss);
+    progress->task_samples = w->task_samples;
+}
+
 static void granted(struct ps_worker *w, const struct ps_control *message)
 {
     if (message->epoch != w->epoch) { /* a new training epoch: nothing of the last one is left */
@@ -63,14 +71,14 @@ static void granted(struct ps_worker *w, const struct ps_control *message)
     }
     struct ps_control ack = {.kind = PS_GRANT_ACK, .epoch = message->epoch, .lane = message->lane,
                              .lane_count = message->lane_count};
-    memcpy(ack.progress.phase, w->phases.seconds, sizeof ack.progress.phase);
+    tell_sums(w, &ack.progress);
     ps_worker_send(w, &ack);
 }
 
 struct ps_progress ps_worker_lane_progress(const struct ps_worker *w, const struct ps_lane *lane)
 {
     struct ps_progress progress = {.samples = lane->samples, .loss = lane->loss, .stale = w->client.stale};
-    memcpy(progress.phase, w->phases.seconds, sizeof progress.phase);
+    tell_sums(w, &progress);
     return progress;
 }
 
@@ -246,7 +254,7 @@ void ps_worker_report(struct ps_worker *w)
         progress.queue += (lane->pushed != NULL) + (lane->ahead[0] != NULL) + (lane->ahead[1] != NULL);
     }
     ps_client_waits(&w->client, progress.wait, sizeof progress.wait);
-    memcpy(progress.phase, w->phases.seconds, sizeof progress.phase);
+    tell_sums(w, &progress);
     ps_membership_progress(w->member, &progress, news);
     w->told = now;
     w->first_push = false;

@@ -33,6 +33,7 @@ struct ps_worker {
     double loss; /* of this epoch, for the progress shown */
     struct ps_pace pace;
     struct ps_phase_clock phases;
+    double task_loss[PS_MAX_TASKS], task_samples; /* of all its life: each task's part of the loss, times samples; and these */
     struct ps_lane_entry *held; /* for the beats: room for all lanes */
     double told;                /* when the beats' lanes were last gathered */
     bool first_push;            /* the first push under a lease is out: the next beat says so at once */

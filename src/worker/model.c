@@ -122,6 +122,16 @@ bool ps_model_is_feature_of(const struct ps_model *model, int k, int t)
     return model->table[t].kind == (side == PS_USERS ? PS_TABLE_USER : PS_TABLE_ITEM);
 }
 
+int ps_model_tasks(const struct ps_model *model, const char *name[PS_MAX_TASKS])
+{
+    const struct ps_sessions *sessions = &model->dataset->sessions;
+    const struct ps_recipe *recipe = &model->recipe;
+    int tasks = recipe->stream ? (model->class_->judge ? 1 + (int)sessions->feedbacks : 1) : recipe->loss == PS_LOSS_WHOLE || recipe->sweeps ? 1 : recipe->heads;
+    for (int k = 0; k < tasks; k++)
+        name[k] = !recipe->stream ? model->dataset->behaviour[recipe->first + (uint32_t)k] : k ? sessions->feedback_name[k - 1] : "next_item";
+    return tasks > 1 ? tasks : 0;
+}
+
 void ps_model_fini(struct ps_model *model)
 {
     if (model->class_)

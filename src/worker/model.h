@@ -42,6 +42,7 @@ struct ps_tile {
     const struct ps_session_view *sessions; /* of a model of sessions; user, item and what else is above is not set for those */
     const struct ps_triple_view *triples;   /* what such a model learns beside; or alone: then sessions is NULL. NULL: nothing */
     struct nn_draws *draws;     /* of the micro-batch; NULL in scoring: nothing is dropped */
+    double *task_loss;          /* by task (ps_model_tasks): a forward pass adds to it what each is of the loss; NULL: nobody asks */
     real sample_weight;         /* 1/(samples of the batch): the share of one sample in the L2 term, the batch's mean */
     const struct nn_rows *rows; /* by table index; unused for tensors */
     const struct nn_tensor *param; /* by table index; unused for row tables */
@@ -119,6 +120,10 @@ void ps_model_fini(struct ps_model *model);
 
 /* Whether the recipe's feature number k is part of the rows of table t. */
 bool ps_model_is_feature_of(const struct ps_model *model, int k, int t);
+
+/* The tasks whose parts of the loss a model tells of: its heads, by behaviour; or the next item and each feedback. Their names into
+ * name[PS_MAX_TASKS]; 0 where there is only one loss, or one over all pairs. */
+int ps_model_tasks(const struct ps_model *model, const char *name[PS_MAX_TASKS]);
 
 /* For a model's init. They declare the next table and return its index, or a negative status (too many tables).
  * A row table starts without fields; ps_model_add_field appends columns to it and returns the first one's number. */

@@ -90,6 +90,9 @@ static void compute(struct ps_worker *w, struct ps_step *step)
     lane->loss += loss * step->batch.n;
     w->samples += (uint64_t)step->batch.n;
     w->loss += loss * step->batch.n;
+    for (int k = 0; k < PS_MAX_TASKS; k++)
+        w->task_loss[k] += w->compute.task_loss[k] * step->batch.n;
+    w->task_samples += step->batch.rows_alone ? 0 : step->batch.n;
 }
 
 /* Steps that every shard has acknowledged: for all lanes before any step is used again. */

@@ -36,7 +36,7 @@ PY
 # A run of one process.
 penstock 0 train run.yaml --run one
 expect out.txt '^report: one/report.html '
-sound one/report.html '^finished' 'a<b>&"c' 'nmtr_neumf' 'popularity' 'Targets that the user had not touched: [1-9]' 'Training loss' 'Validation: NDCG' \
+sound one/report.html '^finished' 'a<b>&"c' 'nmtr_neumf' 'popularity' 'Targets that the user had not touched: [1-9]' 'Training loss, by task' 'Validation: NDCG' \
     'Samples a second' 'Where a step.s time went' 'forward pass' 'optimiser' 'training begins with 1 servers' 'data.path' 'Hit rate by K'
 python3 - << 'PY' || fail 'the phases are not the time of the processes'
 import json
@@ -52,6 +52,16 @@ assert 0.3 * trained < spent < 1.5 * trained, (spent, trained)
 for role, names in (("workers", ("batch", "forward", "backward", "push")), ("servers", ("read", "take", "apply"))):
     for name in names:
         assert all(e[role][name] >= 0 for e in phases) and sum(e[role][name] for e in phases) > 0, (role, name)
+PY
+python3 - << 'PY' || fail 'the tasks have other losses than the whole'
+import json
+events = [json.loads(line) for line in open("one/log.jsonl")]
+whole = {e["epoch"]: e["loss"] for e in events if e["event"] == "epoch"}
+parts = {e["epoch"]: e["loss"] for e in events if e["event"] == "tasks"}
+assert sorted(parts) == sorted(whole) == [1, 2, 3], parts
+for epoch, part in parts.items(): # nothing was computed twice, and model.l2 is 0
+    assert list(part) == ["view", "cart", "buy"] and all(v > 0 for v in part.values()), part
+    assert abs(sum(part.values()) / whole[epoch] - 1) < 1e-4, (part, whole[epoch])
 PY
 [ "$(find one/tensorboard -name 'events.out.tfevents.*' -size +300c | wc -l)" = 1 ] || fail "$(find one)"
 penstock 0 train run.yaml --run without --set train.tensorboard=false

@@ -87,11 +87,14 @@ static void phases_come_back(void **state)
             in.progress.phase[p] = 0.25 + p;
         in.progress.phase[PS_PHASE_ROWS] = NAN;
         in.progress.phase[PS_PHASE_IDLE] = -1;
+        in.progress.task_loss[PS_MAX_TASKS - 1] = 7;
+        in.progress.task_samples = INFINITY;
         ps_message_init(&message);
         ps_control_pack(&in, ps_message_add(&message));
         assert_int_equal(ps_control_unpack(&message, &out, &err), 0);
         for (int p = 0; p < PS_PHASES; p++)
             assert_true(out.progress.phase[p] == (p == PS_PHASE_ROWS || p == PS_PHASE_IDLE ? 0 : 0.25 + p));
+        assert_true(out.progress.task_loss[PS_MAX_TASKS - 1] == 7 && out.progress.task_samples == 0);
         ps_control_fini(&out);
         ps_message_fini(&message);
     }

@@ -52,6 +52,23 @@ static void put_curve(const struct ps_page *page, const struct curve *curve)
         free(room[i]);
 }
 
+/* Each task's part of the loss. */
+static void put_tasks(const struct ps_page *page)
+{
+    const struct ps_story *s = &page->story;
+    struct ps_series series[PS_MAX_TASKS];
+    double *room = ps_malloc((size_t)(2 * PS_MAX_TASKS + 1) * (s->epochs + 1) * sizeof *room);
+    for (int k = 0; k < s->tasks; k++) {
+        double *x = room + 2 * (size_t)k * s->epochs;
+        int points = take_curve(s, offsetof(struct ps_story_epoch, task) + (size_t)k * sizeof *s->epoch->task, x, x + s->epochs);
+        series[k] = (struct ps_series){.name = s->task[k], .points = points, .x = x, .y = x + s->epochs};
+    }
+    if (s->tasks)
+        ps_plot_svg(&(struct ps_plot){.title = "Training loss, by task", .x_label = "epoch", .y_label = "loss", .series = series, .count = s->tasks,
+                                      .in_page = true}, page->to);
+    free(room);
+}
+
 void ps_page_curves(const struct ps_page *page)
 {
     const char *at = strchr(page->story.metric, '@');
@@ -68,6 +85,7 @@ void ps_page_curves(const struct ps_page *page)
     fputs("<section id=\"curves\">\n<h2>Learning curves</h2>\n<div class=\"curves\">\n", page->to);
     for (size_t i = 0; i < PS_COUNT(curves); i++)
         put_curve(page, &curves[i]);
+    put_tasks(page);
     fputs("</div>\n</section>\n", page->to);
 }
 

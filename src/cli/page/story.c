@@ -45,6 +45,8 @@ static struct ps_story_epoch *epoch_of(struct ps_story *s, const struct ps_yaml 
     s->epochs++;
     s->epoch[at] = (struct ps_story_epoch){.epoch = number_of, .loss = NAN, .samples = NAN, .seconds = NAN, .rate = NAN, .staleness = NAN,
                                            .value = NAN, .hr = NAN, .ndcg = NAN, .mrr = NAN};
+    for (int k = 0; k < PS_MAX_TASKS; k++)
+        s->epoch[at].task[k] = NAN;
     return &s->epoch[at];
 }
 
@@ -89,6 +91,22 @@ static void take_phases(struct ps_story *s, const struct ps_yaml *line)
     }
 }
 
+static void take_tasks(struct ps_story *s, const struct ps_yaml *line)
+{
+    const struct ps_yaml *loss = ps_measured_child(line, "loss");
+    struct ps_story_epoch *e = epoch_of(s, line);
+    for (int i = 0; loss && loss->kind == PS_YAML_MAP && i < loss->count; i++) {
+        int k = 0;
+        while (k < s->tasks && strcmp(s->task[k], loss->child[i].key))
+            k++;
+        if (k == PS_MAX_TASKS)
+            return;
+        if (k == s->tasks)
+            snprintf(s->task[s->tasks++], PS_NAME_SIZE, "%s", loss->child[i].key);
+        e->task[k] = number(loss, loss->child[i].key);
+    }
+}
+
 static void take_account(struct ps_story *s, const struct ps_yaml *line)
 {
     s->micro_batches += count(line, "expected");
@@ -124,6 +142,8 @@ static void take(struct ps_story *s, const struct ps_yaml *line)
         take_validation(s, line);
     } else if (!strcmp(event, "phases")) {
         take_phases(s, line);
+    } else if (!strcmp(event, "tasks")) {
+        take_tasks(s, line);
     } else if (!strcmp(event, "account")) {
         take_account(s, line);
     } else if (!strcmp(event, "checkpoint")) {

@@ -5,6 +5,7 @@
 #define PS_CLI_PAGE_STORY_H
 
 #include "common/phases.h"
+#include "common/table.h"
 
 /* NaN: not known. Of an epoch that was gone through again, the last time counts. */
 struct ps_story_epoch {
@@ -14,6 +15,7 @@ struct ps_story_epoch {
     double value, hr, ndcg, mrr; /* of its validation */
     bool best;
     double worker[PS_PHASES], server[PS_PHASES]; /* seconds, summed over the processes */
+    double task[PS_MAX_TASKS];                   /* each task's part of the loss */
 };
 
 struct ps_story_rate {
@@ -37,6 +39,8 @@ struct ps_story {
     int code;
     int starts, unread; /* starts and takeovers; lines that could not be read */
     char metric[32];   /* of the validations, "" without */
+    int tasks;
+    char task[PS_MAX_TASKS][PS_NAME_SIZE];
     struct ps_story_epoch *epoch; /* owned, ascending */
     size_t epochs, epoch_capacity;
     struct ps_story_rate *rate; /* owned, in order of time */

@@ -1,5 +1,6 @@
 /* gru_tasks.c - GRU4Rec with several tasks: a gated recurrent unit over the session, a bottom, a tower for each task; see tasks.h. */
 #include "worker/models/recurrent.h"
+#include "worker/models/loss.h"
 #include "worker/models/tasks.h"
 
 #include <math.h>
@@ -149,6 +150,8 @@ static struct nn_tensor *forward(struct ps_model *model, struct nn_tape *tape, c
     struct nn_tensor *first = chained(m, m->bottoms.tasks - 1) ? nn_sigmoid(tape, logit[1]) : NULL;
     for (int k = 0; k < m->bottoms.tasks; k++)
         loss[k] = k ? feedback_loss(m, tape, tile, logit[k], first, k) : ps_session_loss(model, tape, tile, t[0]);
+    for (int k = 0; k < m->bottoms.tasks; k++)
+        ps_loss_tell(tile, k, loss[k]); /* as it is, before it is weighed */
     if (m->uncertainty >= 0)
         return nn_uncertainty(tape, loss, &tile->param[m->uncertainty], 1);
     for (int k = 0; k < m->bottoms.tasks; k++) {

@@ -46,12 +46,22 @@ struct nn_tensor *ps_loss_l2(const struct ps_model *model, struct nn_tape *tape,
     return ps_loss_l2_rows(model, tape, tile, loss, PS_ITEM_TABLE, tile->item_row, tile->n, item_width);
 }
 
+void ps_loss_tell(const struct ps_tile *tile, int task, const struct nn_tensor *loss)
+{
+    if (tile->task_loss)
+        tile->task_loss[task] += (double)loss->value[0];
+}
+
 struct nn_tensor *ps_loss(const struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile,
                           struct nn_tensor *const *z, int user_width, int item_width)
 {
     const struct ps_recipe *recipe = &model->recipe;
     struct nn_tensor *loss = head_loss(recipe->loss, tape, tile, 0, z[0]);
-    for (int r = 1; r < recipe->heads && tile->need[r] > 0; r++)
-        loss = nn_add(tape, loss, head_loss(recipe->loss, tape, tile, r, z[r]));
+    ps_loss_tell(tile, 0, loss);
+    for (int r = 1; r < recipe->heads && tile->need[r] > 0; r++) {
+        struct nn_tensor *head = head_loss(recipe->loss, tape, tile, r, z[r]);
+        ps_loss_tell(tile, r, head);
+        loss = nn_add(tape, loss, head);
+    }
     return ps_loss_l2(model, tape, tile, loss, user_width, item_width);
 }

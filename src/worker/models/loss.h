@@ -11,6 +11,9 @@
 struct nn_tensor *ps_loss(const struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile,
                           struct nn_tensor *const *z, int user_width, int item_width);
 
+/* Adds a task's part of the loss to tile->task_loss, where that is asked for. */
+void ps_loss_tell(const struct ps_tile *tile, int task, const struct nn_tensor *loss);
+
 /* loss plus an L2 term, where there is one: model.l2 / 2 times the sample's weight times the squares of n rows of a table, their first `width`
  * columns. */
 struct nn_tensor *ps_loss_l2_rows(const struct ps_model *model, struct nn_tape *tape, const struct ps_tile *tile, struct nn_tensor *loss,

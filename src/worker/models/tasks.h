@@ -18,7 +18,8 @@
 #include "worker/models/session.h"
 #include "worker/nn/tasks.h"
 
-enum { PS_MAX_TASKS = 1 + PS_MAX_FEEDBACKS, PS_MAX_LEVELS = 4 };
+enum { PS_MAX_LEVELS = 4 };
+_Static_assert((int)PS_MAX_TASKS >= 1 + (int)PS_MAX_FEEDBACKS && (int)PS_MAX_TASKS >= (int)PS_MAX_BEHAVIOURS, "a task for each");
 enum ps_bottom { PS_BOTTOM_SINGLE, PS_BOTTOM_SHARED, PS_BOTTOM_MIXTURE, PS_BOTTOM_EXTRACTION };
 
 /* Experts beside each other, one product for all. */
