@@ -425,6 +425,38 @@ static void test_tracks(void **state)
     model_bench_fini(&b);
 }
 
+/* The mean over pairs of a step, one of the last two, and the next item of what it costs to foretell this one. */
+static void test_skip_gram(void **state)
+{
+    static const int pair[][2] = {{2, 5}, {1, 5}, {1, 1}, {2, 1}, {3, 4}, {3, 4}, {0, 6}};
+    struct ps_dataset d = toy_session_dataset();
+    struct ps_config config = session_config();
+    struct model_bench b;
+    struct objective o;
+    config.model.skip_gram_epochs = 1;
+    config.model.skip_gram_window = 2;
+    assert_int_equal(model_bench_init(&b, "rib", &config, &d), 0);
+    model_bench_draw(&b, 4);
+    objective_init(&o, &b);
+    int width = b.model.encoded;
+    double expected = 0;
+    assert_int_equal(b.model.table[0].width, 2 * width);
+    for (size_t k = 0; k < PS_COUNT(pair); k++) {
+        double sum = 0, score[TOY_SESSION_ITEMS] = {0};
+        for (int i = 0; i < TOY_SESSION_ITEMS; i++) {
+            for (int j = 0; j < width; j++)
+                score[i] += b.value[0][2 * width * pair[k][0] + j] * b.value[0][2 * width * i + width + j];
+            sum += exp(score[i]);
+        }
+        expected += (log(sum) - score[pair[k][1]]) / (double)PS_COUNT(pair);
+    }
+    assert_true(fabs(run(&o, false) - expected) < 1e-12);
+    o.tile.epoch = 2; /* the model's own loss */
+    assert_true(fabs(run(&o, false) - expected) > 1e-3);
+    objective_fini(&o);
+    model_bench_fini(&b);
+}
+
 /* Item i is expected targets * count_i / steps + samples * q_i times among the candidates. */
 static void test_log_q(void **state)
 {
@@ -456,6 +488,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_packing),
         cmocka_unit_test(test_log_q),
+        cmocka_unit_test(test_skip_gram),
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_scores),
         cmocka_unit_test(test_one_expert),
