@@ -116,9 +116,9 @@ static const struct ps_key keys[] = {
      .initial = "alternating",
      .doc = "mkmsr, km_sr: when the items' features are learned as triples: before the sessions of every epoch, with the sessions, in the "
             "first epochs alone, or never."},
-    {"model.knowledge_weight", REAL(model.knowledge_weight), ABOVE_0, .initial = "0.001",
+    {"model.knowledge_weight", REAL(model.knowledge_weight), ABOVE_0, .initial = "1",
      .doc = "Weight of the mean over a micro-batch's triples, beside that over its next items."},
-    {"model.knowledge_margin", REAL(model.knowledge_margin), AT_LEAST_0, .initial = "0",
+    {"model.knowledge_margin", REAL(model.knowledge_margin), AT_LEAST_0, .initial = "1",
      .doc = "By how much a triple is to be nearer than a corrupted one; 0: there are no corrupted ones."},
     {"model.knowledge_epochs", INT(model.knowledge_epochs, 1, 1000000), .initial = "10",
      .doc = "pretrain: epochs of triples alone, counted in train.epochs."},

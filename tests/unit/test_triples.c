@@ -75,6 +75,7 @@ static struct ps_recipe recipe_with(enum ps_knowledge knowledge, struct ps_confi
     config->train.lanes = LANES;
     config->train.batch = SIZE;
     config->model.knowledge = knowledge;
+    config->model.knowledge_margin = 0;
     config->model.knowledge_epochs = 2;
     assert_int_equal(ps_recipe_init(&recipe, "tested", &defaults, config, d, &err), 0);
     return recipe;
