@@ -12,13 +12,13 @@
 #include "common/file.h"
 #include "worker/bags.h"
 
-enum { KEY_OUT = 1000, KEY_BY, KEY_ITEMS, VALUES = 6, ITERATIONS = 1000 };
+enum { KEY_OUT = 1000, KEY_BY, KEY_ITEMS, KEY_TITLE, VALUES = 6, ITERATIONS = 1000 };
 enum { WIDTH = 760, HEIGHT = 560, MARGIN = 20, TOP = 44, LEGEND = 560 };
 static const double PERPLEXITY = 30;
 
 struct arguments {
     struct ps_of_run of;
-    const char *out, *by;
+    const char *out, *by, *title;
     int items;
 };
 
@@ -26,6 +26,7 @@ static const struct argp_option options[] = {
     {"by", KEY_BY, "FEATURE", 0, "The feature of items whose values give the colours", 0},
     {"items", KEY_ITEMS, "N", 0, "At most so many items, those first that training has most often (default 800)", 0},
     {"out", KEY_OUT, "FILE", 0, "Where to write the picture (default: RUN/map.svg)", 0},
+    {"title", KEY_TITLE, "TEXT", 0, "What the embeddings are called above it (default: the model's name)", 0},
     {0}};
 
 static const char doc[] =
@@ -42,6 +43,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_ITEMS: a->items = ps_argument_number("--items", arg, 2, 5000, state); return 0;
     case ARGP_KEY_INIT: state->child_inputs[0] = &a->of; return 0;
     case KEY_OUT: a->out = arg; return 0;
+    case KEY_TITLE: a->title = arg; return 0;
     case ARGP_KEY_END:
         if (!a->by)
             argp_error(state, "give the feature that colours the items: --by FEATURE");
@@ -226,9 +228,9 @@ static void draw(const struct shown *s, const struct ps_dataset *dataset, const 
     fputs("</svg>\n", to);
 }
 
-static int write_picture(const struct shown *s, const struct ps_offline *offline, const char *path, struct ps_error *err)
+static int write_picture(const struct shown *s, const struct ps_offline *offline, const char *name, const char *path, struct ps_error *err)
 {
-    char *text = NULL, *title = ps_format("%s: items by %s", offline->model.class_->name, s->feature->name);
+    char *text = NULL, *title = ps_format("%s: items by %s", name, s->feature->name);
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);
     if (!to)
@@ -256,7 +258,7 @@ static int map(const struct arguments *a, const struct ps_offline *offline, cons
     if (!status) {
         s.place = ps_calloc(2 * (size_t)s.count, sizeof *s.place);
         ps_tsne(s.vector, s.count, s.width, PERPLEXITY, ITERATIONS, offline->config.train.seed, s.place);
-        status = write_picture(&s, offline, path, err);
+        status = write_picture(&s, offline, a->title ? a->title : offline->model.class_->name, path, err);
     }
     if (!status)
         printf("%s\n%d items; nearest neighbour of the same %s: %.3f, by chance %.3f\n", path, s.count, a->by, agreement(&s), chance(&s));

@@ -69,11 +69,12 @@ expect err.txt 'model mkmsr learns knowledge about items, but the dataset .*plai
 penstock 0 train run.yaml --run without --set model.name=m_sr --set data.path=plain --set train.epochs=1
 
 # Items of a category lie together after passes of triples alone, and the picture shows it.
-penstock 0 map cold-pretrain --by category --out map.svg
+penstock 0 map cold-pretrain --by category --title 'A & B' --out map.svg
 expect out.txt '^map.svg$'
 expect out.txt '^48 items; nearest neighbour of the same category: 0\.[89][0-9]*, by chance 0\.1[0-9]*$'
 python3 -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' map.svg || fail 'map.svg is no XML'
 [ "$(grep -c 'r="2.5"' map.svg)" = 48 ] || fail 'the map has another number of items'
+expect map.svg '>A &amp; B: items by category<'
 penstock 2 map cold-pretrain --by colour
 expect err.txt "has no feature 'colour' of items; 'penstock inspect .*' lists its features\$"
 penstock 0 train run.yaml --run rule --set model.name=markov
