@@ -8,7 +8,7 @@
  * checksum. Rows that were never written are not in the file: they have their initial value.
  *
  * Where ids come and go (living.h), of files that build upon each other the newest that names an id, in its own table or in that of sightings,
- * says whether it has a row. A file with all rows among them ends the search in its slots, so it has segments without rows too.
+ * says whether it has a row.
  */
 #ifndef PS_SERVER_CHECKPOINT_H
 #define PS_SERVER_CHECKPOINT_H
@@ -28,7 +28,6 @@ struct ps_marks {
     uint64_t since; /* the rows are those that have changed since this cut; 0: all */
     uint32_t era, shard, mode, epoch, lanes;
     struct ps_lane_mark *lane; /* owned */
-    bool closes[PS_SLOTS];     /* for writing: slots that the file has all rows of, though it is to build upon another */
 };
 
 struct ps_snapshot;
@@ -56,7 +55,6 @@ struct ps_checkpoint {
     struct ps_manifest manifest;
     struct ps_marks marks;      /* of the first file; leases are those of that shard */
     struct ps_mapping *mapping; /* owned, by file */
-    bool *whole;                /* owned, by file: it has all rows of its slots */
     struct ps_place *place;     /* owned: where the segments are, in ascending (slot, table) order */
     size_t places;
     struct ps_buffer merged; /* a segment that lies in several files */

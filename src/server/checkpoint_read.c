@@ -91,7 +91,7 @@ static int read_places(struct ps_checkpoint *c, uint32_t file, size_t offset, si
         offset += sizeof h;
         if (h.sum != ps_hash64(&h, offsetof(struct ps_segment_header, sum), 0))
             return bad(c, file, "the checksum of a segment's header is wrong", err);
-        if (h.slot >= PS_SLOTS || h.table >= c->manifest.tables || h.rows > m->size / sizeof(uint64_t) ||
+        if (h.slot >= PS_SLOTS || h.table >= c->manifest.tables || !h.rows || h.rows > m->size / sizeof(uint64_t) ||
             h.width < c->manifest.table[h.table].width || h.width > (1u << 22) ||
             ps_segment_bytes(h.rows, h.width) > end - offset)
             return bad(c, file, "a segment makes no sense", err);
@@ -134,7 +134,6 @@ static int read_files(struct ps_checkpoint *c, struct ps_error *err)
             status = read_header(c, f, &marks, &offset, err);
         if (status)
             return status;
-        c->whole[f] = !marks.since;
         if (f == 0) {
             c->marks = marks;
         } else {
@@ -190,7 +189,6 @@ int ps_checkpoint_open(struct ps_checkpoint *c, const char *folder, struct ps_er
         return status;
     c->folder = ps_strdup(folder);
     c->mapping = ps_calloc(c->manifest.files, sizeof *c->mapping);
-    c->whole = ps_calloc(c->manifest.files, sizeof *c->whole);
     c->find = ps_calloc((size_t)PS_SLOTS * c->manifest.tables, sizeof *c->find);
     status = ps_manifest_check_files(&c->manifest, folder, err);
     if (!status && !c->manifest.files)
@@ -219,7 +217,6 @@ void ps_checkpoint_close(struct ps_checkpoint *c)
     for (uint32_t f = 0; c->mapping && f < c->manifest.files; f++)
         ps_mapping_close(&c->mapping[f]);
     free(c->mapping);
-    free(c->whole);
     free(c->place);
     free(c->find);
     free(c->folder);
@@ -277,7 +274,7 @@ static struct ps_segment merge(struct ps_buffer *buffer, struct part *part, int 
     for (int i = 0; i < parts; i++)
         most += part[i].other ? 0 : part[i].segment.rows;
     /* Rows are gathered behind room for all keys, and move up when it is known how many there are. */
-    uint64_t *key = ps_buffer_need(buffer, PS_MAX(ps_segment_bytes(most, width), (uint64_t)1));
+    uint64_t *key = ps_buffer_need(buffer, ps_segment_bytes(most, width));
     float *row = (float *)(key + most);
     struct ps_segment out = {.slot = slot, .table = table, .width = width, .key = key};
     for (;;) {
@@ -316,8 +313,7 @@ int ps_checkpoint_segment(struct ps_checkpoint *c, uint32_t slot, uint32_t table
     size_t capacity = 0;
     int parts = 0, status = 0;
     uint32_t width = 0, about[] = {table, ps_living_partner(c->manifest.table, c->manifest.tables, table)};
-    bool whole = false;
-    for (const struct ps_checkpoint *k = c; !status && k && !whole; k = k->parent)
+    for (const struct ps_checkpoint *k = c; !status && k; k = k->parent)
         for (size_t a = 0; !status && a < PS_COUNT(about) && about[a] < c->manifest.tables; a++) {
             const struct ps_place *place = find_place(k, slot, about[a]);
             if (!place)
@@ -327,9 +323,7 @@ int ps_checkpoint_segment(struct ps_checkpoint *c, uint32_t slot, uint32_t table
             status = check_segment(k, place, &part[parts].segment, err);
             if (!status && !a && width && place->width != width)
                 status = bad(k, place->file, "its rows have another width than later ones", err);
-            if (!a)
-                width = place->width;
-            whole |= k->whole[place->file];
+            width = a ? width : place->width;
             parts++;
         }
     if (!status)
@@ -340,13 +334,12 @@ int ps_checkpoint_segment(struct ps_checkpoint *c, uint32_t slot, uint32_t table
     return status;
 }
 
-/* Whether a checkpoint by itself has the id in a table; then *row is its row. Tells too whether it has all rows of the slot. */
-static bool find_row(const struct ps_checkpoint *c, uint32_t slot, uint32_t table, uint64_t id, const float **row, bool *whole)
+/* Whether a checkpoint, without those that it builds upon, has the id in a table; then *row is its row. */
+static bool find_row(const struct ps_checkpoint *c, uint32_t slot, uint32_t table, uint64_t id, const float **row)
 {
     const struct ps_place *place = find_place(c, slot, table);
     if (!place)
         return false;
-    *whole |= c->whole[place->file];
     struct ps_segment s = view(c, place);
     uint64_t low = 0, high = s.rows;
     while (low < high) {
@@ -363,12 +356,11 @@ static bool find_row(const struct ps_checkpoint *c, uint32_t slot, uint32_t tabl
 static const float *row_of(const struct ps_checkpoint *c, uint32_t table, uint64_t id)
 {
     uint32_t slot = ps_slot_of(&c->manifest.table[table], table, id), sightings = c->manifest.table[table].sightings;
-    bool whole = false;
-    for (; c && !whole; c = c->parent) {
+    for (; c; c = c->parent) {
         const float *row;
-        if (find_row(c, slot, table, id, &row, &whole))
+        if (find_row(c, slot, table, id, &row))
             return row;
-        if (sightings && find_row(c, slot, sightings, id, &row, &whole))
+        if (sightings && find_row(c, slot, sightings, id, &row))
             return NULL;
     }
     return NULL;

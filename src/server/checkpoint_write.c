@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "server/checkpoint_format.h"
-#include "server/living.h"
 #include "server/snapshot.h"
 
 static uint64_t digest_text(uint64_t digest, const char *text)
@@ -103,14 +102,6 @@ static int write_segment(struct ps_writer *w, uint32_t slot, uint32_t t, const s
     return status ? status : ps_writer_put(w, key, size, err);
 }
 
-/* A segment without rows: the file has all there are, and they are none. */
-static int write_none(struct ps_writer *w, uint32_t slot, uint32_t t, uint32_t width, struct ps_error *err)
-{
-    struct ps_segment_header header = {.slot = slot, .table = t, .width = width, .content = ps_hash64("", 0, 0)};
-    header.sum = ps_hash64(&header, offsetof(struct ps_segment_header, sum), 0);
-    return ps_writer_put(w, &header, sizeof header, err);
-}
-
 static int write_header(struct ps_writer *w, const struct ps_marks *marks, const struct ps_table_spec *spec,
                         uint32_t tables, const struct ps_optimizer_spec *optimizer, struct ps_error *err)
 {
@@ -137,8 +128,7 @@ static int write_header(struct ps_writer *w, const struct ps_marks *marks, const
     return status ? status : ps_writer_put(w, &sum, sizeof sum, err);
 }
 
-static int write_segments(struct ps_writer *w, const struct ps_marks *marks, const struct ps_table_spec *spec,
-                          const struct by_slot *group, uint32_t tables, const struct ps_rows *rows,
+static int write_segments(struct ps_writer *w, const struct by_slot *group, uint32_t tables, const struct ps_rows *rows,
                           struct ps_snapshot *snapshot, struct ps_error *err)
 {
     struct ps_file_footer footer = {0};
@@ -147,10 +137,9 @@ static int write_segments(struct ps_writer *w, const struct ps_marks *marks, con
     for (uint32_t slot = 0; slot < PS_SLOTS; slot++)
         for (uint32_t t = 0; !status && t < tables; t++) {
             uint32_t n = group[t].first[slot + 1] - group[t].first[slot];
-            if (!n && !(marks->closes[slot] && ps_living_partner(spec, tables, t) < tables))
+            if (!n)
                 continue;
-            status = n ? write_segment(w, slot, t, &rows[t], snapshot, &group[t], &order, &content, err)
-                       : write_none(w, slot, t, rows[t].width, err);
+            status = write_segment(w, slot, t, &rows[t], snapshot, &group[t], &order, &content, err);
             footer.segments++;
             footer.rows += n;
         }
@@ -179,7 +168,7 @@ int ps_checkpoint_write(const struct ps_marks *marks, const struct ps_table_spec
         group_by_slot(&group[t], &spec[t], t, &rows[t], snapshot);
     status = write_header(&w, marks, spec, tables, optimizer, err);
     if (!status)
-        status = write_segments(&w, marks, spec, group, tables, rows, snapshot, err);
+        status = write_segments(&w, group, tables, rows, snapshot, err);
     for (uint32_t t = 0; t < tables; t++)
         free(group[t].number);
     free(group);

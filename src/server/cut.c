@@ -117,8 +117,6 @@ void ps_shard_cut_write(struct ps_shard *s, const struct ps_folder *folder, uint
                                     .memory = memory};
     ps_shard_marks(s, s->cut.id, &plan.marks);
     plan.marks.since = plan.since ? since : 0;
-    if (since && !plan.since)
-        memcpy(plan.marks.closes, s->owns, sizeof s->owns);
     s->snapshot = ps_snapshot_take(&plan);
     s->cut_of[++s->clock] = s->cut.id;
     s->pause = PS_MAX(s->pause, ps_now() - begin);

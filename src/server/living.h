@@ -7,8 +7,8 @@
  *   that is over counts for nothing: epochs repeat the same data. An id whose row has gone stands there too, with a count of 0;
  * - in its own table: it has a row, with the number of micro-batches that it was seen in, and the epoch of the last one, behind it.
  *
- * So both tables are written, moved and copied as all are, and of files that build upon each other the newest that names an id in either
- * says which it is: nothing else is needed for rows that have gone. What becomes of an id follows, but for the limit of memory, from what was
+ * Once an id stands in one of the two, it never stands nowhere again. So both tables are written, moved and copied as all are, and of files that
+ * build upon each other the newest that names an id in either says which it is: nothing else is needed for rows that have gone. What becomes of an id follows, but for the limit of memory, from what was
  * pushed to it alone, and so does not depend on the servers that there are.
  *
  * A gradient for an id without a row is counted and dropped; pulls read the initial value. A row that comes back is a new one.
