@@ -157,7 +157,6 @@ static void commit(struct ps_shard *s)
         }
         ps_rows_clear(&s->sum[t]);
     }
-    ps_living_limit(s);
     ps_phase_enter(&s->phases, before);
 }
 
@@ -186,6 +185,7 @@ static void advance(struct ps_shard *s)
         s->v++;
         s->folded = 0;
         s->contributed = false;
+        ps_living_limit(s);
         ps_shard_release(s);
     }
 }

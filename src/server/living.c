@@ -131,16 +131,21 @@ static int by_use(const void *a, const void *b)
 /* These rows go, here and on the backup. */
 static void evict_all(struct ps_shard *s, struct candidate *c, uint64_t n, bool before)
 {
+    struct ps_section section[PS_MAX_TABLES];
+    uint32_t sections = 0;
     if (!n)
         return;
     uint64_t *id = ps_malloc(n * sizeof *id);
     qsort(c, n, sizeof *c, by_id);
-    for (uint64_t first = 0, end; first < n; first = end) {
-        for (end = first; end < n && c[end].table == c[first].table; end++)
-            id[end - first] = c[end].id;
-        evict(s, c[first].table, id, (uint32_t)(end - first), before);
-        ps_replica_evict(s, c[first].table, id, (uint32_t)(end - first));
+    for (uint64_t i = 0; i < n; i++) {
+        id[i] = c[i].id;
+        if (!i || c[i].table != c[i - 1].table)
+            section[sections++] = (struct ps_section){.table = c[i].table};
+        section[sections - 1].rows++;
     }
+    for (uint32_t i = 0, first = 0; i < sections; first += section[i++].rows)
+        evict(s, section[i].table, id + first, section[i].rows, before);
+    ps_replica_evict(s, section, sections, id);
     free(id);
 }
 
@@ -200,18 +205,21 @@ void ps_living_limit(struct ps_shard *s)
 
 bool ps_living_take(struct ps_shard *s, const struct ps_data *data, const struct ps_message *message)
 {
-    const uint64_t *id;
-    if (data->sections != 1 || message->count != 3 || data->section[0].table >= s->tables)
-        return false;
-    uint32_t t = data->section[0].table, n = data->section[0].rows;
-    if (!s->spec[t].sightings || ps_keys_decode(&message->frame[1], n, PS_CODEC_PLAIN, &s->encode, &id, NULL) ||
-        id[n - 1] >= s->spec[t].rows)
-        return false;
-    for (uint32_t i = 0; i < n; i++)
-        if (!s->owns[ps_slot_of(&s->spec[t], t, id[i])])
-            return false;
-    evict(s, t, id, n, s->retain && data->state == s->v);
-    return true;
+    struct ps_buffer scratch[PS_MAX_TABLES] = {{0}};
+    const uint64_t *id[PS_MAX_TABLES];
+    bool sound = data->sections <= PS_MAX_TABLES && message->count == (int)(1 + 2 * data->sections);
+    for (uint32_t i = 0; sound && i < data->sections; i++) {
+        uint32_t t = data->section[i].table, n = data->section[i].rows;
+        sound = t < s->tables && s->spec[t].sightings &&
+                !ps_keys_decode(&message->frame[1 + 2 * i], n, PS_CODEC_PLAIN, &scratch[i], &id[i], NULL) && id[i][n - 1] < s->spec[t].rows;
+        for (uint32_t k = 0; sound && k < n; k++)
+            sound = s->owns[ps_slot_of(&s->spec[t], t, id[i][k])];
+    }
+    for (uint32_t i = 0; sound && i < data->sections; i++)
+        evict(s, data->section[i].table, id[i], data->section[i].rows, s->retain && data->state == s->v);
+    for (uint32_t i = 0; i < PS_MAX_TABLES; i++)
+        ps_buffer_fini(&scratch[i]);
+    return sound;
 }
 
 void ps_living_arrive(const struct ps_shard *s, struct ps_rows *tables, uint32_t t, const uint64_t *id, uint32_t n)

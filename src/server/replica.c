@@ -174,19 +174,19 @@ void ps_replica_epoch(struct ps_shard *s, uint32_t epoch)
     append(s, e);
 }
 
-void ps_replica_evict(struct ps_shard *s, uint32_t table, const uint64_t *id, uint32_t n)
+void ps_replica_evict(struct ps_shard *s, const struct ps_section *section, uint32_t sections, const uint64_t *id)
 {
-    enum { MOST = 1 << 15 }; /* of an entry */
-    for (uint32_t i = 0; s->replica && s->replica->stage != WAITING && i < n; i += MOST) {
-        uint32_t count = PS_MIN(n - i, (uint32_t)MOST);
-        struct ps_feed_entry *e = make_entry(s, PS_ENTRY_EVICT, 0);
-        e->data.state = s->v;
-        e->data.sections = 1;
-        e->data.section[0] = (struct ps_section){.table = table, .rows = count};
-        ps_keys_encode(id + i, count, PS_CODEC_PLAIN, ps_message_add(&e->frames));
+    if (!s->replica || s->replica->stage == WAITING)
+        return;
+    struct ps_feed_entry *e = make_entry(s, PS_ENTRY_EVICT, 0);
+    e->data.state = s->v;
+    e->data.sections = sections;
+    for (uint32_t i = 0; i < sections; id += section[i++].rows) {
+        e->data.section[i] = section[i];
+        ps_keys_encode(id, section[i].rows, PS_CODEC_PLAIN, ps_message_add(&e->frames));
         ps_message_add(&e->frames);
-        append(s, e);
     }
+    append(s, e);
 }
 
 bool ps_replica_covers(const struct ps_shard *s, uint64_t entry)

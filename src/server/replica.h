@@ -27,7 +27,7 @@ enum ps_entry {
     PS_ENTRY_PUSH,      /* as it came, but for its lease */
     PS_ENTRY_FENCE,     /* lane, state = its lease */
     PS_ENTRY_EPOCH,
-    PS_ENTRY_EVICT      /* the rows of these ids have gone, one section; state = v */
+    PS_ENTRY_EVICT      /* the rows of these ids have gone; state = v */
 };
 
 /* ---- the primary ---- */
@@ -47,8 +47,9 @@ void ps_replica_drop(struct ps_shard *shard);
 bool ps_replica_push(struct ps_shard *shard, struct ps_request *push);
 void ps_replica_fence(struct ps_shard *shard, uint32_t lane, uint64_t lease);
 void ps_replica_epoch(struct ps_shard *shard, uint32_t epoch);
-/* The rows of n ids of a table, ascending, have gone. */
-void ps_replica_evict(struct ps_shard *shard, uint32_t table, const uint64_t *id, uint32_t n);
+/* Rows have gone: of each section's table as many, their ids ascending, section after section. One entry has all that go at a time: who takes over
+ * has none of them any more, or all, and then chooses the same ones. */
+void ps_replica_evict(struct ps_shard *shard, const struct ps_section *section, uint32_t sections, const uint64_t *id);
 /* Whether an entry need not be waited for: the backup has it, or there is none that counts. */
 bool ps_replica_covers(const struct ps_shard *shard, uint64_t entry);
 

@@ -54,6 +54,7 @@ static void begin_copy(struct sim *m, uint32_t s, bool loaded)
         fixture_welcome(&welcome, &ignored, m->shards, s, m->plan->mode, LANES, &optimizer);
         welcome.table = m->table;
         welcome.table_count = plan_tables(m);
+        welcome.memory = m->plan->memory;
         assert_int_equal(ps_shard_init(&m->copy[s], &welcome, 1000 + s + 100 * ++m->servers, shard_sends, m, &err), 0);
     }
     if (loaded)
