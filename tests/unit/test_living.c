@@ -5,6 +5,7 @@
 #include "server/initial.h"
 #include "server/living.h"
 #include "server/parts.h"
+#include "server/replica.h"
 #include "shard_rig.h"
 
 enum { USERS = 0, ITEMS = 1, USER_WIDTH = 5 };
@@ -515,6 +516,66 @@ static void a_copy_may_be_made_between_pushes(void **state)
     free(key), free(grad);
 }
 
+/* The copy of a shard takes in at once what its log says. */
+static bool hands_on(void *ctx, struct ps_data *data, struct ps_message *message)
+{
+    struct rig *copy = ctx;
+    struct ps_error err;
+    assert_int_equal(ps_backup_take(&copy->shard, data, message, &err), 0);
+    ps_message_fini(message);
+    return true;
+}
+
+/* A row that has gone at a step's end is known to the copy as it was before, too: whoever takes over answers who repeats the step. */
+static void a_copy_knows_the_state_before(void **state)
+{
+    struct rig *r = living_rig(PS_SYNC, 2, 1, 0, 0), *copy = living_rig(PS_SYNC, 2, 1, 0, 0);
+    float value[USER_WIDTH], before[USER_WIDTH];
+    uint64_t key = 0;
+    while (!r->shard.owns[ps_slot_of(&fixture_table[USERS], USERS, key)])
+        key++;
+    r->map.entry[0].log = 5;
+    r->map.entry[0].incarnation = ME;
+    copy->shard.incarnation = ME + 1;
+    copy->shard.backup = true;
+    ps_backup_follow(&copy->shard, &r->map);
+    ps_replica_begin(&r->shard, ME + 1, 5, true, hands_on, copy);
+    struct ps_data confirmed = {.kind = PS_REPL_ACK, .run = FIXTURE_RUN, .from = ME + 1, .era = 3, .lease = 5};
+    for (uint64_t p = 0; p < 3; p++) {
+        if (p == 2) {
+            ps_commit_read(&r->shard, USERS, &key, 1, PS_STATE_NOW, value);
+            r->shard.row_memory = 1;
+        }
+        for (uint32_t l = 0; l < LANES; l++) {
+            struct ps_data data = named(PS_PUSH, l, p);
+            struct ps_message message;
+            ps_message_init(&message);
+            ps_message_add(&message);
+            if (p == 2 || l) {
+                data.flags = PS_FLAG_EMPTY;
+            } else {
+                const float grad[USER_WIDTH] = {1, 2, 3, 4, 5};
+                data.sections = 1;
+                data.section[0] = (struct ps_section){.table = USERS, .rows = 1};
+                ps_keys_encode(&key, 1, PS_CODEC_PLAIN, ps_message_add(&message));
+                ps_values_encode(grad, USER_WIDTH, PS_CODEC_PLAIN, ps_message_add(&message));
+            }
+            ps_shard_take(&r->shard, &data, &message);
+            confirmed.request = copy->shard.follows.next - 1;
+            ps_replica_take(&r->shard, &confirmed, ps_now());
+            assert_true(r->answer.kind == PS_ACK && r->answer.position == p);
+        }
+    }
+    assert_null(row_of(r, key));
+    assert_null(row_of(copy, key));
+    for (int i = 0; i < 2; i++) {
+        ps_commit_read(i ? &copy->shard : &r->shard, USERS, &key, 1, PS_STATE_BEFORE, before);
+        assert_memory_equal(before, value, sizeof value);
+    }
+    rig_free(r);
+    rig_free(copy);
+}
+
 static void passes_tell_who_has_gone(void **state)
 {
     struct rig *r = living_rig(PS_ASYNC, 1, 2, 1, 0), *to = living_rig(PS_ASYNC, 1, 2, 1, 0);
@@ -565,7 +626,7 @@ int main(void)
         cmocka_unit_test(a_row_goes_and_comes_back_as_new),  cmocka_unit_test(memory_is_used_again),
         cmocka_unit_test(the_limit_chooses_in_order),        cmocka_unit_test(the_limit_leaves_the_state_before),
         cmocka_unit_test(files_know_who_has_gone),           cmocka_unit_test(passes_tell_who_has_gone),
-        cmocka_unit_test(a_copy_may_be_made_between_pushes),
+        cmocka_unit_test(a_copy_may_be_made_between_pushes), cmocka_unit_test(a_copy_knows_the_state_before),
         cmocka_unit_test(tables_must_go_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
