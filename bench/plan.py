@@ -3,12 +3,15 @@
 
     bench/plan.py [--rounds 3] [--calibration build/calibration.yaml]
 
-Every line is one setting: samples a second foretold and measured (the median over the rounds, in which all take turns), and by how much the
-plan is off. Without a calibration the built-in rates are used; bench/calibrate.py makes one. Needs only Python's standard library.
+Every line is one setting: samples a second foretold and measured, and by how much the plan is off, each as the median over the rounds, in which
+all take turns: by the clock, and for each second that all processes together are on a processor, which a busy machine disturbs less. What
+a run needs beside its epochs (its start, its end) is left out: two runs of different length are compared. Without a calibration the built-in rates are used;
+bench/calibrate.py makes one. Needs only Python's standard library.
 """
 import argparse
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -35,9 +38,9 @@ def run(command, pin):
 
 
 def prepare():
-    run([PENSTOCK, "synth", "--out", "log.tsv", "--users", 21716, "--items", 7977, "--interactions", 2500000], cores)
+    run([PENSTOCK, "synth", "--out", "log.tsv", "--users", 21716, "--items", 7977, "--interactions", 400000], cores)
     run([PENSTOCK, "prepare", "--behaviours", "cart,buy", "--out", "pairs", "log.tsv"], cores)
-    run([PENSTOCK, "synth", "--sessions", "--out", "sessions.tsv", "--items", 8000, "--interactions", 200000, "--users", 8000], cores)
+    run([PENSTOCK, "synth", "--sessions", "--out", "sessions.tsv", "--items", 8000, "--interactions", 60000, "--users", 4000], cores)
     run([PENSTOCK, "prepare", "--sessions", "--behaviour-column", "operation", "--step-column", "step", "--valid", "none", "--test-from", "0.05",
          "--out", "sessions", "sessions.tsv"], cores)
 
@@ -51,40 +54,53 @@ def predicted(data, model, keys, pin):
     calibration = ["--calibration", os.path.abspath(arguments.calibration)] if arguments.calibration else []
     plan = json.loads(run([PENSTOCK, "plan", "--json", "--data", data, "--cores", len(pin), "--servers", 1, "--workers", 1] + calibration +
                           sets(data, model, keys), pin[-1:]))
-    return plan["samples_per_second"], plan["limited_by"]
+    batch = plan["batch"]
+    return plan["samples_per_second"], batch["samples"] / (batch["worker_seconds"] + batch["server_seconds"])
 
 
-def measured(data, model, keys, pin, launch):
+def train(data, model, keys, pin, launch, epochs):
+    """Samples of a run, seconds of its epochs, seconds of all of it on processors."""
     with open(os.path.join(work, "conf.yaml"), "w") as f:
         f.write("data:\n  path: %s\n" % data)
     shutil.rmtree(os.path.join(work, "run"), ignore_errors=True)
-    keys = dict(keys, **{"eval.users": 1, "eval.floors": "false", "early_stop.every": 1000, "checkpoint.every": 1000})
+    keys = dict(keys, **{"train.epochs": epochs, "eval.users": 1, "eval.floors": "false", "early_stop.every": 1000, "checkpoint.every": 1000})
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     run([PENSTOCK, "launch" if launch else "train", "conf.yaml", "--run", "run", "--servers", 1, "--workers", 1] + sets(data, model, keys), pin)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     with open(os.path.join(work, "run/metrics.json")) as f:
-        return json.load(f)["training"]["samples_per_second"]
+        training = json.load(f)["training"]
+    return (training["samples"], training["samples"] / training["samples_per_second"],
+            after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def measured(data, model, keys, pin, launch, epochs):
+    short, long = (train(data, model, keys, pin, launch, e) for e in (1, 1 + epochs))
+    samples = long[0] - short[0]
+    return samples / max(long[1] - short[1], 1e-9), samples / max(long[2] - short[2], 1e-9)
 
 
 pairs = {"train.batch": 4096, "train.sampling": "union"}
-SETTINGS = [  # name, data, model, keys, cores, processes
-    ("GMF, embedded, one core", "pairs", "nmtr_gmf", dict(pairs, **{"train.epochs": 2}), cores[-1:], False),
-    ("GMF, embedded, two cores", "pairs", "nmtr_gmf", dict(pairs, **{"train.epochs": 2}), cores, False),
-    ("GMF, processes, two cores", "pairs", "nmtr_gmf", dict(pairs, **{"train.epochs": 2}), cores, True),
-    ("NeuMF, embedded, one core", "pairs", "nmtr_neumf", dict(pairs, **{"train.epochs": 1}), cores[-1:], False),
-    ("NeuMF, processes, two cores", "pairs", "nmtr_neumf", dict(pairs, **{"train.epochs": 1}), cores, True),
-    ("STAMP, embedded, one core", "sessions", "stamp", {"train.batch": 256, "train.lanes": 4, "train.epochs": 1}, cores[-1:], False),
-    ("STAMP, processes, two cores", "sessions", "stamp", {"train.batch": 256, "train.lanes": 4, "train.epochs": 1}, cores, True),
+sessions = {"train.batch": 256, "train.lanes": 4}
+SETTINGS = [  # name, data, model, keys, cores, processes, epochs
+    ("GMF, embedded, one core", "pairs", "nmtr_gmf", pairs, cores[-1:], False, 8),
+    ("GMF, embedded, two cores", "pairs", "nmtr_gmf", pairs, cores, False, 8),
+    ("GMF, processes, two cores", "pairs", "nmtr_gmf", pairs, cores, True, 8),
+    ("NeuMF, embedded, one core", "pairs", "nmtr_neumf", pairs, cores[-1:], False, 2),
+    ("NeuMF, processes, two cores", "pairs", "nmtr_neumf", pairs, cores, True, 2),
+    ("STAMP, embedded, one core", "sessions", "stamp", sessions, cores[-1:], False, 2),
+    ("STAMP, processes, two cores", "sessions", "stamp", sessions, cores, True, 2),
 ]
 try:
     prepare()
-    results = {s[0]: ([], []) for s in SETTINGS}
+    results = {s[0]: [] for s in SETTINGS}
     for _ in range(arguments.rounds):
-        for name, data, model, keys, pin, launch in SETTINGS:
-            rate, limited = predicted(data, model, keys, pin)
-            results[name][0].append(rate)
-            results[name][1].append(measured(data, model, keys, pin, launch))
-    print("%-30s %14s %14s %8s" % ("", "foretold, k/s", "measured, k/s", "off by"))
-    for name, (foretold, found) in results.items():
-        a, b = statistics.median(foretold), statistics.median(found)
-        print("%-30s %14.1f %14.1f %7.0f %%" % (name, a / 1e3, b / 1e3, 100 * (a / b - 1)))
+        for name, data, model, keys, pin, launch, epochs in SETTINGS:
+            results[name].append(predicted(data, model, keys, pin) + measured(data, model, keys, pin, launch, epochs))
+    print("%-30s %36s   %36s" % ("", "k samples/s by the clock", "k samples a second of processor"))
+    print("%-30s" % "" + 2 * ("%14s %12s %8s   " % ("foretold", "measured", "off by")))
+    for name, rows in results.items():
+        clock, cpu, found, found_cpu = (statistics.median(r[k] for r in rows) for k in range(4))
+        print("%-30s" % name + "".join("%14.1f %12.1f %6.0f %%   " % (a / 1e3, b / 1e3, 100 * (a / b - 1))
+                                       for a, b in ((clock, found), (cpu, found_cpu))))
 finally:
     shutil.rmtree(work, ignore_errors=True)

@@ -23,6 +23,7 @@ static const struct command {
     {"launch", cmd_launch, true, "train on a cluster that survives the loss of its parts"},
     {"join", cmd_join, true, "join a running job with more workers or servers"},
     {"status", cmd_status, false, "show what a running job and each of its processes are doing"},
+    {"trace", cmd_trace, false, "write what workers and servers do in some micro-batches as a Chrome trace"},
     {"scale", cmd_scale, false, "change the number of workers of a running job"},
     {"report", cmd_report, false, "write a run's report: results, curves, speed, events, on one page"},
     {"evaluate", cmd_evaluate, true, "rank the held-out items with a trained model"},

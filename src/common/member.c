@@ -4,6 +4,7 @@
 #endif
 #include "common/member.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 
 static const double BEAT_EVERY = 0.25, BEAT_AGAIN = 0.05; /* seconds; again: there was no connection */
 static const double LOOK_AFTER = 1; /* seconds of silence before the meeting file is read again, and between readings */
-enum { MEETING_BYTES = 1 << 16 };
+enum { MEETING_BYTES = 1 << 16, MEASURING_BEATS = 8 };
+static const double ANSWERED_WITHIN = 0.05; /* seconds: of a beat that measures */
 
 struct ps_membership {
     struct ps_membership_options options;
@@ -35,6 +37,8 @@ struct ps_membership {
     struct ps_progress progress;
     uint32_t entry_capacity; /* of progress.entry, which is owned */
     double last_ack;
+    int measuring;       /* beats that are still to measure the coordinator's clock */
+    double ahead, error; /* by the one of them that was answered first */
     uint64_t coordinator; /* incarnation */
     uint32_t term;
     char moved[256]; /* where the coordinator is by now; "" where `control` need not be moved */
@@ -124,6 +128,25 @@ static bool heard_of(struct ps_membership *m, uint32_t term)
     return heard;
 }
 
+/* Waits for the answer to a beat: how far the coordinator's clock is ahead, if it was read half-way. */
+static bool measure(struct ps_membership *m, uint64_t number, double sent, double *ahead, double *error)
+{
+    struct ps_control answer;
+    bool ready, found = false;
+    for (double now = sent; !found && now - sent < ANSWERED_WITHIN; now = ps_now()) {
+        ps_net_wait(&m->beat, 1, ANSWERED_WITHIN - (now - sent), &ready);
+        while (receive_on(m, m->beat, &answer)) {
+            if (answer.kind == PS_BEAT_ACK && answer.request == number && answer.clock > 0 && isfinite(answer.clock)) {
+                *error = (ps_now() - sent) / 2;
+                *ahead = answer.clock - sent - *error;
+                found = true;
+            }
+            ps_control_fini(&answer);
+        }
+    }
+    return found;
+}
+
 static void *beat(void *arg)
 {
     struct ps_membership *m = arg;
@@ -136,7 +159,8 @@ static void *beat(void *arg)
             m->last_ack = ps_now();
         struct ps_control message = {.kind = PS_BEAT, .run = m->run, .from = m->options.incarnation, .to = m->coordinator,
                                      .term = m->term, .request = ++number, .progress = m->progress};
-        bool silent = ps_now() - m->last_ack > LOOK_AFTER;
+        bool silent = ps_now() - m->last_ack > LOOK_AFTER, measuring = m->measuring > 0, measured = false;
+        double ahead = 0, error = INFINITY;
         struct ps_message beat;
         ps_message_init(&beat);
         ps_control_pack(&message, ps_message_add(&beat)); /* under the lock: what the progress points at is the owner's */
@@ -149,9 +173,12 @@ static void *beat(void *arg)
             ps_socket_move(m->beat, at, moved, &ignored);
             snprintf(at, sizeof at, "%s", moved);
         }
+        double sent_at = ps_now();
         bool sent = !ps_socket_send(m->beat, 0, &beat);
         if (!sent)
             ps_message_fini(&beat);
+        else if (measuring)
+            measured = measure(m, number, sent_at, &ahead, &error);
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += (long)((sent ? BEAT_EVERY : BEAT_AGAIN) * 1e9);
@@ -164,7 +191,14 @@ static void *beat(void *arg)
             m->ended = true;
             m->end_code = code;
         }
-        if (!m->stopping && !m->at_once)
+        m->measuring -= measuring;
+        if (measured)
+            m->last_ack = ps_now();
+        if (measured && error < m->error) {
+            m->ahead = ahead;
+            m->error = error;
+        }
+        if (!m->stopping && !m->at_once && !(measured && m->measuring))
             pthread_cond_timedwait(&m->wake, &m->lock, &until);
         m->at_once = false;
     }
@@ -375,6 +409,26 @@ void ps_membership_progress(struct ps_membership *m, const struct ps_progress *p
         pthread_cond_signal(&m->wake);
     }
     pthread_mutex_unlock(&m->lock);
+}
+
+void ps_membership_measure(struct ps_membership *m)
+{
+    pthread_mutex_lock(&m->lock);
+    m->measuring = MEASURING_BEATS;
+    m->error = INFINITY;
+    m->at_once = true;
+    pthread_cond_signal(&m->wake);
+    pthread_mutex_unlock(&m->lock);
+}
+
+bool ps_membership_ahead(struct ps_membership *m, double *ahead, double *error)
+{
+    pthread_mutex_lock(&m->lock);
+    bool done = !m->measuring;
+    *ahead = m->ahead;
+    *error = m->error;
+    pthread_mutex_unlock(&m->lock);
+    return done;
 }
 
 void ps_membership_turn(struct ps_membership *m)

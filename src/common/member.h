@@ -54,6 +54,10 @@ void ps_membership_send(struct ps_membership *member, struct ps_control *message
  * next beat now. */
 void ps_membership_progress(struct ps_membership *member, const struct ps_progress *progress, bool at_once);
 void ps_membership_turn(struct ps_membership *member);
+/* Measures by the next beats how far the coordinator's clock (ps_now) is ahead of this one; ps_membership_ahead then gives it, good to `error`
+ * seconds (INFINITY: no beat was answered in time). False: not yet. */
+void ps_membership_measure(struct ps_membership *member);
+bool ps_membership_ahead(struct ps_membership *member, double *ahead, double *error);
 /* 0, or PS_EXIT_NET where the coordinator has been silent for too long. */
 int ps_membership_check(struct ps_membership *member, struct ps_error *err);
 /* Says BYE (code 0: a clean end), stops the beats, closes and frees everything. NULL is allowed. */

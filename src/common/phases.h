@@ -29,14 +29,31 @@ enum ps_phase {
     PS_PHASES
 };
 
+#define PS_NO_LANE UINT32_MAX
+
+/* A phase, and the micro-batch that it is for; PS_NO_LANE: for none. */
+struct ps_phase_at {
+    enum ps_phase phase;
+    uint32_t lane;
+    uint64_t position;
+};
+
+struct ps_trace;
 /* One thread's. All zero is a clock that the first ps_phase_enter starts. */
 struct ps_phase_clock {
     double seconds[PS_PHASES];
     enum ps_phase phase;
     double since; /* of `phase`; 0: not started */
+    uint32_t lane;          /* of the micro-batch that it is for */
+    uint64_t position;
+    struct ps_trace *trace; /* borrowed: where what has passed is written down (trace.h), or NULL */
 };
 
-/* The time since the last call was spent in the phase that it named; it is returned, so that an inner part can go back to it. */
+/* trace.c: writes down what has passed since clock->since. */
+void ps_phase_note(const struct ps_phase_clock *clock, double now);
+
+/* The time since the last call was spent in the phase that it named; it is returned, so that an inner part can go back to it. The micro-batch
+ * stays the same. */
 static inline enum ps_phase ps_phase_enter(struct ps_phase_clock *clock, enum ps_phase phase)
 {
     enum ps_phase before = clock->phase;
@@ -45,9 +62,28 @@ static inline enum ps_phase ps_phase_enter(struct ps_phase_clock *clock, enum ps
     double now = ps_now();
     if (clock->since > 0)
         clock->seconds[before] += now - clock->since;
+    if (clock->trace)
+        ps_phase_note(clock, now);
     clock->phase = phase;
     clock->since = now;
     return before;
+}
+
+/* The same, for a micro-batch (or PS_NO_LANE). Returns what was before, for ps_phase_return. */
+static inline struct ps_phase_at ps_phase_enter_for(struct ps_phase_clock *clock, enum ps_phase phase, uint32_t lane, uint64_t position)
+{
+    struct ps_phase_at before = {clock->phase, clock->lane, clock->position};
+    if (clock->trace && phase == before.phase && (lane != before.lane || position != before.position))
+        ps_phase_enter(clock, phase == PS_PHASE_OTHER ? PS_PHASE_IDLE : PS_PHASE_OTHER); /* so that it begins anew */
+    ps_phase_enter(clock, phase);
+    clock->lane = lane;
+    clock->position = position;
+    return before;
+}
+
+static inline void ps_phase_return(struct ps_phase_clock *clock, struct ps_phase_at at)
+{
+    ps_phase_enter_for(clock, at.phase, at.lane, at.position);
 }
 
 /* "forward": a word for logs, metrics and pictures. */

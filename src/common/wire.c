@@ -284,6 +284,7 @@ void ps_control_pack(const struct ps_control *c, struct ps_frame *frame)
     m.memory = c->memory;
     if (c->kind == PS_ACCOUNT_ACK)
         m.life = &life;
+    m.clock = c->clock;
 
     pack(&m.base, frame);
     free(lane), free(lane_pointers), free(table), free(table_pointers), free(field), free(field_pointers);
@@ -415,6 +416,7 @@ static int take_arrays(const Penstock__Control *m, struct ps_control *c, struct 
     c->since = m->since;
     c->memory = m->memory;
     c->life = take_life(m->life);
+    c->clock = m->clock;
     return 0;
 }
 

@@ -70,11 +70,14 @@ enum ps_message_kind {
     PS_UNSYNCED,     /* server -> coordinator: copy `first` of its shard holds up everything, for `count` ms by now */
     PS_COPY,         /* coordinator -> server: copy `first`, `shards` is what the map is to become; send others what will be theirs, while you work */
     PS_COPIED,       /* back: the others have it, as far as it does not change; `count` rows were sent */
+    PS_TRACE,        /* coordinator -> member: trace `first` of `count` micro-batches; `code` = 1: it is over (common/trace.h) */
+    PS_TRACED,       /* back: `count` micro-batches are computed; `code` = 1: with a frame of spans */
     PS_CONTROL_END   /* one more than the last */
 };
 
-/* What an operator asks for: the status (the answer is JSON, docs/cluster.md), or `count` processes of `role`. */
-enum ps_ask { PS_ASK_STATUS = 1, PS_ASK_SCALE = 2 };
+/* What an operator asks for: the status (the answer is JSON, docs/cluster.md), or `count` processes of `role`, or a trace of `count`
+ * micro-batches (the answer is "" until it is there, and then JSON). */
+enum ps_ask { PS_ASK_STATUS = 1, PS_ASK_SCALE = 2, PS_ASK_TRACE = 3 };
 
 enum ps_refusal { PS_REFUSE_ERA = 1, PS_REFUSE_MAP, PS_REFUSE_FENCED, PS_REFUSE_NOT_YET, PS_REFUSE_TOO_OLD,
                   PS_REFUSE_GAP, PS_REFUSE_BAD, PS_REFUSE_RUN, PS_REFUSE_WHO };
@@ -196,6 +199,7 @@ struct ps_control {
     uint64_t memory;     /* WELCOME */
     struct ps_life life; /* ACCOUNT_ACK */
     struct ps_cost cost;
+    double clock;        /* BEAT_ACK: the coordinator's, as ps_now has it */
     uint32_t held_count; /* HELLO */
     struct ps_held *held;
 };

@@ -130,6 +130,7 @@ struct ps_cutting {
 };
 
 struct ps_stock;
+struct ps_tracing;
 /* Slots that are to move, or are moving (move.c). */
 struct ps_moving {
     uint64_t copy;            /* rows are being copied ahead: the number of that; 0: none are */
@@ -195,6 +196,7 @@ struct ps_coordinator {
     char *base;             /* owned: folder of the checkpoint that a rollback goes back to; NULL: the initial state */
     double epoch_begun;     /* by the wall clock, which outlives a process */
     double epoch_before;    /* seconds of the epoch under a coordinator before this one */
+    struct ps_tracing *tracing; /* owned: the last trace that was asked for, or NULL */
     struct ps_stock *stock; /* owned: while members are asked what they hold; otherwise NULL */
     struct ps_error end;    /* PS_STAGE_ENDED: with what code and why */
     uint64_t state_number;  /* of the last record */
@@ -392,6 +394,14 @@ uint32_t ps_status_slots(const struct ps_coordinator *c, const struct ps_member 
 uint64_t ps_status_lag(const struct ps_coordinator *c, const struct ps_member *member);
 /* Samples a second of all workers. */
 double ps_status_rate(const struct ps_coordinator *c);
+
+/* trace.c */
+/* Begins a trace of `steps` micro-batches for a new asker. *text: "" while it is under way, then the trace, which the caller frees.
+ * PS_EXIT_LOCKED while one is made for somebody else. */
+int ps_tracing_ask(struct ps_coordinator *c, uint64_t asker, uint64_t steps, char **text);
+void ps_tracing_handle(struct ps_coordinator *c, struct ps_member *member, const struct ps_control *control, const struct ps_message *message);
+void ps_tracing_tick(struct ps_coordinator *c);
+void ps_tracing_free(struct ps_tracing *tracing);
 
 /* figures.c */
 /* Now and then puts the figures of the run where options.http serves them; does nothing where that is NULL. */

@@ -142,7 +142,7 @@ static void beat(struct ps_coordinator *c, uint64_t routing_id, const struct ps_
     m->progress.entry = NULL;
     ps_lanes_beat(c, m, &message->progress);
     ps_status_beat(m);
-    struct ps_control ack = {.kind = PS_BEAT_ACK, .request = message->request};
+    struct ps_control ack = {.kind = PS_BEAT_ACK, .request = message->request, .clock = ps_now()};
     ps_send_to(c, routing_id, m->incarnation, &ack);
 }
 
@@ -228,6 +228,7 @@ static void handle(struct ps_coordinator *c, uint64_t routing_id, const struct p
         case PS_GRANT_ACK:
         case PS_RETURN:
         case PS_LANE_DONE: ps_lanes_handle(c, m, &control); break;
+        case PS_TRACED: ps_tracing_handle(c, m, &control, message); break;
         case PS_EVAL_DONE: ps_rank_handle(c, m, &control, message); break;
         case PS_ACCOUNT_ACK: ps_account_handle(c, m, &control); break;
         case PS_CUT_LIMIT:
@@ -267,6 +268,7 @@ int ps_pump(struct ps_coordinator *c, double timeout, struct ps_error *err)
         ps_message_fini(&message);
     }
     ps_figures_tick(c);
+    ps_tracing_tick(c);
     if (c->stopping)
         return 0;
     c->look_at = ps_detect_dead(c, lose);

@@ -38,6 +38,13 @@ void ps_operator_handle(struct ps_coordinator *c, uint64_t routing_id, const str
         answer.text = ps_status_text(c);
     } else if (ask->code == PS_ASK_SCALE) {
         scale(c, ask, &answer, sentence, sizeof sentence);
+    } else if (ask->code == PS_ASK_TRACE) {
+        char *text = NULL;
+        answer.code = (uint32_t)ps_tracing_ask(c, ask->from, ask->count, &text);
+        if (text)
+            answer.text = text;
+        else
+            snprintf(sentence, sizeof sentence, "the run is being traced for somebody else; try again in a minute");
     } else {
         answer.code = PS_EXIT_USAGE;
         snprintf(sentence, sizeof sentence, "the coordinator, another version, does not know this request");

@@ -55,6 +55,7 @@ void ps_coordinator_close(struct ps_coordinator *c)
         free(c->member[i]);
     free(c->member), free(c->lane), free(c->resumed), free(c->base), free(c->unfinished), free(c->moving.next);
     ps_stock_close(c);
+    ps_tracing_free(c->tracing);
     free(c);
 }
 

@@ -89,7 +89,7 @@ static void send_rows(struct ps_shard *s, struct ps_request *pull, bool previous
         ps_request_drop(s, pull);
         return;
     }
-    enum ps_phase before = ps_phase_enter(&s->phases, PS_PHASE_READ);
+    struct ps_phase_at before = ps_phase_enter_for(&s->phases, PS_PHASE_READ, data->lane, data->position);
     struct ps_message message;
     ps_message_init(&message);
     ps_message_add(&message);
@@ -111,7 +111,7 @@ static void send_rows(struct ps_shard *s, struct ps_request *pull, bool previous
         ps_view_filled(pull->shared, s->number, data->request);
     s->send(s->ctx, data->from, &out, &message);
     ps_request_drop(s, pull);
-    ps_phase_enter(&s->phases, before);
+    ps_phase_return(&s->phases, before);
 }
 
 void ps_shard_release(struct ps_shard *s)
@@ -263,7 +263,7 @@ void ps_shard_take(struct ps_shard *s, const struct ps_data *data, struct ps_mes
 {
     uint64_t state;
     s->counters.requests++;
-    ps_phase_enter(&s->phases, data->kind == PS_PULL ? PS_PHASE_READ : PS_PHASE_TAKE);
+    ps_phase_enter_for(&s->phases, data->kind == PS_PULL ? PS_PHASE_READ : PS_PHASE_TAKE, data->lane, data->position);
     enum ps_refusal refusal = check_names(s, data, &state);
     if (!refusal && data->kind != PS_PULL && data->kind != PS_PUSH)
         refusal = PS_REFUSE_BAD;

@@ -207,12 +207,12 @@ static void land(struct ps_shard *s, struct ps_request *push)
         fold(s, push);
         commit(s);
     } else if (!end) {
-        enum ps_phase before = ps_phase_enter(&s->phases, PS_PHASE_APPLY);
+        struct ps_phase_at before = ps_phase_enter_for(&s->phases, PS_PHASE_APPLY, push->data.lane, push->data.position);
         s->steps++;
         for (uint32_t i = 0; i < push->data.sections; i++)
             apply(s, push->data.section[i].table, push->key[i], push->value[i], push->data.section[i].rows);
         ps_living_limit(s);
-        ps_phase_enter(&s->phases, before);
+        ps_phase_return(&s->phases, before);
     }
     ps_request_drop(s, push);
     ps_shard_release(s);

@@ -260,7 +260,7 @@ int ps_server_control(struct ps_server *s, const struct ps_control *m, struct ps
     bool new_here = m->kind == PS_LOAD || m->kind == PS_COPY || m->kind == PS_MAP;
     if (m->kind != PS_STOP && (m->era < s->shard.era || (m->era > s->shard.era && !new_here)))
         return 0; /* of a time that is over, or of one that this server has not been told of yet */
-    if (s->shard.backup && m->kind != PS_LOAD && m->kind != PS_MAP && m->kind != PS_STOP)
+    if (s->shard.backup && m->kind != PS_LOAD && m->kind != PS_MAP && m->kind != PS_STOP && m->kind != PS_TRACE)
         return 0; /* for a primary */
     switch (m->kind) {
     case PS_LOAD:
@@ -295,6 +295,9 @@ int ps_server_control(struct ps_server *s, const struct ps_control *m, struct ps
         return 0;
     case PS_RELEASE:
         ps_shard_cut_end(&s->shard, m->first);
+        return 0;
+    case PS_TRACE:
+        ps_trace_handle(&s->trace, &s->shard.phases, s->member, m, s->shard.era);
         return 0;
     case PS_STOP:
         s->stopping = true;

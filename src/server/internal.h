@@ -3,6 +3,7 @@
 #define PS_SERVER_INTERNAL_H
 
 #include "common/member.h"
+#include "common/trace.h"
 #include "server/mate.h"
 #include "server/move.h"
 #include "server/replica.h"
@@ -12,6 +13,7 @@ struct ps_server {
     struct ps_membership *member;
     struct ps_socket *data, *monitor; /* owned */
     struct ps_shard shard;
+    struct ps_trace trace;
     struct ps_move *move; /* owned */
     struct ps_mate *mate; /* owned: the way to the backup of the shard */
     bool recorded;        /* the map says that this backup has everything */

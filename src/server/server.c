@@ -89,14 +89,14 @@ static int serve(struct ps_server *s, const struct ps_server_options *o, struct 
         int sockets = 3 + ps_move_sockets(s->move, socket + 3);
         if (ps_mate_socket(s->mate))
             socket[sockets++] = ps_mate_socket(s->mate);
-        ps_phase_enter(&s->shard.phases, PS_PHASE_IDLE);
+        ps_phase_enter_for(&s->shard.phases, PS_PHASE_IDLE, PS_NO_LANE, 0);
         ps_net_wait(socket, sockets, until - now, ready);
         ps_phase_enter(&s->shard.phases, PS_PHASE_OTHER);
         while (ready[1] && ps_monitor_lost(s->monitor) >= 0)
             ; /* who is gone does not matter here; who was refused is counted */
         if (ready[0])
             status = take_requests(s, err);
-        ps_phase_enter(&s->shard.phases, PS_PHASE_OTHER);
+        ps_phase_enter_for(&s->shard.phases, PS_PHASE_OTHER, PS_NO_LANE, 0);
         struct ps_control message;
         while (!status && ps_membership_receive(s->member, &message)) {
             status = ps_server_control(s, &message, err);
@@ -201,6 +201,7 @@ static int run_seat(const struct ps_server_options *o, const char *bind, uint64_
             ps_move_free(s->move);
             ps_mate_free(s->mate);
             ps_shard_fini(&s->shard);
+            ps_trace_fini(&s->trace);
         }
     }
     ps_membership_leave(s->member, status ? -status : 0, status ? err->text : "");

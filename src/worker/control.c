@@ -210,6 +210,7 @@ int ps_worker_handle(struct ps_worker *w, const struct ps_control *message, stru
             w->lane[message->lane[0].lane].lease == message->lane[0].lease)
             w->lane[message->lane[0].lane].held = false;
         return 0;
+    case PS_TRACE: ps_trace_handle(&w->trace, &w->phases, w->member, message, w->client.era); return 0;
     case PS_EVAL: return evaluate(w, message, err);
     case PS_STOP:
         if (!message->code)

@@ -5,7 +5,7 @@
 #include <signal.h>
 
 #include "common/member.h"
-#include "common/phases.h"
+#include "common/trace.h"
 #include "worker/compute.h"
 #include "worker/lane.h"
 #include "worker/model.h"
@@ -34,6 +34,7 @@ struct ps_worker {
     struct ps_pace pace;
     struct ps_phase_clock phases;
     double task_loss[PS_MAX_TASKS], task_samples; /* of all its life: each task's part of the loss, times samples; and these */
+    struct ps_trace trace;
     struct ps_lane_entry *held; /* for the beats: room for all lanes */
     double told;                /* when the beats' lanes were last gathered */
     bool first_push;            /* the first push under a lease is out: the next beat says so at once */

@@ -34,6 +34,7 @@ struct ps_step {
     uint32_t epoch, lane;
     uint64_t lease, position;
     bool end; /* the END of a lane: nothing in it */
+    double begun; /* while a trace is made: when its rows were asked for; otherwise 0 */
     struct ps_batch batch;
     const real **value[PS_MAX_TABLES]; /* by table: rows as received, in the order of the batch's keys (tensors: chunks) */
     real *grad[PS_MAX_TABLES];         /* user and item tables: keys x width; zeroed by ps_client_pull */

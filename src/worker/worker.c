@@ -19,6 +19,7 @@ static struct ps_step *begin_step(struct ps_worker *w, uint32_t l, uint64_t posi
     step->lease = w->lane[l].lease;
     step->position = position;
     step->end = false;
+    step->begun = 0;
     return step;
 }
 
@@ -35,6 +36,8 @@ static int pull_next(struct ps_worker *w, uint32_t l, struct ps_error *err)
         return 0;
     }
     struct ps_step *step = begin_step(w, l, lane->next_pull);
+    ps_phase_enter_for(&w->phases, PS_PHASE_BATCH, l, step->position);
+    step->begun = w->phases.trace ? ps_now() : 0;
     (triples ? ps_batch_build_triples : ps_batch_build)(&step->batch, &w->batcher, &w->client.map, w->entry, count, lane->epoch, l,
                                                         lane->next_pull);
     lane->ahead[lane->next_pull - lane->next_push] = step;
@@ -80,7 +83,7 @@ static int pull_ahead(struct ps_worker *w, struct ps_error *err)
 /* Forward and backward over the micro-batch; gradients land in step->grad and the tensors' param_grad. */
 static void compute(struct ps_worker *w, struct ps_step *step)
 {
-    ps_phase_enter(&w->phases, PS_PHASE_FORWARD);
+    ps_phase_enter_for(&w->phases, PS_PHASE_FORWARD, step->lane, step->position);
     for (int t = 0; t < w->client.tables; t++)
         if (w->compute.param_value[t] && !step->batch.rows_alone)
             ps_client_tensor(&w->client, step, t, w->compute.param_value[t]);
@@ -101,6 +104,8 @@ static void settle(struct ps_worker *w)
     for (uint32_t l = 0; l < w->lanes; l++) {
         struct ps_lane *lane = &w->lane[l];
         if (lane->held && lane->pushed && lane->pushed->state == PS_STEP_FREE) {
+            if (w->phases.trace && lane->pushed->begun > 0)
+                ps_trace_add(&w->trace, (struct ps_span){lane->pushed->begun, ps_now(), lane->pushed->position, l, PS_SPAN_LIFE});
             lane->pushed = NULL;
             lane->done = lane->end_pushed;
         }
@@ -167,6 +172,7 @@ static void compute_and_push(struct ps_worker *w, struct ps_step *step)
     w->first_push |= lane->next_push == lane->first;
     lane->next_push++;
     ps_client_push(&w->client, step, w->compute.param_grad);
+    w->trace.computed++;
 }
 
 /* Whether there is something to compute, now or soon. */
@@ -207,7 +213,7 @@ static int loop(struct ps_worker *w, const struct ps_worker_options *options, st
     int status = 0;
     while (!status) {
         struct ps_control message;
-        ps_phase_enter(&w->phases, PS_PHASE_OTHER);
+        ps_phase_enter_for(&w->phases, PS_PHASE_OTHER, PS_NO_LANE, 0);
         while (!status && ps_worker_receive(w, &message)) {
             status = ps_worker_handle(w, &message, err);
             ps_control_fini(&message);
@@ -238,13 +244,13 @@ static int loop(struct ps_worker *w, const struct ps_worker_options *options, st
             compute_and_push(w, step);
         } else {
             memcpy(socket + 1, w->client.socket, w->client.map.shards * sizeof *socket);
-            ps_phase_enter(&w->phases, waits_for(w));
+            ps_phase_enter_for(&w->phases, waits_for(w), PS_NO_LANE, 0);
             ps_net_wait(socket, 1 + (int)w->client.map.shards, next_deadline(w) - ps_now(), readable);
         }
         double now = ps_now();
         if (step || (w->config.train.consistency == PS_ASYNC && has_work(w)))
             ps_pace_add(&w->pace, samples, now - began, now);
-        ps_phase_enter(&w->phases, PS_PHASE_OTHER);
+        ps_phase_enter_for(&w->phases, PS_PHASE_OTHER, PS_NO_LANE, 0);
         ps_worker_report(w);
         status = ps_membership_check(w->member, err);
     }
@@ -318,6 +324,7 @@ int ps_worker_run(const struct ps_worker_options *options, struct ps_error *err)
     ps_model_fini(&w->model);
     ps_model_fini(&w->rule);
     ps_compute_fini(&w->compute);
+    ps_trace_fini(&w->trace);
     ps_dataset_close(&w->dataset);
     for (size_t i = 0; i < w->waiting_count; i++)
         ps_control_fini(&w->waiting[i]);

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""observing.py - what it costs to look at a run: metrics scraped once a second, and a trace taken now and then, against neither.
+
+    bench/observing.py [--rounds 7] [--model nmtr_gmf]
+
+One server and one worker on two cores, as processes, GMF on made data of Beibei's size. All forms take turns in every round; what counts is the
+median of the ratios within rounds, of samples a second in training. Needs only Python's standard library.
+"""
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PENSTOCK = os.environ.get("PENSTOCK", os.path.join(ROOT, "bin/penstock"))
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--rounds", type=int, default=7)
+parser.add_argument("--epochs", type=int, default=4)
+parser.add_argument("--model", default="nmtr_gmf")
+arguments = parser.parse_args()
+work = tempfile.mkdtemp(prefix="penstock-observing.")
+cores = ",".join(str(c) for c in sorted(os.sched_getaffinity(0))[-2:])
+
+
+def call(*command):
+    done = subprocess.run([str(c) for c in command], cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        sys.exit("observing.py: '%s' failed with %d:\n%s" % (" ".join(map(str, command)), done.returncode, done.stdout))
+
+
+def watch(run, over, seen):
+    while not over.wait(1):
+        try:
+            with open(os.path.join(run, "state/metrics")) as f:
+                url = f.read().strip()
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                seen["scrapes"] += len(answer.read()) > 0
+        except OSError:
+            pass
+
+
+def trace(run, over, seen):
+    while not over.wait(3):
+        out = os.path.join(work, "trace.json")
+        seen["traces"] += subprocess.run([PENSTOCK, "trace", run, "--steps", "50", "--out", out], stdout=subprocess.DEVNULL,
+                                         stderr=subprocess.DEVNULL).returncode == 0
+
+
+def train(scraped, traced):
+    run = os.path.join(work, "run")
+    shutil.rmtree(run, ignore_errors=True)
+    over, seen, threads = threading.Event(), {"scrapes": 0, "traces": 0}, []
+    for wanted, what in ((scraped, watch), (traced, trace)):
+        if wanted:
+            threads.append(threading.Thread(target=what, args=(run, over, seen)))
+            threads[-1].start()
+    keys = {"model.name": arguments.model, "train.epochs": arguments.epochs, "train.batch": 4096, "train.sampling": "union", "eval.users": 1,
+            "eval.floors": "false", "early_stop.every": 1000, "checkpoint.every": 1000,
+            "coordinator.metrics": "127.0.0.1:0" if scraped else '""'}
+    sets = [x for k, v in keys.items() for x in ("--set", "%s=%s" % (k, v))]
+    call("taskset", "-c", cores, PENSTOCK, "launch", "conf.yaml", "--run", run, "--servers", 1, "--workers", 1, *sets)
+    over.set()
+    for t in threads:
+        t.join()
+    if (scraped and not seen["scrapes"]) or (traced and not seen["traces"]):
+        sys.exit("observing.py: nothing was looked at; raise --epochs")
+    with open(os.path.join(run, "metrics.json")) as f:
+        return json.load(f)["training"]["samples_per_second"]
+
+
+FORMS = [("neither", False, False), ("neither, again", False, False), ("metrics", True, False), ("metrics and traces", True, True)]
+try:
+    call(PENSTOCK, "synth", "--out", "log.tsv", "--users", 21716, "--items", 7977, "--interactions", 2500000)
+    call(PENSTOCK, "prepare", "--behaviours", "cart,buy", "--out", "data", "log.tsv")
+    with open(os.path.join(work, "conf.yaml"), "w") as f:
+        f.write("data:\n  path: %s/data\n" % work)
+    rates = {name: [] for name, _, _ in FORMS}
+    for _ in range(arguments.rounds):
+        for name, scraped, traced in FORMS:
+            rates[name].append(train(scraped, traced))
+    base = rates["neither"]
+    print("%-20s %16s %26s" % ("", "k samples/s", "of those with neither"))
+    for name, values in rates.items():
+        ratios = [a / b for a, b in zip(values, base)]
+        print("%-20s %16.0f %26s" % (name, statistics.median(values) / 1e3,
+                                     "%.3f  [%.3f, %.3f]" % (statistics.median(ratios), min(ratios), max(ratios))))
+finally:
+    shutil.rmtree(work, ignore_errors=True)
