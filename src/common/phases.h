@@ -62,7 +62,7 @@ static inline enum ps_phase ps_phase_enter(struct ps_phase_clock *clock, enum ps
     double now = ps_now();
     if (clock->since > 0)
         clock->seconds[before] += now - clock->since;
-    if (clock->trace)
+    if (clock->trace && clock->since > 0)
         ps_phase_note(clock, now);
     clock->phase = phase;
     clock->since = now;
