@@ -65,7 +65,7 @@ def train(scraped, traced):
             threads[-1].start()
     keys = {"model.name": arguments.model, "train.epochs": arguments.epochs, "train.batch": 4096, "train.sampling": "union", "eval.users": 1,
             "eval.floors": "false", "early_stop.every": 1000, "checkpoint.every": 1000,
-            "coordinator.metrics": "127.0.0.1:0" if scraped else '""'}
+            "coordinator.metrics": "127.0.0.1:0" if scraped else ""}
     sets = [x for k, v in keys.items() for x in ("--set", "%s=%s" % (k, v))]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     call("taskset", "-c", cores, PENSTOCK, "launch", "conf.yaml", "--run", run, "--servers", 1, "--workers", 1, *sets)
