@@ -2,6 +2,7 @@
 """observing.py - what it costs to look at a run: metrics scraped once a second, and a trace taken now and then, against neither.
 
     bench/observing.py [--rounds 7] [--model nmtr_gmf]
+    bench/observing.py --rounds 0      # the processor time of putting the figures together, and of 1,000 scrapes, alone
 
 One server and one worker on two cores, as processes, GMF on made data of Beibei's size. All forms take turns in every round; what counts is the
 median of the ratios within rounds: of samples for each second that all processes are on a processor (the commands that look are among them), which a
@@ -10,6 +11,7 @@ busy machine disturbs less, and of samples a second by the clock. Needs only Pyt
 import argparse
 import json
 import os
+import re
 import resource
 import shutil
 import statistics
@@ -81,19 +83,58 @@ def train(scraped, traced):
     return training["samples"] / processor, training["samples_per_second"]
 
 
+def alone():
+    """Processor time of the coordinator's process for the figures of a second, by its own count, and for a scrape."""
+    run = os.path.join(work, "run")
+    keys = {"train.epochs": 100000, "early_stop.every": 100000, "checkpoint.every": 100000, "eval.floors": "false", "coordinator.metrics": "127.0.0.1:0"}
+    sets = [x for k, v in keys.items() for x in ("--set", "%s=%s" % (k, v))]
+    job = subprocess.Popen([PENSTOCK, "launch", "conf.yaml", "--run", run, "--servers", "2", "--workers", "2"] + sets, cwd=work,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        log, deadline = os.path.join(run, "log.jsonl"), time.time() + 60
+        while not (os.path.exists(log) and '"working"' in open(log).read()) and time.time() < deadline:
+            time.sleep(0.1)
+        url = open(os.path.join(run, "state/metrics")).read().strip()
+        pid = re.search(r"pid: (\d+)", open(os.path.join(run, "state/coordinator")).read())[1]
+
+        def scrape():
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                text = answer.read().decode()
+            return len(text), float(re.search(r"^penstock_figures_seconds_total (\S+)", text, re.M)[1])
+
+        def used():
+            return sum(map(int, open("/proc/%s/stat" % pid).read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+        time.sleep(3)
+        (size, first), at, before = scrape(), time.time(), used()
+        time.sleep(20)
+        quiet, (_, last), seconds = used() - before, scrape(), time.time() - at
+        before, at = used(), time.time()
+        for _ in range(1000):
+            scrape()
+        busy = used() - before - quiet / seconds * (time.time() - at)
+        print("the figures of 5 processes, %d bytes: %.0f us of a processor each second; a scrape: %.0f us" %
+              (size, 1e6 * (last - first) / seconds, 1e6 * busy / 1000))
+    finally:
+        job.terminate()
+        job.wait()
+
+
 FORMS = [("neither", False, False), ("neither, again", False, False), ("metrics", True, False), ("metrics and traces", True, True)]
 try:
     call(PENSTOCK, "synth", "--out", "log.tsv", "--users", 21716, "--items", 7977, "--interactions", 250000)
     call(PENSTOCK, "prepare", "--behaviours", "cart,buy", "--out", "data", "log.tsv")
     with open(os.path.join(work, "conf.yaml"), "w") as f:
         f.write("data:\n  path: %s/data\n" % work)
+    alone()
     rates = {name: [] for name, _, _ in FORMS}
     for _ in range(arguments.rounds):
         for name, scraped, traced in FORMS:
             rates[name].append(train(scraped, traced))
             print("%-20s %8.0f k samples a second of processor, %8.0f k a second" % ((name,) + tuple(r / 1e3 for r in rates[name][-1])), file=sys.stderr)
-    print("%-20s %34s %34s" % ("of those with neither", "a second of processor", "by the clock"))
-    for name, values in rates.items():
+    if arguments.rounds:
+        print("%-20s %34s %34s" % ("of those with neither", "a second of processor", "by the clock"))
+    for name, values in rates.items() if arguments.rounds else ():
         print("%-20s" % name, end=" ")
         for k in range(2):
             ratios = [a[k] / b[k] for a, b in zip(values, rates["neither"])]

@@ -74,6 +74,7 @@ static void write_run(const struct ps_coordinator *c, FILE *to)
         {{"map", "gauge", "Version of the slot map."}, c->map.version},
         {{"coordinator_memory_bytes", "gauge", "Memory that the coordinator's process has resident, with what it shares and maps."},
          (double)ps_process_memory()},
+        {{"figures_seconds_total", "counter", "Seconds of a processor that putting these figures together has taken so far."}, c->figures_seconds},
         {{"figures_timestamp_seconds", "gauge", "When these figures were put together, in seconds since 1970."}, ps_wall_clock()},
     };
     for (size_t k = 0; k < PS_COUNT(figures); k++) {
@@ -124,7 +125,7 @@ static void write_events(const struct ps_coordinator *c, FILE *to)
 
 enum { WORKERS = 1, SERVERS = 2, BOTH = WORKERS | SERVERS };
 enum {
-    UP, BEAT_AGE, PATIENCE, QUEUE, ROWS, BYTES, REFUSED, STRANGERS, MEMORY, HELD, SLOTS, STEPS, ROWS_RATE, SAMPLES_RATE, SAMPLES, LANES, LAG,
+    UP, BEAT_AGE, PATIENCE, QUEUE, ROWS, BYTES, REFUSED, STRANGERS, MEMORY, HELD, WAITING, ADMITTED, EVICTED, SLOTS, STEPS, ROWS_RATE, SAMPLES_RATE, SAMPLES, LANES, LAG,
     REMAINING, MEMBER_FIGURES
 };
 
@@ -142,6 +143,9 @@ static const struct {
     [STRANGERS] = {{"member_strangers_total", "counter", "Connections and messages of strangers that the member has refused."}, BOTH},
     [MEMORY] = {{"member_memory_bytes", "gauge", "Memory that the member's process has resident, with what it shares and maps."}, BOTH},
     [HELD] = {{"server_rows", "gauge", "Rows in the server's memory."}, SERVERS},
+    [WAITING] = {{"server_ids_waiting", "gauge", "Ids that have been seen and have no row yet (servers.admit_after)."}, SERVERS},
+    [ADMITTED] = {{"server_ids_admitted", "gauge", "Ids that got a row in this training epoch (servers.admit_after)."}, SERVERS},
+    [EVICTED] = {{"server_ids_evicted", "gauge", "Ids that lost their row in this training epoch (servers.evict_after, servers.memory)."}, SERVERS},
     [SLOTS] = {{"server_slots", "gauge", "Slots of the map that the server owns, of 1,024."}, SERVERS},
     [STEPS] = {{"server_steps_total", "counter", "Optimiser steps of the server."}, SERVERS},
     [ROWS_RATE] = {{"server_rows_per_second", "gauge", "Rows that the server gives and takes in a second."}, SERVERS},
@@ -165,6 +169,9 @@ static void measure(const struct ps_coordinator *c, const struct ps_member *m, d
     value[STRANGERS] = (double)p->strangers;
     value[MEMORY] = (double)p->memory;
     value[HELD] = (double)p->held;
+    value[WAITING] = (double)p->life.waiting;
+    value[ADMITTED] = (double)p->life.admitted;
+    value[EVICTED] = (double)p->life.evicted;
     value[SLOTS] = ps_status_slots(c, m);
     value[STEPS] = (double)p->steps;
     value[ROWS_RATE] = value[SAMPLES_RATE] = m->alive ? m->rate : 0;
@@ -233,6 +240,7 @@ void ps_figures_tick(struct ps_coordinator *c)
     if (!c->options.http || ps_now() - c->figures_at < EVERY)
         return;
     c->figures_at = ps_now();
+    double begin = ps_cpu_now();
     struct ps_text text;
     FILE *to = ps_text_open(&text);
     ps_balance_measure(c);
@@ -243,4 +251,5 @@ void ps_figures_tick(struct ps_coordinator *c)
     write_phases(c, to);
     write_states(c, to);
     ps_http_publish(c->options.http, ps_text_close(&text));
+    c->figures_seconds += ps_cpu_now() - begin;
 }

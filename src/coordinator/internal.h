@@ -202,7 +202,7 @@ struct ps_coordinator {
     uint64_t state_number;  /* of the last record */
     double state_checked;   /* when ps_state_check was last asked */
     double refused_told;
-    double figures_at;      /* when they were last put out */
+    double figures_at, figures_seconds; /* when they were last put out, and what that has taken of a processor so far */
     uint64_t refused;      /* messages that are none, questions without the token */
     uint64_t strangers;    /* that the log has been told of, these among them */
     double strangers_told; /* when */
