@@ -59,13 +59,15 @@ expect second/metrics.json "\"ids\":\{\"rows\":$((before - gone)),\"waiting\":$g
 penstock 0 export second
 cat > absent.py << 'P'
 import struct, sys
-def rows(path):
+def rows(path, size=64): # 16 floats
     data = open(path, "rb").read()
     data = data[10 + struct.unpack("<H", data[8:10])[0]:]
-    return [data[i:i + 64] for i in range(0, len(data), 64)] # 16 floats
+    return [data[i:i + size] for i in range(0, len(data), size)]
 for line, row in zip(open(f"{sys.argv[1]}/export/{sys.argv[2]}s.tsv").read().split("\n")[1:], rows(f"{sys.argv[1]}/export/{sys.argv[2]}.embedding.npy")):
     if not any(row):
         print(line.split("\t")[1])
+known = rows(f"{sys.argv[1]}/export/{sys.argv[2]}.known.npy", 4)
+assert [any(row) for row in rows(f"{sys.argv[1]}/export/{sys.argv[2]}.embedding.npy")] == [x == struct.pack("<f", 1) for x in known]
 P
 if command -v python3 > /dev/null; then
     run 0 10 python3 absent.py second user
