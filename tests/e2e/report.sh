@@ -91,6 +91,20 @@ cp -r one torn
 penstock 0 report torn
 sound torn/report.html '3 lines of the log could not be read' 'lost: <i>, process  on &: "\]\]>'
 
+# What is between an end and a resumption is not the run's time.
+cp -r one resumed
+python3 - << 'PY'
+import datetime, json
+lines = [json.loads(line) for line in open("one/log.jsonl")]
+with open("resumed/log.jsonl", "a") as log:
+    for line in lines:
+        if line["event"] in ("member", "start", "epoch", "end"):
+            time = datetime.datetime.fromisoformat(line["time"].rstrip("Z")) + datetime.timedelta(days=3)
+            log.write(json.dumps({**line, "time": time.isoformat(timespec="milliseconds") + "Z"}) + "\n")
+PY
+penstock 0 report resumed
+sound resumed/report.html '^gone on with after 7[12] h [0-9]{2} min$' '^[0-9.]+ s\n+from beginning to end'
+
 # A worker is killed, and the run is looked at while it goes on.
 configure 'data.path=a<b>&"c' train.epochs=400 early_stop.patience=0 early_stop.every=400 checkpoint.every=400 eval.floors=false
 launch job 1 2

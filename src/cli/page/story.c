@@ -10,6 +10,9 @@
 #include <time.h>
 
 #include "cli/measured.h"
+#include "cli/page/html.h"
+
+static const double SILENT = 600; /* seconds: while it trains it says something every ten */
 
 static double number(const struct ps_yaml *line, const char *key)
 {
@@ -123,6 +126,25 @@ static void take_checkpoint(struct ps_story *s, const struct ps_yaml *line)
     s->checkpoint_pause = fmax(s->checkpoint_pause, number(line, "pause"));
 }
 
+static void add_event(struct ps_story *s, const struct ps_story_event *event)
+{
+    PS_GROW(s->event, s->event_capacity, s->events + 1);
+    s->event[s->events++] = *event;
+}
+
+/* A run that has ended, or has said nothing for long, is gone on with: what is between is not its time. */
+static void take_pause(struct ps_story *s, double time, const char *event)
+{
+    double gap = time - s->begun - s->paused - s->last;
+    char text[32];
+    if (strcmp(event, "member") || !(gap > 0) || (!s->ended && gap < SILENT))
+        return;
+    s->paused += gap;
+    struct ps_story_event pause = {.at = s->last, .kind = PS_STORY_NOTE};
+    snprintf(pause.text, sizeof pause.text, "gone on with after %s", ps_html_duration(gap, text));
+    add_event(s, &pause);
+}
+
 static void take(struct ps_story *s, const struct ps_yaml *line)
 {
     const char *event = ps_measured_text(line, "event");
@@ -133,7 +155,8 @@ static void take(struct ps_story *s, const struct ps_yaml *line)
     }
     if (!s->begun)
         s->begun = time;
-    double at = s->last = time - s->begun;
+    take_pause(s, time, event);
+    double at = s->last = time - s->begun - s->paused;
     if (!strcmp(event, "epoch")) {
         take_epoch(s, at, line);
     } else if (!strcmp(event, "progress")) {
@@ -160,10 +183,8 @@ static void take(struct ps_story *s, const struct ps_yaml *line)
     s->starts += begins;
     s->ended &= !begins && strcmp(event, "member"); /* it is gone on with */
     struct ps_story_event tale = {.at = at};
-    if (ps_story_tell(line, event, &tale)) {
-        PS_GROW(s->event, s->event_capacity, s->events + 1);
-        s->event[s->events++] = tale;
-    }
+    if (ps_story_tell(line, event, &tale))
+        add_event(s, &tale);
 }
 
 int ps_story_read(struct ps_story *s, const char *run, struct ps_error *err)

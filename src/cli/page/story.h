@@ -33,7 +33,8 @@ struct ps_story_event {
 
 struct ps_story {
     double begun;      /* seconds since 1970, by the first line; 0: there is none */
-    double last;       /* the last line, in seconds since then */
+    double paused;     /* seconds in which nobody worked on it, between an end and a resumption: no times below count them */
+    double last;       /* the last line, in seconds since the beginning */
     double started;    /* when training first began */
     bool ended;        /* the last start has ended, with this exit code */
     int code;
