@@ -66,6 +66,8 @@ PY
 [ "$(find one/tensorboard -name 'events.out.tfevents.*' -size +300c | wc -l)" = 1 ] || fail "$(find one)"
 penstock 0 train run.yaml --run without --set train.tensorboard=false
 [ ! -e without/tensorboard ] || fail 'there are event files that nobody wants'
+penstock 0 train run.yaml --run living --set servers.admit_after=2
+sound living/report.html 'Rows on the servers'
 
 # Beside another run; where there is nothing to read; where nothing may change.
 penstock 0 report one --against without --out beside.html

@@ -79,7 +79,8 @@ void ps_page_curves(const struct ps_page *page)
     const struct curve curves[] = {{"Training loss", "loss", offsetof(struct ps_story_epoch, loss)},
                                    {"Validation: hit rate", hr, offsetof(struct ps_story_epoch, hr)},
                                    {"Validation: NDCG", ndcg, offsetof(struct ps_story_epoch, ndcg)},
-                                   {"Validation: MRR", mrr, offsetof(struct ps_story_epoch, mrr)}};
+                                   {"Validation: MRR", mrr, offsetof(struct ps_story_epoch, mrr)},
+                                   {"Rows on the servers", "rows", offsetof(struct ps_story_epoch, rows)}};
     if (!page->story.epochs)
         return;
     fputs("<section id=\"curves\">\n<h2>Learning curves</h2>\n<div class=\"curves\">\n", page->to);

@@ -47,7 +47,7 @@ static struct ps_story_epoch *epoch_of(struct ps_story *s, const struct ps_yaml 
     memmove(&s->epoch[at + 1], &s->epoch[at], (s->epochs - at) * sizeof *s->epoch);
     s->epochs++;
     s->epoch[at] = (struct ps_story_epoch){.epoch = number_of, .loss = NAN, .samples = NAN, .seconds = NAN, .rate = NAN, .staleness = NAN,
-                                           .value = NAN, .hr = NAN, .ndcg = NAN, .mrr = NAN};
+                                           .value = NAN, .hr = NAN, .ndcg = NAN, .mrr = NAN, .rows = NAN};
     for (int k = 0; k < PS_MAX_TASKS; k++)
         s->epoch[at].task[k] = NAN;
     return &s->epoch[at];
@@ -165,6 +165,8 @@ static void take(struct ps_story *s, const struct ps_yaml *line)
         take_validation(s, line);
     } else if (!strcmp(event, "phases")) {
         take_phases(s, line);
+    } else if (!strcmp(event, "ids")) {
+        epoch_of(s, line)->rows = number(line, "rows");
     } else if (!strcmp(event, "tasks")) {
         take_tasks(s, line);
     } else if (!strcmp(event, "account")) {

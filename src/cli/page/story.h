@@ -13,6 +13,7 @@ struct ps_story_epoch {
     double at; /* when it was over: seconds since the run began */
     double loss, samples, seconds, rate, staleness;
     double value, hr, ndcg, mrr; /* of its validation */
+    double rows; /* on the servers, where ids come and go */
     bool best;
     double worker[PS_PHASES], server[PS_PHASES]; /* seconds, summed over the processes */
     double task[PS_MAX_TASKS];                   /* each task's part of the loss */

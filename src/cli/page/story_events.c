@@ -20,6 +20,7 @@ static const struct tale tales[] = {
     {"leaving", PS_STORY_LEAVE, "wants to go: {who} ({why})"},
     {"left", PS_STORY_LEAVE, "left after {seconds} s: {who}"},
     {"lost", PS_STORY_LOSS, "lost: {who}: {why}"},
+    {"replica", PS_STORY_NOTE, "the replica of shard {shard} is {state}"},
     {"promoted", PS_STORY_BACK, "the replica of shard {shard} goes on in its place: process {pid} on {host}"},
     {"rollback", PS_STORY_BACK,
      "back to {to}: {lost_servers} servers were lost, {steps_lost}{micro_batches_lost} steps are done again, after {seconds} s"},
