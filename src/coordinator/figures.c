@@ -44,7 +44,8 @@ static double steps(const struct ps_coordinator *c)
 static void write_run(const struct ps_coordinator *c, FILE *to)
 {
     const struct ps_tally *tally = &c->training.tally;
-    bool validated = c->training.best_epoch > 0;
+    bool validated = c->training.best_epoch > 0, live = ps_config_lives(c->config);
+    const struct ps_life ids = ps_status_life(c);
     const struct {
         struct figure figure;
         double value; /* NAN: there is none */
@@ -68,6 +69,10 @@ static void write_run(const struct ps_coordinator *c, FILE *to)
         {{"checkpoint_seconds_total", "counter", "Seconds from the beginnings of checkpoints to their ends; training goes on meanwhile."},
          tally->checkpoint_seconds},
         {{"checkpoint_bytes_total", "counter", "Bytes of the checkpoints written since this coordinator began."}, (double)c->cutting.written},
+        {{"ids_rows", "gauge", "Ids that have a row, where ids come and go (servers.admit_after, evict_after, memory)."}, live ? (double)ids.rows : NAN},
+        {{"ids_waiting", "gauge", "Ids that were seen and have no row."}, live ? (double)ids.waiting : NAN},
+        {{"ids_admitted", "gauge", "Rows made in this epoch."}, live ? (double)ids.admitted : NAN},
+        {{"ids_evicted", "gauge", "Rows that have gone in this epoch."}, live ? (double)ids.evicted : NAN},
         {{"refused_total", "counter", "Connections and messages of strangers that were refused."}, (double)ps_coordinator_strangers(c)},
         {{"term", "gauge", "How many coordinators the run has had."}, c->term},
         {{"era", "gauge", "How often the servers have loaded a state: a rollback is one more."}, c->era},

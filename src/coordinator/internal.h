@@ -394,6 +394,8 @@ uint32_t ps_status_slots(const struct ps_coordinator *c, const struct ps_member 
 uint64_t ps_status_lag(const struct ps_coordinator *c, const struct ps_member *member);
 /* Samples a second of all workers. */
 double ps_status_rate(const struct ps_coordinator *c);
+/* How it stands with ids that come and go, over all servers, as their beats tell. */
+struct ps_life ps_status_life(const struct ps_coordinator *c);
 
 /* trace.c */
 /* Begins a trace of `steps` micro-batches for a new asker. *text: "" while it is under way, then the trace, which the caller frees.

@@ -140,15 +140,20 @@ static void write_member(struct ps_coordinator *c, const struct ps_member *m, do
             straggler ? "true" : "false", (unsigned long long)m->progress.strangers, ps_json_text(m->progress.wait, wait));
 }
 
-/* Of ids that come and go, over all servers, as their beats tell. */
-static void write_life(const struct ps_coordinator *c, FILE *to)
+struct ps_life ps_status_life(const struct ps_coordinator *c)
 {
     struct ps_life sum = {0};
-    if (!ps_config_lives(c->config))
-        return;
     for (int i = 0; i < c->members; i++)
         if (c->member[i]->alive && c->member[i]->role == PS_ROLE_SERVER && c->member[i]->shard != PS_NO_SHARD)
             ps_life_add(&sum, &c->member[i]->progress.life);
+    return sum;
+}
+
+static void write_life(const struct ps_coordinator *c, FILE *to)
+{
+    struct ps_life sum = ps_status_life(c);
+    if (!ps_config_lives(c->config))
+        return;
     fprintf(to, "\"ids\":{\"rows\":%llu,\"waiting\":%llu,\"admitted\":%llu,\"evicted\":%llu},", (unsigned long long)sum.rows,
             (unsigned long long)sum.waiting, (unsigned long long)sum.admitted, (unsigned long long)sum.evicted);
 }

@@ -69,7 +69,7 @@ static void report(struct ps_server *s)
                                    .memory = ps_process_memory()};
     ps_living_count(&s->shard, &progress.life);
     for (uint32_t t = 0; t < s->shard.tables; t++)
-        progress.held += s->shard.rows[t].count;
+        progress.held += ps_rows_held(&s->shard.rows[t]);
     for (int i = 0; i <= PS_REFUSE_WHO; i++)
         progress.refused += c->refused[i];
     memcpy(progress.phase, s->shard.phases.seconds, sizeof progress.phase);

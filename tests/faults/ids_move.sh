@@ -8,6 +8,8 @@ start
 event '"event":"epoch","epoch":1,'
 join late --as server
 event '"event":"move","moved":true,.*"servers":3'
+penstock 0 status --json run
+expect out.txt '"ids":\{"rows":[1-9][0-9]*,"waiting":[1-9][0-9]*,'
 event '"event":"checkpoint"' 6
 kill -KILL "$(pids server | tail -n 1)"
 event '"event":"rollback"'
