@@ -26,6 +26,13 @@ void ps_trace_add(struct ps_trace *trace, struct ps_span span)
         trace->span[trace->count++] = span;
 }
 
+void ps_trace_computed(struct ps_trace *trace)
+{
+    enum { MORE = 8 };
+    if (++trace->computed >= trace->asked + MORE)
+        trace->over = true;
+}
+
 void ps_phase_note(const struct ps_phase_clock *clock, double now)
 {
     static const double shortest = 1e-6; /* seconds that anybody could see */
@@ -36,7 +43,7 @@ void ps_phase_note(const struct ps_phase_clock *clock, double now)
 static void begin(struct ps_trace *trace, struct ps_phase_clock *clock, struct ps_membership *member, const struct ps_control *message)
 {
     struct ps_span *span = trace->span ? trace->span : ps_malloc(PS_TRACE_SPANS * sizeof *span);
-    *trace = (struct ps_trace){.id = message->first, .span = span};
+    *trace = (struct ps_trace){.id = message->first, .asked = (uint32_t)PS_MIN(message->count, PS_TRACE_STEPS), .span = span};
     clock->trace = trace;
     ps_membership_measure(member);
 }

@@ -33,13 +33,15 @@ enum { PS_SPAN_LIFE = PS_PHASES, PS_SPANS };
 struct ps_trace {
     uint64_t id; /* 0: there never was one */
     bool over;   /* nothing more is written down */
-    uint32_t computed; /* micro-batches, by the worker that it is of */
+    uint32_t asked, computed; /* micro-batches of a worker: wanted, and so far */
     uint32_t count, dropped;  /* spans */
     struct ps_span *span;     /* owned: PS_TRACE_SPANS of them; NULL before the first trace */
 };
 
 void ps_trace_fini(struct ps_trace *trace);
 void ps_trace_add(struct ps_trace *trace, struct ps_span span);
+/* A worker has computed a micro-batch. It writes down as many as are wanted and some more, which the lives of the last ones reach into. */
+void ps_trace_computed(struct ps_trace *trace);
 
 /* TRACE: begins a trace that is new, ends one, answers. `clock` writes into `trace` from now on. */
 void ps_trace_handle(struct ps_trace *trace, struct ps_phase_clock *clock, struct ps_membership *member, const struct ps_control *message,

@@ -14,6 +14,7 @@
 
 static const double AGAIN = 0.1;     /* seconds between two questions to members */
 static const double PATIENCE = 30;   /* for the micro-batches */
+static const double WITHOUT_LANES = 5; /* for workers that have none */
 static const double COLLECTING = 10; /* for the answers */
 
 struct part {
@@ -76,16 +77,21 @@ void ps_tracing_handle(struct ps_coordinator *c, struct ps_member *m, const stru
     }
 }
 
-/* Whether every worker with lanes has computed what was asked for. */
+/* Whether every worker has computed what was asked for. After a while those without lanes are not waited for, unless nobody has any: then
+ * the run is between two epochs. */
 static bool computed(const struct ps_coordinator *c)
 {
     const struct ps_tracing *t = c->tracing;
+    bool late = ps_now() - t->begun > WITHOUT_LANES, any = false, all = true;
     for (int i = 0; i < t->parts; i++) {
         const struct ps_member *m = ps_member_find(c, t->part[i].member);
-        if (m && m->alive && m->role == PS_ROLE_WORKER && t->part[i].computed < t->steps && ps_lanes_held(c, m))
-            return false;
+        if (!m || !m->alive || m->role != PS_ROLE_WORKER)
+            continue;
+        bool done = t->part[i].computed >= t->steps;
+        any |= done;
+        all &= done || (late && !ps_lanes_held(c, m));
     }
-    return true;
+    return any && all;
 }
 
 static bool complete(const struct ps_coordinator *c)

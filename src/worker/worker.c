@@ -172,7 +172,7 @@ static void compute_and_push(struct ps_worker *w, struct ps_step *step)
     w->first_push |= lane->next_push == lane->first;
     lane->next_push++;
     ps_client_push(&w->client, step, w->compute.param_grad);
-    w->trace.computed++;
+    ps_trace_computed(&w->trace);
 }
 
 /* Whether there is something to compute, now or soon. */

@@ -115,6 +115,11 @@ exec 9<> "/dev/tcp/127.0.0.1/$port"
 expect_answer '200 ' /healthz GET
 exec 9>&-
 
+# A coordinator that dies is followed by another one, which serves them where RUN/state/metrics says by then.
+kill -KILL "$(sed -n 's/^pid: //p' run/state/coordinator)"
+again() { url=$(cat run/state/metrics) && holds "f['penstock_term'] == 2 and f['penstock_samples_per_second'] > 0"; }
+wait_until 60 'the figures of another coordinator' again
+
 kill -TERM $job
 ended $job 7 run.txt
 [ ! -e run/state/metrics ] || fail 'run/state/metrics is left behind'
