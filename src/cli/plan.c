@@ -80,7 +80,7 @@ struct arguments {
     int sets, rates, owned_count;
     struct ps_synth_sizes sizes;
     bool given; /* sizes are */
-    struct ps_plan_task task;
+    struct ps_plan_task task; /* hosts, cores and processes of it */
     double memory, seconds; /* memory: bytes of a host */
     bool print_rates, json;
 };
@@ -192,7 +192,7 @@ static double epoch_samples(const struct arguments *a, const struct ps_model *mo
     return a->given ? (double)a->sizes.interactions * (a->sizes.session - 1) / a->sizes.session : entries;
 }
 
-static int plan(struct arguments *a, const struct ps_config *config, const struct ps_dataset *dataset, const struct ps_rates *rates,
+static int plan(const struct arguments *a, const struct ps_config *config, const struct ps_dataset *dataset, const struct ps_rates *rates,
                 struct ps_error *err)
 {
     struct ps_model model;
@@ -207,12 +207,13 @@ static int plan(struct arguments *a, const struct ps_config *config, const struc
     if (!status)
         status = ps_rehearse(&model, a->given, shards, a->seconds, &rehearsal, err);
     if (!status) {
-        a->task.model = &model;
-        a->task.rehearsal = &rehearsal;
-        a->task.rates = rates;
-        a->task.epoch_samples = epoch_samples(a, &model);
-        ps_plan_cost(&a->task, &result);
-        (a->json ? ps_plan_json : ps_plan_print)(&a->task, &result, a->memory);
+        struct ps_plan_task task = a->task;
+        task.model = &model;
+        task.rehearsal = &rehearsal;
+        task.rates = rates;
+        task.epoch_samples = epoch_samples(a, &model);
+        ps_plan_cost(&task, &result);
+        (a->json ? ps_plan_json : ps_plan_print)(&task, &result, a->memory);
     }
     ps_model_fini(&model);
     return status;

@@ -72,6 +72,12 @@ static enum MHD_Result handle(void *of, struct MHD_Connection *connection, const
     return result;
 }
 
+/* A number of at most five digits. */
+static int number(const char *digits)
+{
+    return (int)strtol(digits, NULL, 10);
+}
+
 /* Cuts the address in two; false where it is none. */
 static bool cut(const char *address, char host[256], char port[8])
 {
@@ -83,7 +89,7 @@ static bool cut(const char *address, char host[256], char port[8])
     if (!bracketed && memchr(address, ':', length))
         return false;
     size_t digits = strspn(colon + 1, "0123456789");
-    if (length >= 256 || !digits || digits > 5 || colon[1 + digits] || atoi(colon + 1) > 65535)
+    if (length >= 256 || !digits || digits > 5 || colon[1 + digits] || number(colon + 1) > 65535)
         return false;
     snprintf(host, 256, "%.*s", (int)length - 2 * bracketed, address + bracketed);
     snprintf(port, 8, "%s", colon + 1);
@@ -114,7 +120,7 @@ static int listen_on(const char *address, const char *key, char host[256], int *
         return status;
     }
     getnameinfo((struct sockaddr *)&bound, size, NULL, 0, text, sizeof text, NI_NUMERICSERV);
-    *port = atoi(text);
+    *port = number(text);
     return fd;
 }
 
