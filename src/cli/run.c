@@ -109,16 +109,18 @@ static int serve_figures(struct ps_run *run, struct ps_error *err)
     const char *address = run->config.coordinator.metrics;
     if (!*address)
         return 0;
+    char *path = ps_format("%s/metrics", run->state);
     int status = ps_http_open(address, "coordinator.metrics", stale, &run->http, err);
     if (status == -PS_EXIT_NET && run->takeover) {
         ps_warn("%s; the run goes on without", err->text);
-        return 0;
-    }
-    if (!status) {
-        char *path = ps_format("%s/metrics", run->state), *line = ps_format("%s\n", ps_http_url(run->http));
+        unlink(path); /* the other one's */
+        status = 0;
+    } else if (!status) {
+        char *line = ps_format("%s\n", ps_http_url(run->http));
         status = ps_file_write(path, line, strlen(line), err);
-        free(path), free(line);
+        free(line);
     }
+    free(path);
     return status;
 }
 
