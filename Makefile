@@ -5,7 +5,7 @@
 # make interop    exports and event files, read by numpy, safetensors, onnxruntime, faiss and tensorboard from PyPI
 # make soak N=200  random faults from a printed seed over small runs, each checked in the same way
 # make install    PREFIX=/usr/local
-# For developers: unit, lint, check-includes, format, asan, ubsan, tsan, fuzz, bench, clean.
+# For developers: unit, lint, check-includes, format, asan, ubsan, tsan, fuzz, spin, bench, clean.
 # O=folder builds elsewhere; SAN=address|undefined|thread builds under a sanitizer, in a folder of its own.
 CC = gcc
 O = build/$(or $(SAN),release)
@@ -51,7 +51,7 @@ all: $(BIN)
 
 # The libraries' flags, remade when install.sh changes; make reads this file again after making it, so the
 # packages are installed before the first pkg-config. Not needed for goals that compile nothing.
-ifneq ($(filter-out clean format check-includes,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean format check-includes spin,$(or $(MAKECMDGOALS),all)),)
 include build/flags.mk
 endif
 PACKAGES = libzmq libprotobuf-c liblz4 yaml-0.1 libxxhash zlib libzstd liblzma libmicrohttpd ompi-c
@@ -160,6 +160,11 @@ soak: all
 	scripts/install.sh build test
 	tests/faults/run --soak $(or $(N),20) $(if $(SEED),--seed $(SEED))
 
+# The models of the protocol, each with what must be found when a rule is left out: tests/spin/run --help. PATTERN chooses.
+spin:
+	scripts/install.sh spin
+	tests/spin/run $(PATTERN)
+
 demo: all
 	scripts/demo.sh
 
@@ -199,4 +204,4 @@ clean:
 
 -include $(OBJ:.o=.d) $(DOUBLE:.o=.d) $(PLAIN:.o=.d) $(O)/plain/test_nn_width.d $(UNITBIN:=.d) $(BENCHBIN:=.d) $(FUZZBIN:=.d)
 .SECONDARY: $(DOUBLE) $(PLAIN) $(PROTO)
-.PHONY: all proto unit bench-programs fuzz fuzz-targets fuzz-corpus test faults interop soak demo asan ubsan tsan lint check-includes format bench install clean
+.PHONY: all proto unit bench-programs fuzz fuzz-targets fuzz-corpus test faults interop soak spin demo asan ubsan tsan lint check-includes format bench install clean

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing of the Debian packages that the named groups need, and says nothing where nothing is missing.
-#   scripts/install.sh build|test|lint|fuzz ...
+#   scripts/install.sh build|test|lint|fuzz|spin ...
 # As root directly; with sudo where it can be used; otherwise prints the line to run and fails.
 set -eu
 
@@ -13,8 +13,9 @@ for group in "${@:-build}"; do
     test) packages="$packages libcmocka-dev procps xz-utils" ;;
     lint) packages="$packages clang-tidy" ;;
     fuzz) packages="$packages clang-16 libclang-rt-16-dev" ;;
+    spin) packages="$packages spin gcc libc6-dev" ;;
     *)
-        echo "install.sh: '$group' is none of build, test, lint, fuzz" >&2
+        echo "install.sh: '$group' is none of build, test, lint, fuzz, spin" >&2
         exit 2
         ;;
     esac
