@@ -87,6 +87,7 @@ static void wind_clock(struct ps_shard *s)
         s->rows[t].clock = 1;
     }
     s->clock = 1;
+    s->clocks++;
     memset(s->cut_of, 0, sizeof s->cut_of);
 }
 

@@ -35,6 +35,7 @@ struct ps_move {
     struct route *route; /* owned */
     int routes;
     struct pass {
+        uint32_t clocks;      /* which of the shard's clocks they are of */
         uint8_t since, later; /* rows with stamps from `since` on are sent; those that change meanwhile get stamps from `later` on */
         double begun, last;   /* last: seconds that the one before took */
         bool holds;           /* the shard stands still */
@@ -100,9 +101,10 @@ uint64_t ps_move_rows(const struct ps_move *m)
 static void begin_pass(struct ps_move *m, uint8_t since, double now)
 {
     uint8_t later = ps_shard_stamp(m->shard);
-    if (later < since) /* the clock has begun anew */
+    if (m->pass.clocks != m->shard->clocks) /* nothing is known of what has changed */
         since = 0;
-    m->pass = (struct pass){.since = since, .later = later, .begun = now, .last = m->pass.last, .holds = m->hold != 0};
+    m->pass = (struct pass){.clocks = m->shard->clocks, .since = since, .later = later, .begun = now, .last = m->pass.last,
+                            .holds = m->hold != 0};
     for (int i = 0; i < m->routes; i++) {
         m->route[i].parts = (struct ps_parts){0};
         m->route[i].read = false;
@@ -230,7 +232,7 @@ double ps_move_progress(struct ps_move *m)
     bool waits = false;
     if (!m->id || m->sent)
         return 0;
-    if (m->pass.later > m->shard->clock) /* which has begun anew: nothing is known of what has changed */
+    if (m->pass.clocks != m->shard->clocks)
         begin_pass(m, 0, now);
     for (int i = 0; i < m->routes; i++) {
         struct route *route = &m->route[i];

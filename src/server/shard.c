@@ -144,6 +144,7 @@ void ps_shard_forget(struct ps_shard *s, uint32_t era, uint32_t epoch)
         ps_rows_init(&s->rows[t], width);
     }
     s->clock = 1;
+    s->clocks++;
     memset(s->cut_of, 0, sizeof s->cut_of);
     for (uint32_t l = 0; l < s->lanes; l++)
         s->lane[l].lease = 0;

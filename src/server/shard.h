@@ -92,6 +92,7 @@ struct ps_shard {
     struct ps_snapshot *snapshot; /* owned: being written, or NULL */
     double pause;                 /* seconds: the longest that this cut has kept a request waiting */
     uint8_t clock;                /* of the rows' stamps */
+    uint32_t clocks;              /* how often that has begun anew: earlier stamps then say nothing */
     uint64_t cut_of[UINT8_MAX + 1]; /* the cut with which the clock came to this; 0: none */
     bool backup; /* a copy: its primary's log changes it, and nothing else; it answers no worker */
     struct ps_follows follows;
@@ -155,8 +156,8 @@ bool ps_shard_cut_reached(struct ps_shard *shard);
 /* Takes the snapshot of a cut that has been reached, and begins to write it into `folder` (snapshot.h): the rows that have changed
  * since the cut `since`, or all where that is 0 or not known here. Without hold the limits fall. */
 void ps_shard_cut_write(struct ps_shard *shard, const struct ps_folder *folder, uint64_t since, uint64_t memory);
-/* Moves the clock on: rows that change from here on have this stamp or a later one, and others too while a snapshot is being written. A stamp
- * that is later than the clock is of before that began anew. */
+/* Moves the clock on: rows that change from here on have this stamp or a later one, and others too while a snapshot is being written. Stamps
+ * are compared within one clock only: shard->clocks tells when it has begun anew. */
 uint8_t ps_shard_stamp(struct ps_shard *shard);
 /* What came of it, when ps_snapshot_ready says so: the file and what it cost, or an error. */
 int ps_shard_cut_written(struct ps_shard *shard, struct ps_file_entry *file, struct ps_cost *cost, struct ps_error *err);
