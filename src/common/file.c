@@ -361,7 +361,7 @@ static int remove_one(const char *path, const struct stat *info, int kind, struc
 
 int ps_folder_remove(const char *path, struct ps_error *err)
 {
-    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) && errno != ENOENT)
+    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) && errno != ENOENT && errno != ENOTDIR)
         return ps_fail_errno(err, PS_EXIT_STORAGE, "cannot remove %s", path);
     return 0;
 }
