@@ -196,6 +196,7 @@ void ps_living_limit(struct ps_shard *s)
     for (uint32_t t = 0; t < s->tables; t++)
         if (s->spec[t].sightings)
             n = add_candidates(s, t, (float)s->epoch, &all, &capacity, n);
+    PS_ASSERT(all); /* the bytes are of rows */
     qsort(all, n, sizeof *all, by_use);
     while (goes < n && bytes > s->row_memory - s->row_memory / SPARE)
         bytes -= ps_rows_cost(&s->rows[all[goes++].table]);

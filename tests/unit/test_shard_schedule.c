@@ -5,6 +5,7 @@
  * Checked, also for lane state, whose values in every mode are those of the sequential program: I1 to I5, I7 and I11 of docs/protocol.md, every value pulled against the same step of a plain sequential
  * program, and the final rows bit for bit; I6 and I8 with replicas. Controls: without the retained set, without fences, and
  * without any one rule of replication, this must fail.
+ * time limit: 300 (thousands of schedules, under a sanitizer too)
  */
 #include "schedule_replicas.h"
 
