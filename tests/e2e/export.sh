@@ -2,6 +2,7 @@
 # What is exported can be read back: matrices as .npy and safetensors the same to the bit, an ONNX graph whose nodes and tables all are there, lists, a
 # card that lists every file with its checksum. What cannot be exported is refused before anything is written; a full disk leaves the earlier
 # export as it was, and what a killed one has left is in nobody's way. (tests/interop has the clients that compute with it.)
+# under sanitizers: yes
 . "$(dirname "$0")/helpers.sh"
 make_data
 configure model.name=nmtr_neumf model.cascade=prob train.epochs=1

@@ -6,7 +6,7 @@ sys.path.insert(0, str(Path(__file__).parent / "lib"))
 import numpy as np
 import onnx
 import onnxruntime
-from exports import check_list, exports, sessions
+from exports import check_list, exports, rows, sessions, table
 
 
 def open_model(export):
@@ -51,6 +51,29 @@ def check_sessions(export, model):
     return len(lists) + 1
 
 
+def check_cases(export, model, visitors):
+    """Held-out cases, whose visitors are known."""
+    cases = {case["case"]: case for case in table("cases.tsv")}
+    rows_of, names = rows(export.folder / "visitors.tsv"), export.card["data"]["operations"]
+    items, lists = np.arange(len(export.items), dtype=np.int64), export.lists(given=False)
+    lists = [(name, listed) for name, listed in lists if name in cases]
+    lists = lists[:: max(1, len(lists) // 40)]
+    for name, listed in lists:
+        case = cases[name]
+        steps = [(i, o) for i, o in zip(case["items"].split(), case["operations"].split()) if o != "shown"]
+        feed = {
+            "session": [export.items[item] for item, _ in steps],
+            "operation": [names.index(operation) for _, operation in steps],
+            "visitor": [rows_of[visitors[name.rsplit("/", 1)[0]]]],
+            "item": items,
+        }
+        wanted = {i.name for i in model.get_inputs()}
+        (scores,) = model.run(["score"], {name: np.array(value, dtype=np.int64) for name, value in feed.items() if name in wanted})
+        check_list(f"{export.name}, case {name}", listed, scores)
+    return len(lists)
+
+
+visitors = {event["session"]: event["user"] for event in table("sessions.tsv")}
 checked = models = 0
 for export in exports():
     if not (export.folder / "model.onnx").exists():
@@ -58,6 +81,8 @@ for export in exports():
         continue
     model = open_model(export)
     checked += check_sessions(export, model) if export.of_sessions else check_pairs(export, model)
+    if export.of_sessions:
+        checked += check_cases(export, model, visitors)
     if export.name in ("bpr-grown", "gmf-grown", "nmtr_gmf-ids", "srgnn-ids"):
         unknown = len(export.items) - len(export.known("item")), len(export.users) - len(export.known("user"))
         assert any(unknown), f"{export.name} knows all, so nothing is tested"

@@ -26,9 +26,9 @@ class Export:
         path, names = self.folder / f"{side}.known.npy", {"user": self.users, "item": self.items}[side]
         return np.flatnonzero(np.load(path)[:, 0]) if path.exists() else np.arange(len(names))
 
-    def lists(self):
-        """[(user or line, [(item, score), ...] best first), ...]."""
-        path = self.run / "lists.tsv" if self.of_sessions else self.folder / "top-10.tsv"
+    def lists(self, given=True):
+        """[(user or line, [(item, score), ...] best first), ...]; of cases where no sessions were given."""
+        path = self.run / "lists.tsv" if self.of_sessions and given else self.folder / "top-10.tsv"
         found = {}
         for line in path.read_text(encoding="utf-8").split("\n")[1:-1]:
             user, _, item, score = line.split("\t")
@@ -41,6 +41,12 @@ class Export:
         operations = self.card["data"]["operations"]
         known = [(item, operation) for item, operation in events if item in self.items]
         return [self.items[item] for item, _ in known], [operations.index(o) if o else 0 for _, o in known]
+
+
+def table(name):
+    """The rows of a table of the folder, as dictionaries."""
+    header, *lines = (Path(sys.argv[1]) / name).read_text(encoding="utf-8").split("\n")[:-1]
+    return [dict(zip(header.split("\t"), line.split("\t"))) for line in lines]
 
 
 def exports():
