@@ -13,8 +13,8 @@ enum { INDENT = 4 };
 static int from_environment(const char *name)
 {
     const char *text = getenv(name);
-    int value = text ? atoi(text) : 0;
-    return value > 0 ? value : 0;
+    long value = text ? strtol(text, NULL, 10) : 0;
+    return value > 0 && value <= 10000 ? (int)value : 0;
 }
 
 struct ps_screen ps_screen_size(void)

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 void ps_process_prepare(void)
@@ -25,14 +26,14 @@ void ps_process_prepare(void)
 
 uint64_t ps_process_memory(void)
 {
-    unsigned long long size, resident = 0;
+    char line[128], *resident = NULL; /* pages: of the address space, in memory, and more */
     FILE *file = fopen("/proc/self/statm", "re");
     if (!file)
         return 0;
-    if (fscanf(file, "%llu %llu", &size, &resident) != 2)
-        resident = 0;
+    if (fgets(line, sizeof line, file))
+        resident = strchr(line, ' ');
     fclose(file);
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    return resident ? strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 void ps_process_huge_pages(char **argv)
