@@ -8,7 +8,7 @@
 #include "coordinator/internal.h"
 
 /* A task streams all items once: large tasks cost less of that, small ones share out better. */
-static const double ASK_AGAIN = 300; /* a lost answer costs a task: a slow one must not be computed twice */
+static const double ASK_AGAIN = 5; /* a worker does not compute again what it has answered, or is at */
 enum { TASK_LEAST = 512, TASK_MOST = 8192, OPEN = 0, GIVEN = 1, DONE = 2 };
 
 void ps_rank_member_lost(struct ps_coordinator *c, struct ps_member *member)

@@ -138,18 +138,38 @@ bool ps_worker_receive(struct ps_worker *w, struct ps_control *message)
     return true;
 }
 
+static void answer(struct ps_worker *w, const struct ps_control *message)
+{
+    struct ps_control done = {.kind = PS_EVAL_DONE, .request = message->request, .first = message->first,
+                              .count = message->count, .era = w->client.era};
+    struct ps_frame ranks;
+    ps_frame_share(&ranks, &w->answered.ranks);
+    ps_membership_send(w->member, &done, &ranks);
+}
+
+void ps_worker_forget_answer(struct ps_worker *w)
+{
+    if (w->answered.request)
+        ps_frame_fini(&w->answered.ranks);
+    w->answered.request = 0;
+}
+
 static int evaluate(struct ps_worker *w, const struct ps_control *message, struct ps_error *err)
 {
-    struct ps_frame ranks;
+    if (w->answered.request == message->request && w->answered.first == message->first) {
+        answer(w, message);
+        return 0;
+    }
+    ps_worker_forget_answer(w);
     w->evaluation_void = false;
     enum ps_phase before = ps_phase_enter(&w->phases, PS_PHASE_RANK);
-    int status = ps_evaluate_targets(&w->client, &w->config, &w->dataset, &w->model, &w->rule, message, &ranks, err);
+    int status = ps_evaluate_targets(&w->client, &w->config, &w->dataset, &w->model, &w->rule, message, &w->answered.ranks, err);
     ps_phase_enter(&w->phases, before);
     if (status)
         return w->evaluation_void ? 0 : status;
-    struct ps_control done = {.kind = PS_EVAL_DONE, .request = message->request, .first = message->first,
-                              .count = message->count, .era = w->client.era};
-    ps_membership_send(w->member, &done, &ranks);
+    w->answered.request = message->request;
+    w->answered.first = message->first;
+    answer(w, message);
     return 0;
 }
 
@@ -162,6 +182,7 @@ static int new_map(struct ps_worker *w, const struct ps_control *message, struct
         newer = false;
     if (newer) {
         forget_all(w);
+        ps_worker_forget_answer(w);
         w->epoch = 0;
         w->samples = 0;
         w->loss = 0;

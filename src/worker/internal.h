@@ -28,6 +28,10 @@ struct ps_worker {
     struct ps_control *waiting; /* owned: control messages that came while an evaluation was under way, in their order */
     size_t waiting_count, waiting_capacity;
     bool evaluation_void;
+    struct { /* the part of an evaluation that was answered last: it is asked for again where the answer was lost */
+        uint64_t request, first;
+        struct ps_frame ranks; /* owned; where request is not 0 */
+    } answered;
     int ahead; /* steps pulled and not yet computed */
     uint64_t samples;
     double loss; /* of this epoch, for the progress shown */
@@ -52,6 +56,8 @@ void ps_worker_send(struct ps_worker *w, struct ps_control *control);
 void ps_worker_forget_lane(struct ps_worker *w, uint32_t lane);
 /* What the end of a lease tells of it, and of the worker's time so far. */
 struct ps_progress ps_worker_lane_progress(const struct ps_worker *w, const struct ps_lane *lane);
+/* Of an evaluation. */
+void ps_worker_forget_answer(struct ps_worker *w);
 /* Hands a revoked lane back: nothing of it is under way. */
 void ps_worker_return_lane(struct ps_worker *w, uint32_t lane);
 /* For a coordinator that has taken over: the lanes in work, and those that have ended, whose results it may not know. */

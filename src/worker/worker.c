@@ -326,6 +326,7 @@ int ps_worker_run(const struct ps_worker_options *options, struct ps_error *err)
     ps_compute_fini(&w->compute);
     ps_trace_fini(&w->trace);
     ps_dataset_close(&w->dataset);
+    ps_worker_forget_answer(w);
     for (size_t i = 0; i < w->waiting_count; i++)
         ps_control_fini(&w->waiting[i]);
     free(w->waiting), free(w->lane), free(w->held), free(w->entry);
