@@ -119,7 +119,8 @@ void ps_move_handle(struct ps_coordinator *c, struct ps_member *server, const st
 
 void ps_move_lost(struct ps_coordinator *c, struct ps_member *server)
 {
-    c->moving.failed |= c->moving.id && (server->takes_part || server->shard != PS_NO_SHARD);
+    /* Who holds waits for its replica to confirm, and is told of another one, or of none, only when the move is over. */
+    c->moving.failed |= c->moving.id && (server->takes_part || server->shard != PS_NO_SHARD || ps_replicas_copy(c, server) != PS_NO_SHARD);
     server->takes_part = false;
 }
 

@@ -166,7 +166,7 @@ void ps_replicas_handle(struct ps_coordinator *c, struct ps_member *server, cons
     if (message->kind == PS_SYNCED)
         server->copied = message->first;
     else if (backup && 1e-3 * (double)message->count > ps_detect_patience(c, backup)) /* more where beats come late */
-        server->missed = message->first;
+        server->missed = message->first, c->moving.failed |= c->moving.id != 0;
 }
 
 static void promote(struct ps_coordinator *c, uint32_t shard, struct ps_member *m)
