@@ -65,31 +65,9 @@ static bool is_straggler(const struct ps_yaml *m)
     return !strcmp(text_of(m, "straggler"), "true");
 }
 
-/* A column of the table; as many are shown as there is room for. */
-struct column {
-    const char *title;
-    int width; /* negative: to the left */
-    void (*print)(const struct ps_yaml *member, char text[64]);
-};
-
 static bool is_server(const struct ps_yaml *m)
 {
     return !strcmp(text_of(m, "role"), "server");
-}
-
-static void print_role(const struct ps_yaml *m, char text[64])
-{
-    snprintf(text, 64, "%s", text_of(m, "role"));
-}
-
-static void print_host(const struct ps_yaml *m, char text[64])
-{
-    snprintf(text, 64, "%s", text_of(m, "host"));
-}
-
-static void print_process(const struct ps_yaml *m, char text[64])
-{
-    snprintf(text, 64, "%s", text_of(m, "pid"));
 }
 
 static void print_state(const struct ps_yaml *m, char text[64])
@@ -112,36 +90,22 @@ static void print_busy(const struct ps_yaml *m, char text[64])
     snprintf(text, 64, "%.0f%%", 100 * number_of(m, "busy"));
 }
 
-static void print_lag(const struct ps_yaml *m, char text[64])
-{
-    snprintf(text, 64, "%s", text_of(m, "lag"));
-}
-
 static void print_seen(const struct ps_yaml *m, char text[64])
 {
     snprintf(text, 64, "%.1f", number_of(m, "last_seen"));
 }
 
-static void print_queue(const struct ps_yaml *m, char text[64])
-{
-    snprintf(text, 64, "%s", text_of(m, "queue"));
-}
-
-static void print_left(const struct ps_yaml *m, char text[64])
-{
-    snprintf(text, 64, "%s", text_of(m, "remaining"));
-}
-
-static void print_refused(const struct ps_yaml *m, char text[64])
-{
-    snprintf(text, 64, "%s", text_of(m, "refused"));
-}
-
-static const struct column columns[] = {{"role", -7, print_role},  {"host", -16, print_host}, {"process", 8, print_process},
-                                        {"state", -10, print_state},
-                                        {"lanes", 5, print_share}, {"k/s", 8, print_speed},   {"busy", 5, print_busy},       {"lag", 4, print_lag},
-                                        {"seen", 5, print_seen},   {"queue", 6, print_queue}, {"left", 7, print_left},       {"refused", 8,
-                                                                                                                              print_refused}};
+/* The columns of the table, of which as many are shown as there is room for. */
+static const struct {
+    const char *title;
+    int width;       /* negative: to the left */
+    const char *key; /* what is told of a member; NULL: `print` says it */
+    void (*print)(const struct ps_yaml *member, char text[64]);
+} columns[] = {
+    {"role", -7, "role", NULL},      {"host", -16, "host", NULL},   {"process", 8, "pid", NULL},     {"state", -10, NULL, print_state},
+    {"lanes", 5, NULL, print_share}, {"k/s", 8, NULL, print_speed}, {"busy", 5, NULL, print_busy},   {"lag", 4, "lag", NULL},
+    {"seen", 5, NULL, print_seen},   {"queue", 6, "queue", NULL},   {"left", 7, "remaining", NULL},  {"refused", 8, "refused", NULL},
+};
 
 /* How many columns there is room for. */
 static size_t columns_for(const struct ps_screen *screen)
@@ -160,9 +124,10 @@ static void print_row(const struct ps_yaml *m, size_t count)
     char text[64];
     fputc(' ', stdout);
     for (size_t i = 0; i < count; i++) {
-        snprintf(text, sizeof text, "%s", columns[i].title);
-        if (m)
+        if (m && columns[i].print)
             columns[i].print(m, text);
+        else
+            snprintf(text, sizeof text, "%s", m ? text_of(m, columns[i].key) : columns[i].title);
         printf(" %*.*s", columns[i].width, i == 1 ? abs(columns[i].width) : 63, text); /* a long host name is cut off */
     }
     fputc('\n', stdout);
@@ -223,13 +188,10 @@ static int print_status(const struct ps_screen *screen, const char *run, const c
         return status;
     const struct ps_yaml *members = ps_yaml_get(s, "members");
     members = members ? members : &none;
-    int used = 3 + ps_screen_print(screen, stdout,
-                                   "%s: %s, epoch %s of %s, %.0f %%, %.0f k samples/s; %s servers, %s workers, %s of %s lanes finished",
-                                       run,
-                                   text_of(s, "phase"), text_of(s, "epoch"), text_of(s, "epochs"), 100 * number_of(s, "done"),
-                                   1e-3 * number_of(s, "samples_per_second"), text_of(s, "servers"), text_of(s, "workers"), text_of(s,
-                                                                                                                                    "lanes_finished"),
-                                   text_of(s, "lanes"));
+    int used = 3 + ps_screen_print(screen, stdout, "%s: %s, epoch %s of %s, %.0f %%, %.0f k samples/s; %s servers, %s workers, %s of %s lanes finished",
+                                   run, text_of(s, "phase"), text_of(s, "epoch"), text_of(s, "epochs"), 100 * number_of(s, "done"),
+                                   1e-3 * number_of(s, "samples_per_second"), text_of(s, "servers"), text_of(s, "workers"),
+                                   text_of(s, "lanes_finished"), text_of(s, "lanes"));
     for (int i = 0; i < members->count; i++)
         used += print_notes(screen, &members->child[i]);
     if (number_of(s, "refused") > 0)
@@ -237,8 +199,8 @@ static int print_status(const struct ps_screen *screen, const char *run, const c
                                 text_of(s, "refused"));
     const struct ps_yaml *ids = ps_yaml_get(s, "ids");
     if (ids)
-        used += ps_screen_print(screen, stdout, "ids: %s have rows, %s were seen and have none; in this epoch %s were admitted and %s evicted", text_of(ids, "rows"),
-               text_of(ids, "waiting"), text_of(ids, "admitted"), text_of(ids, "evicted"));
+        used += ps_screen_print(screen, stdout, "ids: %s have rows, %s were seen and have none; in this epoch %s were admitted and %s evicted",
+                                text_of(ids, "rows"), text_of(ids, "waiting"), text_of(ids, "admitted"), text_of(ids, "evicted"));
     if (*text_of(s, "waits"))
         used += ps_screen_print(screen, stdout, "waiting: coordinator: for %s", text_of(s, "waits"));
     print_members(screen, members, screen->lines ? PS_MAX(screen->lines - used, 1) : 0);
